@@ -1,0 +1,63 @@
+"""The layer of cross-input neighborhood differences."""
+
+from __future__ import annotations
+
+import keras
+
+from tfnxc import ops
+from tfnxc.layers._pair_layer import PairLayer
+from tfnxc.ops._arguments import check_layout
+
+
+@keras.saving.register_keras_serializable(package="tfnxc")
+class CrossInputNeighborhood(PairLayer):
+    """Difference between each value of one feature map and the neighborhood of the same position in another.
+
+    K of Ahmed et al.: `K(p) = x(p) * ones(rows, columns) - patch of y centred on p`. For their K', call the layer on the
+    two maps exchanged. The layer has no weights and applies no ReLU; the paper's models follow it by one.
+
+    Args:
+        search_size: `(rows, columns)` of the neighborhood, odd; columns may be `None` for the whole width of the map.
+            Defaults to `(5, 5)`.
+        layout: `"maps"` for one map a difference, or `"blocks"` for one block of rows x columns a position, as in the
+            paper. Defaults to `"maps"`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Input shape:
+        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, height, width, channels * rows * columns)`, or with `layout="blocks"`
+        `(batch, height * rows, width * columns, channels)`.
+
+    Raises:
+        ValueError: If an argument or an input is not as described.
+
+    Example:
+        >>> probe, gallery = (keras.Input((37, 12, 25)) for _ in range(2))
+        >>> tfnxc.layers.CrossInputNeighborhood(layout="blocks")([probe, gallery]).shape
+        (None, 185, 60, 25)
+
+    References:
+        Ahmed, Jones, Marks, "An Improved Deep Learning Architecture for Person Re-Identification", CVPR 2015.
+    """
+
+    def __init__(self, search_size=(5, 5), layout="maps", **kwargs):
+        super().__init__(search_size, **kwargs)
+        self.layout = check_layout(layout)
+
+    def compute_output_shape(self, input_shape):
+        """Shape of the output for a list of two input shapes."""
+        (batch, height, width, channels), (rows, columns) = self._map_shape(input_shape)
+        if self.layout == "blocks":
+            return batch, height * rows, width * columns, channels
+        return batch, height, width, channels * rows * columns
+
+    def call(self, inputs):
+        """Subtracts the neighborhoods of the second map of the list `inputs` from the first."""
+        x, y = self._pair(inputs)
+        return ops.cross_input_neighborhood(x, y, self.search_size, self.layout)
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        return {**super().get_config(), "layout": self.layout}

@@ -1,0 +1,66 @@
+"""The normalized correlation layer."""
+
+from __future__ import annotations
+
+import keras
+
+from tfnxc import ops
+from tfnxc.layers._pair_layer import PairLayer
+from tfnxc.ops._arguments import check_epsilon, check_gradient, check_patch_size
+
+
+@keras.saving.register_keras_serializable(package="tfnxc")
+class NormXcorr(PairLayer):
+    """Normalized correlation of the patches of two feature maps over a wide search window.
+
+    Each patch of `x` is compared, channel by channel, with the patches of `y` in the search window of its position; see
+    `tfnxc.ops.norm_xcorr` for the mathematics. The layer has no weights. It follows the dtype policy: inputs and output
+    have the compute dtype, while sums are kept in float32 at least. The paper's models follow it by a ReLU.
+
+    Args:
+        patch_size: `(height, width)` of a patch, odd. Defaults to `(5, 5)`.
+        search_size: `(rows, columns)` of the search window: odd rows, relative to the position; odd columns, relative
+            likewise, or `None` for the whole width of the map. Defaults to `(5, None)`, the paper's "5x12" on its maps.
+        epsilon: Positive number added to each standard deviation. Defaults to `0.01`.
+        gradient: `"exact"`, or `"published"` for the supplement's equations (6) and (7). Defaults to `"exact"`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Input shape:
+        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, height, width, channels * rows * columns)`, with values in (-1, 1).
+
+    Raises:
+        ValueError: If an argument or an input is not as described.
+
+    Example:
+        >>> probe, gallery = (keras.Input((37, 12, 25)) for _ in range(2))
+        >>> tfnxc.layers.NormXcorr()([probe, gallery]).shape
+        (None, 37, 12, 1500)
+
+    References:
+        Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
+        NIPS 2016, and its supplement, section 2.
+    """
+
+    def __init__(self, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gradient="exact", **kwargs):
+        super().__init__(search_size, **kwargs)
+        self.patch_size = check_patch_size(patch_size)
+        self.epsilon = check_epsilon(epsilon)
+        self.gradient = check_gradient(gradient)
+
+    def compute_output_shape(self, input_shape):
+        """Shape of the output for a list of two input shapes."""
+        (batch, height, width, channels), (rows, columns) = self._map_shape(input_shape)
+        return batch, height, width, channels * rows * columns
+
+    def call(self, inputs):
+        """Correlates the two maps of the list `inputs`."""
+        x, y = self._pair(inputs)
+        return ops.norm_xcorr(x, y, self.patch_size, self.search_size, self.epsilon, self.gradient)
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        own = {"patch_size": self.patch_size, "epsilon": self.epsilon, "gradient": self.gradient}
+        return {**super().get_config(), **own}

@@ -1,0 +1,43 @@
+"""The Normalized X-Corr model."""
+
+from __future__ import annotations
+
+import keras
+
+from tfnxc.models import _blocks, _branches
+
+
+def normxcorr(input_shape=(160, 60, 3), search_size=(5, None), filters=(20, 25), units=500, l2=5e-4):
+    """The Normalized X-Corr model: two tied towers, normalized correlation over a wide window, a classifier of the pair.
+
+    Args:
+        input_shape: `(height, width, channels)` of an image, height and width at least 28. Defaults to `(160, 60, 3)`.
+        search_size: Search window of the correlation; columns `None` for the whole width. Defaults to `(5, None)`, the
+            paper's 5x12; `(5, 5)` is its ablation.
+        filters: Number of filters of the two tower stages; the second is also the head's. Defaults to `(20, 25)`.
+        units: Size of the dense layer. Defaults to `500`.
+        l2: The gradient of every weight and bias receives `l2` times its value. Defaults to `5e-4`, as published.
+
+    Returns:
+        A `keras.Model` of the inputs `[probe, gallery]`, RGB images with values in [0, 1], to the probabilities
+        `(batch, 2)` of (different, same). `tfnxc.models.split` takes it apart. With the defaults: 1,121,222 parameters.
+
+    Raises:
+        ValueError: If `input_shape` is too small or not three integers.
+
+    Example:
+        >>> model = tfnxc.models.normxcorr()
+        >>> model.count_params()
+        1121222
+
+    References:
+        Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
+        NIPS 2016, and its supplement, section 3.2.
+    """
+    input_shape = _blocks.check_input_shape(input_shape)
+    tower = _blocks.build_tower(input_shape, filters, l2)
+    maps = _blocks.head_inputs(tower.output_shape[1:])
+    features = _branches.norm_xcorr_branch(*maps, search_size, filters[-1], units, l2)
+    features = keras.layers.ReLU(name="features")(features)
+    head = keras.Model(maps, _blocks.classify(features, l2), name="head")
+    return _blocks.pair_model("normxcorr", input_shape, tower, head)

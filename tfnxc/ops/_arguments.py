@@ -1,0 +1,94 @@
+"""Checks that the operations share: what came, what was expected."""
+
+from __future__ import annotations
+
+import numbers
+import operator
+
+import tensorflow as tf
+
+GRADIENTS = ("exact", "published")
+LAYOUTS = ("maps", "blocks")
+
+
+def check_maps(name, x, y):
+    """The two feature maps as tensors of one floating point type and one shape, known but for the batch."""
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    for letter, maps in (("x", x), ("y", y)):
+        if not maps.dtype.is_floating:
+            raise ValueError(f"{name} takes maps of a floating point type; got {letter} of type {maps.dtype.name}.")
+    if x.dtype != y.dtype:
+        raise ValueError(f"{name} takes two maps of one type; got {x.dtype.name} and {y.dtype.name}.")
+    check_map_shapes(name, x.shape, y.shape)
+    return x, y
+
+
+def check_map_shapes(name, x_shape, y_shape):
+    """Both shapes are (batch, height, width, channels), known but for the batch, and alike."""
+    x_shape, y_shape = tf.TensorShape(x_shape), tf.TensorShape(y_shape)
+    for letter, shape in (("x", x_shape), ("y", y_shape)):
+        if shape.rank != 4 or None in shape[1:].as_list():
+            raise ValueError(
+                f"{name} takes maps of shape (batch, height, width, channels), all known but the batch; "
+                f"got {letter} of shape {_readable(shape)}."
+            )
+        if 0 in shape[1:].as_list():
+            raise ValueError(f"{name} takes maps of at least one pixel; got {letter} of shape {_readable(shape)}.")
+    if not x_shape.is_compatible_with(y_shape):
+        raise ValueError(f"{name} takes two maps of one shape; got {_readable(x_shape)} and {_readable(y_shape)}.")
+
+
+def check_patch_size(value):
+    """`value` as (height, width): two odd positive integers of which one is more than 1."""
+    pair = _pair("patch_size", value)
+    if any(size is None or size < 1 or size % 2 == 0 for size in pair):
+        raise ValueError(f"patch_size must be two odd positive integers (height, width); got {value!r}.")
+    if pair == (1, 1):
+        raise ValueError("patch_size must hold at least 2 pixels, because a single one has no deviation; got (1, 1).")
+    return pair
+
+
+def check_search_size(value):
+    """`value` as (rows, columns): odd rows, and odd columns or None for the whole width."""
+    rows, columns = pair = _pair("search_size", value)
+    if rows is None or any(size is not None and (size < 1 or size % 2 == 0) for size in pair):
+        raise ValueError(
+            "search_size must be (rows, columns): odd positive rows, and odd positive columns or None for the whole "
+            f"width; got {value!r}."
+        )
+    return rows, columns
+
+
+def check_epsilon(value):
+    """`value` as a positive, finite float."""
+    if not isinstance(value, numbers.Real) or not 0 < value < float("inf"):
+        raise ValueError(f"epsilon must be a positive, finite number; got {value!r}.")
+    return float(value)
+
+
+def check_gradient(value):
+    """`value`, one of `GRADIENTS`."""
+    return _one_of("gradient", value, GRADIENTS)
+
+
+def check_layout(value):
+    """`value`, one of `LAYOUTS`."""
+    return _one_of("layout", value, LAYOUTS)
+
+
+def _one_of(name, value, known):
+    if value not in known:
+        raise ValueError(f"{name} must be one of {known}; got {value!r}.")
+    return value
+
+
+def _pair(name, value):
+    try:
+        first, second = (None if size is None else operator.index(size) for size in value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a pair of integers; got {value!r}.") from None
+    return first, second
+
+
+def _readable(shape):
+    return "unknown rank" if shape.rank is None else str(tuple(shape.as_list()))

@@ -1,0 +1,182 @@
+"""Comparing patches over a search window, and the adjoint of doing so (SPEC section 1).
+
+Both windows turn the comparison into batched matrix products. `patches` and `others` are the normalized patches of the
+two maps: (B, C, H, W, N) and (B, C, H + halo, W + halo, N). A window knows which of the others stand opposite which
+patch:
+
+- `WholeRows`: every column of the map, absolute; one product a row of the map.
+- `NearbyColumns`: columns relative to the patch; one product a tile of columns and window row, of which a band is kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+_TILE = 16  # columns a product: wide enough for fast products, narrow enough that the discarded part stays small
+
+
+@dataclasses.dataclass(frozen=True)
+class WholeRows:
+    """A window of `rows` relative rows and all `width` columns of the map."""
+
+    height: int
+    width: int
+    rows: int
+
+    @property
+    def halo(self):
+        """How far outside the map the window reaches: (rows, columns)."""
+        return self.rows // 2, 0
+
+    @property
+    def size(self):
+        """Number of positions in the window."""
+        return self.rows * self.width
+
+    def scores(self, patches, others):
+        """Dot product of each patch with each of the others in its window: (B, H, W, C * rows * columns)."""
+        scores = tf.matmul(patches, self._windows(others), transpose_b=True)
+        channels = patches.shape[1]
+        return tf.reshape(tf.transpose(scores, [0, 2, 3, 1, 4]), [-1, self.height, self.width, channels * self.size])
+
+    def adjoint(self, upstream, patches, others):
+        """Gradients of sum(upstream * scores) with respect to `patches` and `others`."""
+        channels, n = patches.shape[1], patches.shape[-1]
+        upstream = tf.reshape(upstream, [-1, self.height, self.width, channels, self.size])
+        upstream = tf.transpose(upstream, [0, 3, 1, 2, 4])
+        to_patches = tf.matmul(upstream, self._windows(others))
+        to_windows = tf.matmul(upstream, patches, transpose_a=True)
+        to_windows = tf.reshape(to_windows, [-1, channels, self.height, self.rows, self.width * n])
+        to_others = overlap_rows(to_windows)
+        return to_patches, tf.reshape(to_others, [-1, channels, to_others.shape[2], self.width, n])
+
+    def _windows(self, others):
+        """(B, C, H, rows * W, N)."""
+        channels, n = others.shape[1], others.shape[-1]
+        windows = tf.gather(others, _frames(self.height, self.rows, 1), axis=2)
+        return tf.reshape(windows, [-1, channels, self.height, self.size, n])
+
+
+@dataclasses.dataclass(frozen=True)
+class NearbyColumns:
+    """A window of `rows` relative rows and `columns` relative columns."""
+
+    height: int
+    width: int
+    rows: int
+    columns: int
+
+    @property
+    def halo(self):
+        """How far outside the map the window reaches: (rows, columns)."""
+        return self.rows // 2, self.columns // 2
+
+    @property
+    def size(self):
+        """Number of positions in the window."""
+        return self.rows * self.columns
+
+    @property
+    def _tile(self):
+        return min(self.width, _TILE)
+
+    @property
+    def _tiles(self):
+        return -(-self.width // self._tile)
+
+    @property
+    def _span(self):
+        """Columns that the windows of one tile cover together."""
+        return self._tile + self.columns - 1
+
+    def scores(self, patches, others):
+        """Dot product of each patch with each of the others in its window: (B, H, W, C * rows * columns)."""
+        channels = patches.shape[1]
+        products = tf.matmul(self._tiled(patches), self._windows(others), transpose_b=True)
+        # B, C, H, rows, tiles, tile, columns -> B, H, tiles, tile, C, rows, columns
+        scores = tf.transpose(self._take_band(products), [0, 2, 4, 5, 1, 3, 6])
+        scores = tf.reshape(scores, [-1, self.height, self._tiles * self._tile, channels * self.size])
+        return scores[:, :, : self.width]
+
+    def adjoint(self, upstream, patches, others):
+        """Gradients of sum(upstream * scores) with respect to `patches` and `others`."""
+        channels, n = patches.shape[1], patches.shape[-1]
+        spare = self._tiles * self._tile - self.width
+        upstream = tf.pad(upstream, [[0, 0], [0, 0], [0, spare], [0, 0]])
+        shape = [-1, self.height, self._tiles, self._tile, channels, self.rows, self.columns]
+        upstream = tf.transpose(tf.reshape(upstream, shape), [0, 4, 1, 5, 2, 3, 6])
+        upstream = self._put_band(upstream)
+        to_patches = tf.reduce_sum(tf.matmul(upstream, self._windows(others)), axis=3)
+        to_patches = tf.reshape(to_patches, [-1, channels, self.height, self._tiles * self._tile, n])
+        to_windows = tf.matmul(upstream, self._tiled(patches), transpose_a=True)
+        return to_patches[:, :, :, : self.width], self._overlap(to_windows, others)
+
+    def _tiled(self, patches):
+        """(B, C, H, 1, tiles, tile, N)."""
+        channels, n = patches.shape[1], patches.shape[-1]
+        spare = self._tiles * self._tile - self.width
+        patches = tf.pad(patches, [[0, 0], [0, 0], [0, 0], [0, spare], [0, 0]])
+        return tf.reshape(patches, [-1, channels, self.height, 1, self._tiles, self._tile, n])
+
+    def _windows(self, others):
+        """(B, C, H, rows, tiles, span, N)."""
+        spare = self._tiles * self._tile - self.width
+        others = tf.pad(others, [[0, 0], [0, 0], [0, 0], [0, spare], [0, 0]])
+        windows = tf.gather(others, _frames(self.height, self.rows, 1), axis=2)
+        return tf.gather(windows, _frames(self._tiles, self._span, self._tile), axis=4)
+
+    def _overlap(self, to_windows, others):
+        """Adjoint of `_windows`."""
+        channels, n = others.shape[1], others.shape[-1]
+        if self._tiles > 1:
+            frames = tf.reshape(to_windows, [-1, channels, self.height, self.rows, self._tiles, self._span * n])
+            to_windows = tf.signal.overlap_and_add(frames, self._tile * n)
+        covered = self._tiles * self._tile + self.columns - 1
+        to_others = overlap_rows(tf.reshape(to_windows, [-1, channels, self.height, self.rows, covered * n]))
+        to_others = tf.reshape(to_others, [-1, channels, to_others.shape[2], covered, n])
+        return to_others[:, :, :, : others.shape[3]]
+
+    # Row j of a (tile, span) product holds its window in columns j .. j + columns - 1. Laid flat, that band starts every
+    # span + 1 numbers: cutting the flat product at that step lines the band up on the left.
+
+    def _take_band(self, products):
+        lead = tf.shape(products)[0]
+        middle = products.shape[1:-2].as_list()
+        flat = tf.reshape(products, [lead, *middle, self._tile * self._span])
+        flat = tf.pad(flat, [[0, 0]] * (1 + len(middle)) + [[0, self._tile]])
+        return tf.reshape(flat, [lead, *middle, self._tile, self._span + 1])[..., : self.columns]
+
+    def _put_band(self, band):
+        lead = tf.shape(band)[0]
+        middle = band.shape[1:-2].as_list()
+        wide = tf.pad(band, [[0, 0]] * (2 + len(middle)) + [[0, self._span + 1 - self.columns]])
+        flat = tf.reshape(wide, [lead, *middle, self._tile * (self._span + 1)])[..., : self._tile * self._span]
+        return tf.reshape(flat, [lead, *middle, self._tile, self._span])
+
+
+def overlap_rows(frames):
+    """Adds overlapping frames: row a of the result is the sum of frames[:, :, a - r, r] over the r where it exists.
+
+    Args:
+        frames: Tensor of shape (B, C, H, rows, M).
+
+    Returns:
+        Tensor of shape (B, C, H + rows - 1, M).
+    """
+    _, channels, height, rows, m = frames.shape
+    a, r = np.meshgrid(np.arange(height + rows - 1), np.arange(rows), indexing="ij")
+    exists = (a - r >= 0) & (a - r < height)
+    # Where none exists, another frame of the same row stands in with weight 0, so that NaN never leaves its row.
+    r = np.clip(r, a - (height - 1), a)
+    gathered = tf.gather(
+        tf.reshape(frames, [-1, channels, height * rows, m]), ((a - r) * rows + r).astype(np.int32), axis=2
+    )
+    return tf.matmul(tf.constant(exists[:, None, :], frames.dtype), gathered)[..., 0, :]
+
+
+def _frames(count, length, step):
+    """Index of the members of `count` frames of `length`, a `step` apart: (count, length)."""
+    return (np.arange(count)[:, None] * step + np.arange(length)).astype(np.int32)

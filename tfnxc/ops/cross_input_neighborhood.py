@@ -1,0 +1,89 @@
+"""Cross-input neighborhood differences of SPEC section 2, with their analytic gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfnxc.ops._arguments import check_layout, check_maps, check_search_size
+
+
+def cross_input_neighborhood(x, y, search_size=(5, 5), layout="maps"):
+    """Difference between each value of `x` and the neighborhood of the same position in `y`.
+
+    K(p) = x(p) * ones(rows, columns) - patch of `y` centred on p, channel by channel, with `y` zero-padded. The paper's
+    K' is the same with `x` and `y` exchanged. No ReLU is applied.
+
+    Args:
+        x: Tensor of shape `(batch, height, width, channels)`, of any floating point type. The batch may be unknown.
+        y: Tensor of the same shape and type.
+        search_size: `(rows, columns)` of the neighborhood, odd. Columns may be `None` for all columns of the map,
+            absolute, in order. Defaults to `(5, 5)`.
+        layout: `"maps"`: one map a difference, channel index `(channel * rows + row) * columns + column`; or `"blocks"`:
+            one block of rows x columns a position, as in [1]. Defaults to `"maps"`.
+
+    Returns:
+        Tensor of shape `(batch, height, width, channels * rows * columns)` or, with `layout="blocks"`,
+        `(batch, height * rows, width * columns, channels)`.
+
+    Raises:
+        ValueError: If an argument is not as described; the message says what came and what was expected.
+
+    Example:
+        >>> x = tf.random.uniform((2, 37, 12, 25))
+        >>> tfnxc.ops.cross_input_neighborhood(x, x).shape
+        TensorShape([2, 37, 12, 625])
+
+    References:
+        [1] Ahmed, Jones, Marks, "An Improved Deep Learning Architecture for Person Re-Identification", CVPR 2015:
+        cross-input neighborhood differences.
+    """
+    x, y = check_maps("cross_input_neighborhood", x, y)
+    rows, columns = check_search_size(search_size)
+    layout = check_layout(layout)
+    _, height, width, channels = x.shape
+    # Whatever the window, the neighborhoods are one gather of pixels from the padded map.
+    reach = rows // 2, 0 if columns is None else columns // 2
+    window = _window_pixels(height, width, rows, columns)
+    columns = window.shape[-1]
+    padded_size = height + 2 * reach[0], width + 2 * reach[1]
+
+    def arrange(differences):
+        """From (B, H, rows, W, columns, C) to the layout."""
+        if layout == "blocks":
+            return tf.reshape(differences, [-1, height * rows, width * columns, channels])
+        maps = tf.transpose(differences, [0, 1, 3, 5, 2, 4])
+        return tf.reshape(maps, [-1, height, width, channels * rows * columns])
+
+    def rearrange(upstream):
+        """The inverse of `arrange`."""
+        if layout == "blocks":
+            return tf.reshape(upstream, [-1, height, rows, width, columns, channels])
+        return tf.transpose(tf.reshape(upstream, [-1, height, width, channels, rows, columns]), [0, 1, 4, 2, 5, 3])
+
+    @tf.custom_gradient
+    def difference(x, y):
+        padded = tf.pad(y, [[0, 0], [reach[0]] * 2, [reach[1]] * 2, [0, 0]])
+        pixels = tf.reshape(padded, [-1, padded_size[0] * padded_size[1], channels])
+        neighborhoods = tf.gather(pixels, window, axis=1)
+
+        def grad(upstream):
+            upstream = rearrange(upstream)
+            # Pixels lead, so that one sum over equal indices is the adjoint of the gather.
+            entries = tf.transpose(upstream, [1, 2, 3, 4, 0, 5])
+            entries = tf.reshape(entries, [window.size, tf.shape(upstream)[0], channels])
+            to_padded = tf.math.unsorted_segment_sum(entries, window.reshape(-1), padded_size[0] * padded_size[1])
+            to_padded = tf.reshape(to_padded, [*padded_size, -1, channels])
+            to_y = to_padded[reach[0] : reach[0] + height, reach[1] : reach[1] + width]
+            return tf.reduce_sum(upstream, axis=[2, 4]), -tf.transpose(to_y, [2, 0, 1, 3])
+
+        return arrange(x[:, :, None, :, None, :] - neighborhoods), grad
+
+    return difference(x, y)
+
+
+def _window_pixels(height, width, rows, columns):
+    """Index, into the flat padded map, of every pixel of every neighborhood: (H, rows, W, columns)."""
+    i, r, j, k = np.ogrid[:height, :rows, :width, : width if columns is None else columns]
+    column, padded_width = (k + 0 * j, width) if columns is None else (j + k, width + columns - 1)
+    return ((i + r) * padded_width + column).astype(np.int32)

@@ -1,0 +1,106 @@
+"""The normalized correlation operation of SPEC section 1, in pure TensorFlow with its analytic gradient."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfnxc.ops._arguments import check_epsilon, check_gradient, check_maps, check_patch_size, check_search_size
+from tfnxc.ops._patches import fold_patches, normalized_patches
+from tfnxc.ops._search import NearbyColumns, WholeRows
+
+
+def norm_xcorr(x, y, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gradient="exact"):
+    """Normalized correlation of the patches of `x` with those of `y` over a search window.
+
+    For each channel, the patch of `x` centred on a position is compared with the patches of `y` centred on every
+    position of its search window:
+
+        ncc(X, Y) = sum_i (X_i - mX) (Y_i - mY) / ((N - 1) S_X S_Y),     S = s + epsilon
+
+    with m the mean and s the unbiased standard deviation of the N pixels of a patch. Maps are zero-padded; the zeros
+    count in the mean and the deviation, and a window position outside the map still takes part. Values lie in (-1, 1).
+    The operation is not symmetric in `x` and `y`. Statistics and sums are computed in float32 at least.
+
+    The backward pass is analytic. Second derivatives are refused with a `LookupError`.
+
+    Args:
+        x: Tensor of shape `(batch, height, width, channels)`, of any floating point type. The batch may be unknown.
+        y: Tensor of the same shape and type.
+        patch_size: `(height, width)` of a patch, both odd, together at least 2 pixels. Defaults to `(5, 5)`.
+        search_size: `(rows, columns)` of the search window. Rows are odd and relative: `rows // 2` above to `rows // 2`
+            below the position. Columns are odd and relative likewise, or `None` for all columns of the map, absolute,
+            in order. Defaults to `(5, None)`.
+        epsilon: Positive number added to the standard deviation. Defaults to `0.01`.
+        gradient: `"exact"` for the derivative of the line above, or `"published"` for equations (6) and (7) of the
+            supplement, which have S where the derivative has s in the second term. Defaults to `"exact"`.
+
+    Returns:
+        Tensor of shape `(batch, height, width, channels * rows * columns)` and the type of `x`; the channel index is
+        `(channel * rows + row) * columns + column`.
+
+    Raises:
+        ValueError: If an argument is not as described; the message says what came and what was expected.
+
+    Example:
+        >>> x = tf.random.uniform((2, 37, 12, 25))
+        >>> tfnxc.ops.norm_xcorr(x, x).shape
+        TensorShape([2, 37, 12, 1500])
+
+    References:
+        Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
+        NIPS 2016, supplement, section 2, equations (1) to (7).
+    """
+    x, y = check_maps("norm_xcorr", x, y)
+    patch_size, (rows, columns) = check_patch_size(patch_size), check_search_size(search_size)
+    epsilon, gradient = check_epsilon(epsilon), check_gradient(gradient)
+    dtype = x.dtype
+    if dtype.size < 4:
+        x, y = tf.cast(x, tf.float32), tf.cast(y, tf.float32)
+    _, height, width, _ = x.shape
+    window = WholeRows(height, width, rows) if columns is None else NearbyColumns(height, width, rows, columns)
+    return tf.cast(_correlate(x, y, patch_size, window, epsilon, gradient), dtype)
+
+
+def _correlate(x, y, patch_size, window, epsilon, gradient):
+    """`norm_xcorr` on checked arguments."""
+
+    @tf.custom_gradient
+    def correlate(x, y):
+        x_patches, x_s = normalized_patches(x, patch_size, (0, 0), epsilon)
+        y_patches, y_s = normalized_patches(y, patch_size, window.halo, epsilon)
+        n = x_patches.shape[-1]
+        scores = window.scores(x_patches * (1 / (n - 1)), y_patches)
+
+        # A gradient function of its own, because a second derivative through the tensors above would be silently wrong.
+        @tf.custom_gradient
+        def backward(x, y, upstream):
+            del x, y  # they are here for the tape to see
+            to_x, to_y = window.adjoint(upstream, x_patches, y_patches)
+            to_x = _through_normalization(to_x, x_patches, x_s, epsilon, gradient)
+            to_y = _through_normalization(to_y, y_patches, y_s, epsilon, gradient)
+            return (fold_patches(to_x, patch_size, (0, 0)), fold_patches(to_y, patch_size, window.halo)), _refuse
+
+        return scores, lambda upstream: backward(x, y, upstream)
+
+    return correlate(x, y)
+
+
+def _through_normalization(upstream, patches, s, epsilon, gradient):
+    """From the gradient with respect to normalized patches to that with respect to their pixels.
+
+    `upstream` is A_i = sum over the window of G * Y^_i, with Y^ the other patch normalized; `patches` is X^. Both terms of
+    SPEC section 1 need no stored output, because sum(G * ncc) = sum_i X^_i A_i / (N - 1), and no further projection,
+    because A has mean 0:
+
+        dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],      second term = 0 where s = 0
+    """
+    n = patches.shape[-1]
+    S = s + epsilon
+    weight = tf.reduce_sum(patches * upstream, axis=-1, keepdims=True) / (n - 1)
+    if gradient == "exact":
+        weight *= tf.math.divide_no_nan(S, s)  # (X_i - mX) / s = X^_i S / s
+    return (upstream - patches * weight) * (1 / ((n - 1) * S))
+
+
+def _refuse(*upstream):
+    raise LookupError("norm_xcorr has no second derivative: its gradient cannot itself be differentiated.")
