@@ -2,8 +2,8 @@
 
     python benchmarks/norm_xcorr.py [--batch 32] [--runs 7] [--json FILE]
 
-All variants run in turn in one process on the same seeded maps, after two warm-up runs each; the table gives the median and
-the spread in milliseconds a pair, and the ratio of the plain version's median to it.
+All variants run in turn in one process on the same seeded maps, after two warm-up runs each; the table gives the
+median and the spread in milliseconds a pair, and the ratio of the plain version's median to it.
 """
 
 import argparse
@@ -66,6 +66,7 @@ def milliseconds_a_pair(functions, arguments, runs):
 
 
 def main():
+    """Prints the table and writes the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=32, help="pairs a batch (default 32)")
     parser.add_argument("--runs", type=int, default=7, help="timed runs of each variant (default 7)")
@@ -79,13 +80,20 @@ def main():
     del variants["tfnxc 5x5"]
     both = {name: tf.function(with_gradient(each)) for name, each in variants.items()}
     both = milliseconds_a_pair(both, (x, y, upstream), arguments.runs)
-    facts = {"tensorflow": tf.__version__, "cores": os.cpu_count(), "machine": platform.machine(), "batch": arguments.batch}
+    facts = {
+        "tensorflow": tf.__version__,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "batch": arguments.batch,
+    }
     print(facts)
     rows = []
     for title, table in (("forward", forward), ("forward + backward", both)):
         for name, (median, least, most) in table.items():
             ratio = table["plain"][0] / median
-            rows.append({"pass": title, "variant": name, "median_ms": median, "min_ms": least, "max_ms": most, "ratio": ratio})
+            rows.append(
+                {"pass": title, "variant": name, "median_ms": median, "min_ms": least, "max_ms": most, "ratio": ratio}
+            )
             print(f"{title:20} {name:10} {median:7.2f} ms a pair ({least:.2f} to {most:.2f})   {ratio:.2f} times plain")
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:

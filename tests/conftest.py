@@ -9,6 +9,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 TOLERANCES = {"float64": 1e-10, "float32": 2e-5, "float16": 2e-3, "bfloat16": 1e-2}
 """Largest absolute difference from the float64 oracle, for values of order 1."""
@@ -33,6 +34,19 @@ def real_data():
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set TFNXC_DATA to run this test")
     return folder
+
+
+@pytest.fixture
+def campus(tmp_path):
+    """A folder that holds `campus` with 3 identities x 4 pictures."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "cuhk01" / "campus"
+    folder.mkdir(parents=True)
+    for identity in (1, 2, 7):
+        for shot in range(1, 5):
+            picture = rng.integers(0, 255, (160, 60, 3), np.uint8)
+            Image.fromarray(picture).save(folder / f"{identity:04d}{shot:03d}.png")
+    return folder.parent
 
 
 def small_maps(kind, shape, rng):

@@ -241,3 +241,19 @@ class TestNeededPairs:
     def test_shape_too_small(self):
         with pytest.raises(ValueError, match=r"outside a score matrix of shape \(1, 1\)"):
             needed_pairs(draw_trials([1, 2], [1, 2], [0, 0], [1, 1]), (1, 1))
+
+
+@pytest.mark.parametrize("protocol", ["cross-camera", "paper"])
+def test_fewer_probes_keep_the_galleries(protocol):
+    identities, cameras = np.repeat(np.arange(6), 4), np.tile([0, 0, 1, 1], 6)
+    labels = (identities, identities, cameras, cameras, protocol)
+    everyone = draw_trials(*labels, repeats=3)
+    some = draw_trials(*labels, repeats=3, probes=5)
+    for all_trials, few_trials in zip(everyone, some, strict=True):
+        assert sum(len(trial.probes) for trial in few_trials) == 5
+        for few in few_trials:
+            whole = next(trial for trial in all_trials if np.array_equal(trial.gallery, few.gallery))
+            assert set(few.probes) <= set(whole.probes)
+    assert some[0][0].probes.tolist() == draw_trials(*labels, repeats=1, probes=5)[0][0].probes.tolist()
+    enough = needed_pairs(draw_trials(*labels, repeats=1, probes=1000), (24, 24))
+    assert np.array_equal(enough, needed_pairs(everyone[:1], (24, 24)))

@@ -8,7 +8,13 @@ from tests import oracle
 from tests.conftest import TOLERANCES
 from tfnxc.ops import cross_input_neighborhood
 
-GEOMETRIES = [((2, 7, 6, 2), (5, 5)), ((1, 6, 4, 3), (5, None)), ((1, 2, 2, 1), (5, 3)), ((1, 1, 1, 2), (1, 1)), ((1, 2, 3, 1), (7, None))]
+GEOMETRIES = [
+    ((2, 7, 6, 2), (5, 5)),
+    ((1, 6, 4, 3), (5, None)),
+    ((1, 2, 2, 1), (5, 3)),
+    ((1, 1, 1, 2), (1, 1)),
+    ((1, 2, 3, 1), (7, None)),
+]
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
@@ -70,7 +76,9 @@ def test_compiled_with_unknown_batch_equals_eager(jit_compile, rng):
             loss = tf.reduce_sum(cross_input_neighborhood(x, y, (5, None)) ** 3)
         return loss, *tape.gradient(loss, [x, y])
 
-    compiled = tf.function(run, jit_compile=jit_compile, input_signature=[tf.TensorSpec((None, 5, 4, 2), tf.float64)] * 2)
+    compiled = tf.function(
+        run, jit_compile=jit_compile, input_signature=[tf.TensorSpec((None, 5, 4, 2), tf.float64)] * 2
+    )
     for one, other in zip(compiled(x, y), run(x, y), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-10)
 

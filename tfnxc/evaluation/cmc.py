@@ -108,6 +108,7 @@ def cmc(
     ties: Literal["pessimistic", "optimistic"] = "pessimistic",
     repeats: int | None = None,
     seed: int = 0,
+    probes: int | None = None,
 ) -> CMC:
     """Measures the CMC of a score matrix: rank-k is the share of probes whose identity is among the k best.
 
@@ -127,6 +128,7 @@ def cmc(
             scorer wins nothing. `"optimistic"`: after it, as some published code has it.
         repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10.
         seed: A whole number, 0 or above. Defaults to 0.
+        probes: The most probes of a repeat, drawn at random where there are more. Defaults to `None`: all.
 
     Returns:
         The `CMC`.
@@ -151,7 +153,7 @@ def cmc(
             f"scores must have one row for each of probe_ids, shape {probe_ids.shape}, and one column for each of "
             f"gallery_ids, shape {gallery_ids.shape}; received shape {scores.shape}"
         )
-    trials = draw_trials(probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, repeats, seed)
+    trials = draw_trials(probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, repeats, seed, probes)
     _check_scored(scores, trials, protocol)
 
     gallery = max(len(trial.gallery) for repeat in trials for trial in repeat)

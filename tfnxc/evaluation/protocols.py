@@ -126,6 +126,7 @@ def draw_trials(
     protocol: str | Protocol = "cross-camera",
     repeats: int | None = None,
     seed: int = 0,
+    probes: int | None = None,
 ) -> list[tuple[Trial, ...]]:
     """Draws which rows and columns of a score matrix each repeat of a protocol reads.
 
@@ -142,6 +143,8 @@ def draw_trials(
         protocol: A `Protocol` or its name. Defaults to `"cross-camera"`.
         repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10.
         seed: A whole number, 0 or above. Defaults to 0.
+        probes: The most probes of a repeat: where there are more, so many are drawn from them at random. The galleries
+            stay the same. Defaults to `None`: all.
 
     Returns:
         One tuple a repeat. Under a protocol that draws from the other cameras it holds one `Trial` a probe camera,
@@ -150,7 +153,7 @@ def draw_trials(
     Raises:
         ValueError: If cameras are missing that the protocol needs; if identities and cameras differ in number; if
             rows and columns must be the same images and are not; if a probe's identity is not in its gallery; if
-            nothing is left to be a probe; if `protocol`, `repeats` or `seed` is not one.
+            nothing is left to be a probe; if `protocol`, `repeats`, `seed` or `probes` is not one.
 
     Example:
         >>> trials = draw_trials([1, 2], [1, 1, 2], [0, 0], [1, 1, 1], protocol="cross-camera", repeats=3)
@@ -163,6 +166,8 @@ def draw_trials(
     protocol = get_protocol(protocol)
     repeats = whole_number("repeats", protocol.repeats if repeats is None else repeats, least=1)
     seed = whole_number("seed", seed, least=0)
+    if probes is not None:
+        probes = whole_number("probes", probes, least=1)
     probe_ids, probe_cameras = _labels("probe", probe_ids, probe_cameras)
     gallery_ids, gallery_cameras = _labels("gallery", gallery_ids, gallery_cameras)
     _check_cameras(protocol, probe_cameras, gallery_cameras)
@@ -174,7 +179,8 @@ def draw_trials(
     for repeat in range(repeats):
         # Sorting random(), not permutation(): its stream is the same under every version of NumPy.
         order = np.argsort(np.random.default_rng([seed, repeat]).random(len(gallery_ids)), kind="stable")
-        trials.append(tuple(_trial(protocol, rows, order[allowed[order]], gallery_ids) for rows, allowed in groups))
+        drawn = tuple(_trial(protocol, rows, order[allowed[order]], gallery_ids) for rows, allowed in groups)
+        trials.append(drawn if probes is None else _some_probes(drawn, probes, [seed, repeat, 1]))
     return trials
 
 
@@ -228,6 +234,16 @@ def _trial(protocol: Protocol, rows: np.ndarray, candidates: np.ndarray, gallery
     gallery = candidates[first]
     probes = np.setdiff1d(rows, gallery, assume_unique=True) if protocol.same_images else rows
     return Trial(probes=probes, gallery=gallery)
+
+
+def _some_probes(trials: tuple[Trial, ...], most: int, seed: list[int]) -> tuple[Trial, ...]:
+    """The trials of a repeat with `most` of their probes together."""
+    everyone = [(number, probe) for number, trial in enumerate(trials) for probe in trial.probes]
+    # Sorting random(), for the same reason as above.
+    kept = np.sort(np.argsort(np.random.default_rng(seed).random(len(everyone)), kind="stable")[:most])
+    kept = [everyone[index] for index in kept]
+    of = [np.array([probe for number, probe in kept if number == this], int) for this in range(len(trials))]
+    return tuple(Trial(rows, trial.gallery) for rows, trial in zip(of, trials, strict=True) if len(rows))
 
 
 def _labels(side: str, identities, cameras) -> tuple[np.ndarray, np.ndarray | None]:

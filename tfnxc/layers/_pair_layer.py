@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 
-from tfnxc.ops._arguments import check_map_shapes, check_search_size
+from tfnxc.ops._arguments import check_map_shapes, check_map_types, check_search_size
 
 
 class PairLayer(keras.layers.Layer):
@@ -26,24 +27,30 @@ class PairLayer(keras.layers.Layer):
         """The arguments of the constructor."""
         return {**super().get_config(), "search_size": self.search_size}
 
+    def compute_output_spec(self, inputs):
+        """What Keras 3 calls, instead of `call`, on symbolic maps, whose type is therefore checked here."""
+        x, y = self._pair(inputs)
+        check_map_types(type(self).__name__, x.dtype, y.dtype)
+        return super().compute_output_spec(inputs)
+
     def _map_shape(self, input_shape):
         """(batch, height, width, channels) of both maps, checked, and the size (rows, columns) of the window."""
-        if not isinstance(input_shape, (list, tuple)) or len(input_shape) != 2 or not _are_shapes(input_shape):
+        if not isinstance(input_shape, (list, tuple)) or len(input_shape) != 2 or not all(map(_is_shape, input_shape)):
             raise ValueError(
                 f"{type(self).__name__} takes a list of two feature maps, [x, y]; got one input or several of shape "
                 f"{input_shape}."
             )
-        x_shape, y_shape = (tuple(shape) for shape in input_shape)
+        x_shape, y_shape = input_shape
         check_map_shapes(type(self).__name__, x_shape, y_shape)
         rows, columns = self.search_size
-        return x_shape, (rows, columns if columns is not None else x_shape[2])
+        return tuple(x_shape), (rows, columns if columns is not None else x_shape[2])
 
     def _pair(self, inputs):
-        """The two maps, or a ValueError."""
-        if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
-            raise ValueError(f"{type(self).__name__} takes a list of two feature maps, [x, y]; got {inputs!r}.")
+        """The two maps, checked: `build` sees the shapes of the first call only."""
+        self._map_shape(tf.nest.map_structure(lambda maps: maps.shape, inputs))
         return inputs
 
 
-def _are_shapes(shapes):
-    return all(hasattr(shape, "__len__") for shape in shapes)
+def _is_shape(value):
+    sizes = isinstance(value, (list, tuple)) and all(size is None or isinstance(size, int) for size in value)
+    return sizes or isinstance(value, tf.TensorShape)

@@ -13,8 +13,8 @@ from tfnxc.ops._arguments import check_layout
 class CrossInputNeighborhood(PairLayer):
     """Difference between each value of one feature map and the neighborhood of the same position in another.
 
-    K of Ahmed et al.: `K(p) = x(p) * ones(rows, columns) - patch of y centred on p`. For their K', call the layer on the
-    two maps exchanged. The layer has no weights and applies no ReLU; the paper's models follow it by one.
+    K of Ahmed et al.: `K(p) = x(p) * ones(rows, columns) - patch of y centred on p`. For their K', call the layer on
+    the two maps exchanged. The layer has no weights and applies no ReLU; the paper's models follow it by one.
 
     Args:
         search_size: `(rows, columns)` of the neighborhood, odd; columns may be `None` for the whole width of the map.

@@ -1,8 +1,9 @@
-"""Pieces that the three architectures share: initialized layers, the tied tower, the pair model around tower and head."""
+"""Pieces that the three architectures share: initialized layers, the tied tower, the pair model around both parts."""
 
 from __future__ import annotations
 
 import math
+import operator
 
 import keras
 
@@ -40,16 +41,22 @@ def _published(fan_in, l2):
 
 def check_input_shape(input_shape):
     """`input_shape` as (height, width, channels), large enough for every head."""
-    shape = tuple(input_shape)
-    if len(shape) != 3 or not all(isinstance(size, int) for size in shape) or min(shape[:2]) < SMALLEST_SIDE:
+    try:
+        shape = tuple(operator.index(size) for size in input_shape)
+    except TypeError:
+        shape = ()
+    if len(shape) != 3 or min(shape[:2]) < SMALLEST_SIDE or shape[2] < 1:
         raise ValueError(
-            f"input_shape must be (height, width, channels), height and width at least {SMALLEST_SIDE}; got {input_shape!r}."
+            f"input_shape must be (height, width, channels), height and width at least {SMALLEST_SIDE}; "
+            f"got {input_shape!r}."
         )
     return shape
 
 
 def build_tower(input_shape, filters, l2):
     """The tied tower: two stages of 5x5 convolution, ReLU and max-pooling (SPEC section 3)."""
+    if len(filters) != 2:
+        raise ValueError(f"filters must be two numbers, one for each stage of the tower; got {filters!r}.")
     image = keras.Input(input_shape, name="image")
     maps = image
     for stage, count in enumerate(filters, start=1):

@@ -52,7 +52,9 @@ def _side(name, pair, search_size, filters, l2):
     maps = layers.CrossInputNeighborhood(search_size, layout="blocks", name=f"neighborhood_{name}")(pair)
     maps = keras.layers.ReLU(name=f"neighborhood_{name}_relu")(maps)
     block = maps.shape[1] // height, maps.shape[2] // width
-    summary = _blocks.convolution(filters, block, channels, l2, strides=block, activation="relu", name=f"summary_{name}")
+    summary = _blocks.convolution(
+        filters, block, channels, l2, strides=block, activation="relu", name=f"summary_{name}"
+    )
     maps = summary(maps)
     maps = _blocks.convolution(filters, (3, 3), filters, l2, name=f"across_{name}")(maps)
     # Padding "same" makes the pooling round up: 35x10 -> 18x5.

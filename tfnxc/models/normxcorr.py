@@ -8,7 +8,7 @@ from tfnxc.models import _blocks, _branches
 
 
 def normxcorr(input_shape=(160, 60, 3), search_size=(5, None), filters=(20, 25), units=500, l2=5e-4):
-    """The Normalized X-Corr model: two tied towers, normalized correlation over a wide window, a classifier of the pair.
+    """The Normalized X-Corr model: tied towers, normalized correlation over a wide window, a classifier of the pair.
 
     Args:
         input_shape: `(height, width, channels)` of an image, height and width at least 28. Defaults to `(160, 60, 3)`.

@@ -22,8 +22,8 @@ def split(model):
 
     Returns:
         `(tower, head)`: `tower` maps images `(batch, height, width, 3)` to feature maps, `head` maps a list of two
-        feature maps `[probe, gallery]` to the probabilities `(batch, 2)` of (different, same). They share the weights of
-        `model`: `model([p, g])` equals `head([tower(p), tower(g)])`.
+        feature maps `[probe, gallery]` to the probabilities `(batch, 2)` of (different, same). They share the
+        weights of `model`: `model([p, g])` equals `head([tower(p), tower(g)])`.
 
     Raises:
         ValueError: If the model has no part called "tower" or "head".

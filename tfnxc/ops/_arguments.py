@@ -14,13 +14,22 @@ LAYOUTS = ("maps", "blocks")
 def check_maps(name, x, y):
     """The two feature maps as tensors of one floating point type and one shape, known but for the batch."""
     x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
-    for letter, maps in (("x", x), ("y", y)):
-        if not maps.dtype.is_floating:
-            raise ValueError(f"{name} takes maps of a floating point type; got {letter} of type {maps.dtype.name}.")
-    if x.dtype != y.dtype:
-        raise ValueError(f"{name} takes two maps of one type; got {x.dtype.name} and {y.dtype.name}.")
+    check_map_types(name, x.dtype, y.dtype)
     check_map_shapes(name, x.shape, y.shape)
+    if x.shape[0] is None or y.shape[0] is None:
+        # Batches known only at run time could differ and be broadcast in silence: this fails where they do.
+        y = tf.reshape(y, tf.shape(x))
     return x, y
+
+
+def check_map_types(name, x_type, y_type):
+    """Both types are floating point, and alike."""
+    x_type, y_type = tf.as_dtype(x_type), tf.as_dtype(y_type)
+    for letter, dtype in (("x", x_type), ("y", y_type)):
+        if not dtype.is_floating:
+            raise ValueError(f"{name} takes maps of a floating point type; got {letter} of type {dtype.name}.")
+    if x_type != y_type:
+        raise ValueError(f"{name} takes two maps of one type; got {x_type.name} and {y_type.name}.")
 
 
 def check_map_shapes(name, x_shape, y_shape):

@@ -139,8 +139,8 @@ class NearbyColumns:
         to_others = tf.reshape(to_others, [-1, channels, to_others.shape[2], covered, n])
         return to_others[:, :, :, : others.shape[3]]
 
-    # Row j of a (tile, span) product holds its window in columns j .. j + columns - 1. Laid flat, that band starts every
-    # span + 1 numbers: cutting the flat product at that step lines the band up on the left.
+    # Row j of a (tile, span) product holds its window in columns j .. j + columns - 1. Laid flat, that band starts
+    # every span + 1 numbers: cutting the flat product at that step lines the band up on the left.
 
     def _take_band(self, products):
         lead = tf.shape(products)[0]

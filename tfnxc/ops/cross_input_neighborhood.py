@@ -19,8 +19,8 @@ def cross_input_neighborhood(x, y, search_size=(5, 5), layout="maps"):
         y: Tensor of the same shape and type.
         search_size: `(rows, columns)` of the neighborhood, odd. Columns may be `None` for all columns of the map,
             absolute, in order. Defaults to `(5, 5)`.
-        layout: `"maps"`: one map a difference, channel index `(channel * rows + row) * columns + column`; or `"blocks"`:
-            one block of rows x columns a position, as in [1]. Defaults to `"maps"`.
+        layout: `"maps"`: one map a difference, channel index `(channel * rows + row) * columns + column`; or
+            `"blocks"`: one block of rows x columns a position, as in [1]. Defaults to `"maps"`.
 
     Returns:
         Tensor of shape `(batch, height, width, channels * rows * columns)` or, with `layout="blocks"`,

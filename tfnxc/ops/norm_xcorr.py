@@ -88,8 +88,8 @@ def _correlate(x, y, patch_size, window, epsilon, gradient):
 def _through_normalization(upstream, patches, s, epsilon, gradient):
     """From the gradient with respect to normalized patches to that with respect to their pixels.
 
-    `upstream` is A_i = sum over the window of G * Y^_i, with Y^ the other patch normalized; `patches` is X^. Both terms of
-    SPEC section 1 need no stored output, because sum(G * ncc) = sum_i X^_i A_i / (N - 1), and no further projection,
+    `upstream` is A_i = sum over the window of G * Y^_i, with Y^ the other patch normalized; `patches` is X^. Both terms
+    of SPEC section 1 need no stored output, because sum(G * ncc) = sum_i X^_i A_i / (N - 1), and no further projection,
     because A has mean 0:
 
         dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],      second term = 0 where s = 0

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfnxc.datasets import read_picture
+from tfnxc.errors import InputError
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    picture = Image.fromarray(np.full((4, 3, 3), 120, np.uint8)).convert(mode)
+    picture.save(tmp_path / "a.png")
+    image = read_picture(tmp_path / "a.png")
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, np.asarray(picture.convert("RGB")))
+
+
+def test_a_truncated_png_is_named(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (160, 60, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"a\.png: broken picture"):
+        read_picture(path)
+
+
+def test_a_text_file_named_png_is_named(tmp_path):
+    (tmp_path / "a.png").write_text("hello")
+    with pytest.raises(InputError, match=r"a\.png: not a picture; expected a file of the format PNG, JPEG, BMP"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_another_format_is_refused(tmp_path):
+    Image.fromarray(np.zeros((4, 3, 3), np.uint8)).save(tmp_path / "a.gif")
+    with pytest.raises(InputError, match="not a picture"):
+        read_picture(tmp_path / "a.gif")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"a\.png: no such file"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path):
+    Image.new("1", (5000, 4000)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="5000 x 4000 is more than"):
+        read_picture(tmp_path / "a.png")

@@ -1,0 +1,136 @@
+"""What every layer of two feature maps must do: one routine, and the inputs that every such layer refuses."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conftest import TOLERANCES
+
+SHAPE = (6, 5, 3)
+BATCH = 2
+
+WRONG_INPUTS = {  # what is given, as shapes and a type; what the message says came
+    "one map": ((BATCH, *SHAPE), "float32", r"list of two feature maps, \[x, y\]; got .*\(2, 6, 5, 3\)"),
+    "one map in a list": ([(BATCH, *SHAPE)], "float32", "list of two feature maps, .*got"),
+    "three maps": ([(BATCH, *SHAPE)] * 3, "float32", "list of two feature maps, .*got"),
+    "two lists of maps": ([[(BATCH, *SHAPE)] * 2] * 2, "float32", "list of two feature maps, .*got"),
+    "maps by name": ({"x": (BATCH, *SHAPE), "y": (BATCH, *SHAPE)}, "float32", "list of two feature maps, .*got"),
+    "no channels": ([(BATCH, 6, 5)] * 2, "float32", r"maps of shape \(batch, .*got x of shape \(2, 6, 5\)"),
+    "a second map without batch": ([(BATCH, *SHAPE), SHAPE], "float32", r"got y of shape \(6, 5, 3\)"),
+    "different widths": ([(2, 6, 5, 3), (2, 6, 4, 3)], "float32", r"one shape; got \(2, 6, 5, 3\) and \(2, 6, 4, 3\)"),
+    "different batches": ([(2, 6, 5, 3), (1, 6, 5, 3)], "float32", r"one shape; got \(2, 6, 5, 3\) and \(1, 6, 5, 3\)"),
+    "no pixels": ([(2, 0, 5, 3)] * 2, "float32", r"at least one pixel; got x of shape \(2, 0, 5, 3\)"),
+    "integers": ([(BATCH, *SHAPE)] * 2, "int32", "maps of a floating point type; got x of type int32"),
+}
+
+
+def check_layer(layer_class, arguments, reference, tmp_path):
+    """Runs a layer with these arguments through everything that Keras asks of one.
+
+    `reference` gives the right output for two NumPy arrays.
+    """
+    rng = np.random.default_rng(0)
+    pair = [rng.normal(size=(BATCH, *SHAPE)).astype("float32") for _ in range(2)]
+    expected = reference(*pair)
+    _check_config(layer_class, arguments)
+    _check_shapes(layer_class(**arguments), pair, expected.shape)
+    for dtype in ("float64", "float32", "mixed_float16", "mixed_bfloat16"):
+        _check_dtype(layer_class(**arguments, dtype=dtype), pair, reference)
+    model = _check_fit(layer_class(**arguments), pair)
+    _check_compiled(model, pair)
+    _check_saving(model, layer_class, pair, tmp_path / "model.keras")
+
+
+def check_wrong_inputs(layer_class):
+    """Everything in WRONG_INPUTS is refused with a message: at first, on a layer already used, and as symbolic maps."""
+    used = layer_class()
+    used([tf.zeros((BATCH, *SHAPE))] * 2)
+    for shapes, dtype, message in WRONG_INPUTS.values():
+        for layer in (layer_class(), used):
+            with pytest.raises(ValueError, match=message):
+                layer(_at_shapes(shapes, lambda shape, dtype=dtype: tf.zeros(shape, dtype)))
+    for symbolic, message in [
+        ([keras.Input(SHAPE, dtype="int32")] * 2, "floating point type; got x of type int32"),
+        ([keras.Input((None, 5, 3))] * 2, r"all known but the batch; got x of shape \(None, None, 5, 3\)"),
+        ([keras.Input(SHAPE), keras.Input((6, 4, 3))], r"one shape; got \(None, 6, 5, 3\) and \(None, 6, 4, 3\)"),
+        (keras.Input(SHAPE), "list of two feature maps"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            layer_class()(symbolic)
+    with pytest.raises(ValueError, match=r"got x of shape \(None, 6, 3\)"):
+        layer_class().compute_output_shape([(None, 6, 3)] * 2)
+
+
+def _at_shapes(value, make):
+    """`value` with `make(shape)` in the place of every shape."""
+    if isinstance(value, dict):
+        return {name: _at_shapes(each, make) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_at_shapes(each, make) for each in value]
+    return make(value)
+
+
+def _check_config(layer_class, arguments):
+    layer = layer_class(**arguments, name="of_two", dtype="mixed_bfloat16")
+    config = layer.get_config()
+    for name, value in arguments.items():
+        assert config[name] == value, name
+    for copy in (layer_class.from_config(config), keras.layers.deserialize(keras.layers.serialize(layer))):
+        assert type(copy) is layer_class
+        assert copy.get_config() == config
+
+
+def _check_shapes(layer, pair, shape):
+    """Symbolic, computed and eager shape are one, also where the batch is unknown, and there are no weights."""
+    assert layer.compute_output_shape([(None, *SHAPE)] * 2) == (None, *shape[1:])
+    assert layer.compute_output_shape([(7, *SHAPE)] * 2) == (7, *shape[1:])
+    assert tuple(layer([keras.Input(SHAPE) for _ in range(2)]).shape) == (None, *shape[1:])
+    assert tuple(layer([keras.Input(batch_shape=(7, *SHAPE)) for _ in range(2)]).shape) == (7, *shape[1:])
+    assert tuple(layer(pair).shape) == shape
+    unknown_batch = tf.function(layer, input_signature=[[tf.TensorSpec((None, *SHAPE))] * 2])
+    assert tuple(unknown_batch(pair).shape) == shape
+    assert layer.count_params() == 0
+
+
+def _check_dtype(layer, pair, reference):
+    """The output has the compute type, and the reference's values for inputs rounded to that type."""
+    found = layer(pair)
+    assert found.dtype == layer.compute_dtype
+    rounded = [tf.cast(tf.cast(maps, layer.compute_dtype), "float64").numpy() for maps in pair]
+    tolerance = TOLERANCES[layer.compute_dtype]
+    found = tf.cast(found, "float64").numpy()
+    np.testing.assert_allclose(found, reference(*rounded), rtol=tolerance, atol=tolerance)
+    # Rounding the inputs costs more than computing on rounded ones, but no more than a few steps of the type.
+    np.testing.assert_allclose(found, reference(*pair), rtol=4 * tolerance, atol=4 * tolerance)
+
+
+def _check_fit(layer, pair):
+    """One step of `fit` moves the weights before both inputs; returns the model."""
+    images = [keras.Input(SHAPE, name=name) for name in ("x", "y")]
+    before = [keras.layers.Conv2D(3, 1, name=f"before_{image.name}") for image in images]
+    maps = layer([convolution(image) for convolution, image in zip(before, images, strict=True)])
+    maps = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(maps))
+    model = keras.Model(images, keras.layers.Dense(1, name="after")(maps))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    old = [convolution.get_weights() for convolution in before]
+    history = model.fit(pair, np.array([[1.0], [-1.0]]), batch_size=BATCH, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    for convolution, (kernel, _) in zip(before, old, strict=True):
+        new = convolution.get_weights()[0]
+        assert np.isfinite(new).all()
+        assert np.abs(new - kernel).max() > 1e-6, f"no gradient reached {convolution.name}"
+    return model
+
+
+def _check_compiled(model, pair):
+    model.compile("sgd", "mse", jit_compile=True)
+    np.testing.assert_allclose(model.predict(pair, verbose=0), model(pair), atol=TOLERANCES["float32"])
+
+
+def _check_saving(model, layer_class, pair, path):
+    model.save(path)
+    loaded = keras.saving.load_model(path, safe_mode=True)
+    np.testing.assert_allclose(loaded(pair), model(pair), atol=1e-7)
+    (layer,), (copy,) = ([each for each in of.layers if type(each) is layer_class] for of in (model, loaded))
+    assert copy.get_config() == layer.get_config()

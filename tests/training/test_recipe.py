@@ -1,0 +1,40 @@
+import keras
+import numpy as np
+import pytest
+
+from tfnxc.errors import InputError
+from tfnxc.training import Recipe
+
+
+def rate(optimizer, step):
+    """The scheduled rate at a step; both Keras lines keep the schedule under this name."""
+    return float(optimizer._learning_rate(step))
+
+
+def test_the_default_is_the_published_recipe():
+    recipe = Recipe()
+    optimizer = recipe.make_optimizer(steps=100)
+    assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.9 and not optimizer.nesterov
+    assert (recipe.batch_size, recipe.passes, recipe.l2) == (128, 20, 5e-4)
+    for step in (0, 10_000):
+        np.testing.assert_allclose(rate(optimizer, step), 0.005 / (1 + 1e-4 * step), rtol=1e-6)
+
+
+def test_schedules():
+    cosine = Recipe(schedule="cosine", learning_rate=0.1).make_optimizer(steps=100)
+    np.testing.assert_allclose([rate(cosine, step) for step in (0, 50, 100)], [0.1, 0.05, 0], atol=1e-7)
+    constant = Recipe(schedule="constant", optimizer="Adam", learning_rate=0.25).make_optimizer(steps=100)
+    assert isinstance(constant, keras.optimizers.Adam)
+    assert float(np.asarray(constant.learning_rate)) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (Recipe(optimizer="magic"), "optimizer must be the name of a Keras optimizer, .*; got 'magic'"),
+        (Recipe(schedule="linear"), "schedule must be one of published, constant, cosine; got 'linear'"),
+    ],
+)
+def test_unknown_names_are_one_clear_error(recipe, message):
+    with pytest.raises(InputError, match=message):
+        recipe.make_optimizer(1)

@@ -1,0 +1,47 @@
+import json
+
+import pytest
+
+from tfnxc.datasets import Split
+from tfnxc.errors import InputError
+from tfnxc.training import Run
+
+SPLIT = Split("mine", "by hand", (1, 2), (3,))
+
+
+def test_a_run_keeps_its_settings_split_and_versions(tmp_path):
+    Run.start(tmp_path / "run", {"seed": 1}, SPLIT)
+    run = Run.open(tmp_path / "run")
+    assert run.settings == {"seed": 1}
+    assert run.record["split"]["test"] == [3] and run.record["split_digest"] == SPLIT.digest
+    assert {"tfnxc", "tensorflow", "keras", "numpy", "python"} <= set(run.record["versions"])
+
+
+def test_the_same_settings_resume_and_others_are_refused(tmp_path):
+    Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, SPLIT)
+    assert Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, SPLIT).settings["seed"] == 1
+    with pytest.raises(InputError, match=r"other settings \(rate: 0.1 there, 0.2 now; seed: 1 there, 2 now\)"):
+        Run.start(tmp_path / "run", {"seed": 2, "rate": 0.2}, SPLIT)
+    with pytest.raises(InputError, match="split"):
+        Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, Split("mine", "", (1,), (3,)))
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(InputError, match="exists and is not a run"):
+        Run.start(tmp_path, {}, SPLIT)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_what_is_missing_or_broken_is_one_clear_error(tmp_path):
+    with pytest.raises(InputError, match=r"no run here \(no run.json\)"):
+        Run.open(tmp_path)
+    run = Run.start(tmp_path / "run", {}, SPLIT)
+    with pytest.raises(InputError, match="no such model; finish the training"):
+        run.load_model()
+    run.model_path().write_bytes(b"PK broken")
+    with pytest.raises(InputError, match="broken model file"):
+        run.load_model()
+    (tmp_path / "run" / "run.json").write_text(json.dumps({})[:1])
+    with pytest.raises(InputError, match="not a JSON file"):
+        Run.open(tmp_path / "run")

@@ -1,0 +1,48 @@
+"""The command `tfnxc`, one command a file."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from tfnxc._version import __version__
+
+# TensorFlow's start-up chatter says nothing to a user; an explicit setting of theirs wins.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from tfnxc.cli.datasets import datasets
+from tfnxc.cli.demo import demo
+from tfnxc.cli.evaluate import evaluate
+from tfnxc.cli.export import export
+from tfnxc.cli.train import train
+from tfnxc.errors import InputError
+
+
+class _OneLineErrors(click.Group):
+    """Prints what a user's input causes as one line, and exits with 1."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except InputError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main():
+    r"""Person re-identification by inexact matching.
+
+    \b
+    tfnxc demo                      the whole job on drawn people, in minutes
+    tfnxc train cuhk01 ...          train a model on CUHK01 into a run folder
+    tfnxc evaluate RUN              measure the run by CMC
+    tfnxc export RUN --name NAME    write a SavedModel for TensorFlow Serving
+
+    Each command explains itself: tfnxc COMMAND --help.
+    """
+
+
+for _command in (demo, train, evaluate, export, datasets):
+    main.add_command(_command)

@@ -1,0 +1,121 @@
+"""The one record type behind which every data set stands: `ImageSet`."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image
+
+from tfnxc.errors import InputError
+
+IMAGE_SIZE = (160, 60)
+"""Height and width, in pixels, that the three architectures read (SPEC section 3)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    """Pictures of people with the identity and the camera of each.
+
+    Nothing is read when a set is made: `read(index)` gives one picture, `images()` all of them.
+
+    Args:
+        name: What the set is called in results and split files, e.g. `"cuhk01"`.
+        paths: One name a picture: its file, or for a drawn set a name that says what it is.
+        identities: Integers, one a picture: who it is.
+        cameras: Integers, one a picture: which camera took it (0 = A, 1 = B).
+        read: `index -> uint8 array of shape (height, width, 3)`, RGB; raises `InputError` with the path in its message
+            where a picture cannot be read.
+
+    Raises:
+        ValueError: If the sequences differ in length.
+
+    Example:
+        >>> people = tfnxc.datasets.synthetic(identities=4, seed=7)
+        >>> people.images().shape, people.identities[:4], people.cameras[:4]
+        ((16, 160, 60, 3), array([0, 0, 0, 0]), array([0, 0, 1, 1]))
+    """
+
+    name: str
+    paths: Sequence[str]
+    identities: np.ndarray
+    cameras: np.ndarray
+    read: Callable[[int], np.ndarray] = dataclasses.field(repr=False)
+
+    def __post_init__(self):
+        lengths = len(self.paths), len(self.identities), len(self.cameras)
+        if len(set(lengths)) != 1:
+            raise ValueError(f"paths, identities and cameras must be equally many; got {lengths}.")
+
+    def __len__(self):
+        return len(self.paths)
+
+    def images(self, size=IMAGE_SIZE, progress=None):
+        """Reads every picture, in parallel, and resizes those of another size.
+
+        Args:
+            size: `(height, width)` in pixels. Defaults to `(160, 60)`.
+            progress: Called with 1 after each picture, e.g. to move a progress bar. Defaults to `None`.
+
+        Returns:
+            uint8 array of shape `(pictures, *size, 3)`.
+
+        Raises:
+            InputError: If a picture cannot be read; the message names it.
+        """
+        images = np.empty((len(self), *size, 3), np.uint8)
+
+        def fill(index):
+            images[index] = resize(self.read(index), size)
+            if progress is not None:
+                progress(1)
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            futures = [pool.submit(fill, index) for index in range(len(self))]
+            try:
+                for future in futures:
+                    future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return images
+
+    def of_identities(self, identities):
+        """The pictures of some identities, in the order of this set.
+
+        Args:
+            identities: Integers.
+
+        Returns:
+            An `ImageSet`.
+
+        Raises:
+            InputError: If the set has no picture of one of them, as when a split belongs to another data set.
+        """
+        missing = sorted(set(map(int, identities)) - set(self.identities.tolist()))
+        if missing:
+            shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+            raise InputError(
+                f"{self.name} has no picture of {len(missing)} of the {len(identities)} identities asked for: {shown}. "
+                "Check that the split belongs to this data set and that the data set is complete."
+            )
+        return self.take(np.flatnonzero(np.isin(self.identities, identities)))
+
+    def take(self, indices):
+        """The pictures of these positions, in their order, as an `ImageSet`."""
+        indices = np.asarray(indices, int)
+        return ImageSet(
+            self.name,
+            [self.paths[index] for index in indices],
+            self.identities[indices],
+            self.cameras[indices],
+            lambda index: self.read(indices[index]),
+        )
+
+
+def resize(image, size):
+    """A uint8 picture (height, width, 3) resized to `size`, or itself where it already has that size."""
+    if image.shape[:2] == tuple(size):
+        return image
+    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))

@@ -1,0 +1,114 @@
+"""Scoring pairs of images with a model: the tower once an image, the head once a pair, in batches."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfnxc import models
+from tfnxc.files import replacing
+
+_BLOCK = 4096  # pairs between two writes to disk
+
+
+def embed(tower, images, batch_size=64, progress=None):
+    """Feature maps of images.
+
+    Args:
+        tower: The tower of `tfnxc.models.split`.
+        images: uint8 array of shape `(images, height, width, 3)`.
+        batch_size: Images at a time. Defaults to `64`.
+        progress: Called with the number of images done after each batch. Defaults to `None`.
+
+    Returns:
+        float32 tensor of shape `(images, height, width, channels)`.
+    """
+    shape = [None, *images.shape[1:]]
+    run = tf.function(
+        lambda batch: tf.cast(tower(tf.cast(batch, tf.float32) / 255.0, training=False), tf.float32),
+        input_signature=[tf.TensorSpec(shape, tf.uint8)],
+    )
+    maps = []
+    for start in range(0, len(images), batch_size):
+        maps.append(run(images[start : start + batch_size]))
+        if progress is not None:
+            progress(len(maps[-1]))
+    return tf.concat(maps, axis=0)
+
+
+def score_pairs(head, probe_maps, gallery_maps, pairs, batch_size=32, progress=None):
+    """Probability that both images of a pair show one person.
+
+    Args:
+        head: The pair head of `tfnxc.models.split`.
+        probe_maps: Feature maps of the probes, from `embed`.
+        gallery_maps: Feature maps of the gallery.
+        pairs: int array of shape `(pairs, 2)`: index of the probe, index of the gallery image.
+        batch_size: Pairs at a time. Defaults to `32`.
+        progress: Called with the number of pairs done after each batch. Defaults to `None`.
+
+    Returns:
+        float32 array of shape `(pairs,)`.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.int32)])
+    def run(batch):
+        maps = [tf.gather(probe_maps, batch[:, 0]), tf.gather(gallery_maps, batch[:, 1])]
+        return head(maps, training=False)[:, 1]
+
+    scores = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), batch_size):
+        batch = run(tf.constant(pairs[start : start + batch_size], tf.int32))
+        scores[start : start + batch_size] = batch.numpy()
+        if progress is not None:
+            progress(len(batch))
+    return scores
+
+
+class ScoreFile:
+    """A square score matrix on disk, NaN where a pair has no score yet: an interrupted scoring goes on where it stood.
+
+    Args:
+        folder: Where the file lies; made if need be.
+        model_digest: Digest of the model file, so that another model never finds these scores.
+        images: The images, rows and columns; their digest keeps another set from finding these scores.
+    """
+
+    def __init__(self, folder, model_digest, images):
+        digest = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()[:12]
+        self.path = pathlib.Path(folder) / f"{model_digest}-{digest}.npy"
+        self._images = images
+        if not self.path.exists():
+            with replacing(self.path) as new, open(new, "wb") as file:
+                np.save(file, np.full((len(images), len(images)), np.nan, np.float32))
+
+    def read(self):
+        """The matrix, read-only: float32 of shape `(images, images)`, rows are probes."""
+        return np.load(self.path, mmap_mode="r")
+
+    def missing(self, needed):
+        """The pairs marked in the boolean matrix `needed` that have no score yet: int array (pairs, 2)."""
+        return np.argwhere(needed & np.isnan(self.read())).astype(np.int32)
+
+    def fill(self, model, pairs, batch_size=32, progress=None):
+        """Scores the `pairs` and writes them, block by block.
+
+        Args:
+            model: A model of `tfnxc.models`.
+            pairs: int array of shape `(pairs, 2)`, as from `missing`.
+            batch_size: Pairs at a time. Defaults to `32`.
+            progress: Called with the number of pairs done after each batch. Defaults to `None`.
+        """
+        tower, head = models.split(model)
+        used, where = np.unique(pairs, return_inverse=True)
+        maps = embed(tower, self._images[used])
+        places = where.reshape(pairs.shape)
+        matrix = np.load(self.path, mmap_mode="r+")
+        for start in range(0, len(pairs), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            scores = score_pairs(head, maps, maps, places[block], batch_size, progress)
+            matrix[pairs[block, 0], pairs[block, 1]] = scores
+            matrix.flush()

@@ -1,0 +1,37 @@
+"""Writing files so that a kill at any moment leaves the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives the path of a new file beside `path`, which takes its place when the block ends without an error.
+
+    Example:
+        >>> with replacing("run/model.keras") as new:
+        ...     model.save(new)
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield new
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Writes a text file in UTF-8, whole or not at all."""
+    with replacing(path) as new:
+        new.write_text(text, encoding="utf-8")
+
+
+def write_json(path, data):
+    """Writes `data` as a JSON file, whole or not at all."""
+    write_text(path, json.dumps(data, indent=1) + "\n")

@@ -1,0 +1,58 @@
+"""Training recipes: the published one as the default, other optimizers and schedules by name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+
+from tfnxc.errors import InputError
+
+SCHEDULES = ("published", "constant", "cosine")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a model is trained; the defaults are the published recipe.
+
+    Args:
+        optimizer: Name of a Keras optimizer, in any case. Defaults to `"sgd"`, with momentum 0.9.
+        learning_rate: Defaults to `0.005`: Torch7 damps its momentum buffer by (1 - momentum), so its 0.05 is this.
+        schedule: `"published"`: learning_rate / (1 + 1e-4 * step); `"constant"`; or `"cosine"`: half a cosine down to 0
+            over the whole training. Defaults to `"published"`.
+        l2: The gradient of every weight and bias receives `l2` times its value. Defaults to `5e-4`.
+        batch_size: Pairs a batch. Defaults to `128`.
+        passes: Passes over the positive pairs. Defaults to `20`.
+
+    References:
+        SPEC section 4.
+    """
+
+    optimizer: str = "sgd"
+    learning_rate: float = 0.005
+    schedule: str = "published"
+    l2: float = 5e-4
+    batch_size: int = 128
+    passes: int = 20
+
+    def make_optimizer(self, steps):
+        """The Keras optimizer for a training of this many steps.
+
+        Raises:
+            InputError: If the optimizer or the schedule is not known.
+        """
+        if self.schedule not in SCHEDULES:
+            raise InputError(f"schedule must be one of {', '.join(SCHEDULES)}; got {self.schedule!r}.")
+        rate = self.learning_rate
+        if self.schedule == "published":
+            rate = keras.optimizers.schedules.InverseTimeDecay(rate, decay_steps=1, decay_rate=1e-4)
+        elif self.schedule == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
+        name = self.optimizer.lower()
+        try:
+            optimizer = type(keras.optimizers.get(name))
+        except ValueError:
+            raise InputError(
+                f"optimizer must be the name of a Keras optimizer, such as sgd or adam; got {name!r}."
+            ) from None
+        return optimizer(rate, momentum=0.9) if name == "sgd" else optimizer(rate)

@@ -1,0 +1,116 @@
+"""The run folder: what was trained on what, how far it got, and where its results lie."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import platform
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfnxc.layers  # noqa: F401  registers the layers that a model file names
+from tfnxc._version import __version__
+from tfnxc.errors import InputError
+from tfnxc.files import write_json
+
+
+class Run:
+    """A run folder.
+
+    It holds `run.json` (settings, split, versions), `initial.keras` (the model before training), `model.keras` (after
+    the last finished pass, with its optimizer), `history.csv`, and what evaluation adds: `scores/` and `results/`.
+
+    Args:
+        folder: The folder. Use `Run.start` to make or resume one, `Run.open` to read one.
+        record: What `run.json` holds.
+    """
+
+    def __init__(self, folder, record):
+        self.folder = pathlib.Path(folder)
+        self.record = record
+
+    @classmethod
+    def start(cls, folder, settings, split):
+        """A new run with these settings, or the one that is already in the folder if its settings are the same.
+
+        Args:
+            folder: Made if need be.
+            settings: Plain types by name: whatever changes the result.
+            split: The `Split`.
+
+        Raises:
+            InputError: If the folder holds a run with other settings, or files but no run.
+        """
+        folder = pathlib.Path(folder)
+        record = {"settings": settings, "split": split.to_dict(), "split_digest": split.digest, "versions": versions()}
+        if (folder / "run.json").exists():
+            run = cls.open(folder)
+            asked = json.loads(json.dumps({**settings, "split": split.digest}))
+            found = {**run.record["settings"], "split": run.record["split_digest"]}
+            differing = sorted(key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key))
+            if differing:
+                details = "; ".join(f"{key}: {found.get(key)} there, {asked.get(key)} now" for key in differing)
+                raise InputError(f"{folder} holds a run with other settings ({details}). Choose another folder.")
+            return run
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"{folder} exists and is not a run. Choose another folder.")
+        write_json(folder / "run.json", record)
+        return cls(folder, record)
+
+    @classmethod
+    def open(cls, folder):
+        """The run in a folder.
+
+        Raises:
+            InputError: If there is none.
+        """
+        folder = pathlib.Path(folder)
+        try:
+            return cls(folder, json.loads((folder / "run.json").read_text(encoding="utf-8")))
+        except OSError:
+            raise InputError(f"{folder}: no run here (no run.json); expected a folder that tfnxc train made.") from None
+        except ValueError:
+            raise InputError(f"{folder / 'run.json'}: not a JSON file; the run cannot be read.") from None
+
+    @property
+    def settings(self):
+        """What the run was started with."""
+        return self.record["settings"]
+
+    def model_path(self, state="trained"):
+        """File of the model, `"initial"` or `"trained"`."""
+        return self.folder / {"initial": "initial.keras", "trained": "model.keras"}[state]
+
+    def load_model(self, state="trained", compile=False):
+        """The Keras model, `"initial"` or `"trained"`, with the digest of its file.
+
+        Args:
+            state: `"initial"` or `"trained"`. Defaults to `"trained"`.
+            compile: Whether the optimizer is restored too, to train on. Defaults to `False`.
+
+        Raises:
+            InputError: If the run has not got there yet, or the file is broken.
+        """
+        path = self.model_path(state)
+        if not path.exists():
+            raise InputError(f"{path}: no such model; finish the training with the tfnxc train command that began it.")
+        try:
+            model = keras.models.load_model(path, compile=compile)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path}: broken model file ({error}).") from None
+        return model, hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def versions():
+    """What a result depends on."""
+    return {
+        "tfnxc": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
