@@ -38,11 +38,11 @@ def real_data():
 
 @pytest.fixture
 def campus(tmp_path):
-    """A folder that holds `campus` with 3 identities x 4 pictures."""
+    """A folder that holds `campus` with 5 identities x 4 pictures."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "cuhk01" / "campus"
     folder.mkdir(parents=True)
-    for identity in (1, 2, 7):
+    for identity in (1, 2, 7, 8, 9):
         for shot in range(1, 5):
             picture = rng.integers(0, 255, (160, 60, 3), np.uint8)
             Image.fromarray(picture).save(folder / f"{identity:04d}{shot:03d}.png")

@@ -7,6 +7,8 @@ import json
 import os
 import pathlib
 
+_TEMPORARY = ".tfnxc-"
+
 
 @contextlib.contextmanager
 def replacing(path):
@@ -18,12 +20,17 @@ def replacing(path):
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    new = path.with_name(f"{_TEMPORARY}{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield new
         os.replace(new, path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def is_temporary(path):
+    """Whether this is what a kill inside `replacing` leaves behind."""
+    return pathlib.Path(path).name.startswith(_TEMPORARY)
 
 
 def write_text(path, text):

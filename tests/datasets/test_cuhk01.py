@@ -10,15 +10,15 @@ from tfnxc.errors import InputError
 def test_identities_and_cameras_are_read_off_the_names(campus, inside):
     people = cuhk01(campus / inside)
     assert people.name == "cuhk01"
-    assert people.identities.tolist() == [1] * 4 + [2] * 4 + [7] * 4
-    assert people.cameras.tolist() == [0, 0, 1, 1] * 3
+    assert people.identities.tolist() == np.repeat([1, 2, 7, 8, 9], 4).tolist()
+    assert people.cameras.tolist() == [0, 0, 1, 1] * 5
     assert [path[-11:] for path in people.paths[:2]] == ["0001001.png", "0001002.png"]
 
 
 def test_pictures_are_those_of_the_files(campus):
     people = cuhk01(campus)
     images = people.images()
-    assert images.shape == (12, 160, 60, 3) and images.dtype == np.uint8
+    assert images.shape == (20, 160, 60, 3) and images.dtype == np.uint8
     for path, image in zip(people.paths, images, strict=True):
         np.testing.assert_array_equal(np.asarray(Image.open(path)), image)
 
@@ -26,7 +26,7 @@ def test_pictures_are_those_of_the_files(campus):
 def test_other_files_are_passed_over(campus):
     (campus / "campus" / "Thumbs.db").write_bytes(b"x")
     (campus / "campus" / "0001005.png").write_bytes(b"x")
-    assert len(cuhk01(campus)) == 12
+    assert len(cuhk01(campus)) == 20
 
 
 def test_missing_and_empty_folders_are_one_clear_error(tmp_path):

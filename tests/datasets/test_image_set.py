@@ -28,7 +28,7 @@ def test_images_of_another_size_are_resized():
 
 
 def test_of_identities_keeps_order_and_reads_the_right_pictures():
-    some = people().of_identities([9, 5])
+    some = people().of_identities({9, 5})
     assert some.identities.tolist() == [5, 5, 9] and some.paths == ["0.png", "1.png", "4.png"]
     assert some.images()[:, 0, 0, 0].tolist() == [0, 1, 4]
     assert some.take([2, 0]).images()[:, 0, 0, 0].tolist() == [4, 0]

@@ -102,3 +102,18 @@ def test_static_shapes_reach_the_model():
 def test_sets_without_pairs_are_refused(identities):
     with pytest.raises(InputError, match="at least two identities, one of them with at least two images"):
         PairPipeline(np.zeros((3, 40, 20, 3), np.uint8), np.array(identities))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"images": np.zeros((8, 40, 20, 3))}, r"images must be uint8 .*; got float64 of shape \(8, 40, 20, 3\)"),
+        ({"images": np.zeros((8, 40, 20), np.uint8)}, "images must be uint8 of shape"),
+        ({"identities": [1, 1, 2]}, "8 images need as many identities"),
+        ({"batch_size": 0}, "batch_size must be 1 or more"),
+        ({"seed": -1}, "seed 0 or more"),
+    ],
+)
+def test_bad_arguments_say_what_came_and_what_was_expected(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PairPipeline(**{"images": np.zeros((8, 40, 20, 3), np.uint8), "identities": IDENTITIES, **arguments})

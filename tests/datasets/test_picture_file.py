@@ -35,6 +35,12 @@ def test_another_format_is_refused(tmp_path):
         read_picture(tmp_path / "a.gif")
 
 
+def test_16_bit_grey_is_refused_rather_than_clipped(tmp_path):
+    Image.fromarray(np.full((4, 3), 1000, np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="expected 8 bits a colour"):
+        read_picture(tmp_path / "a.png")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"a\.png: no such file"):
         read_picture(tmp_path / "a.png")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tfnxc import models
-from tfnxc.evaluation.scoring import ScoreFile, embed, score_pairs
+from tfnxc.evaluation.scoring import PairScorer, ScoreFile
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +18,13 @@ def images(rng):
 
 
 def test_towers_and_head_give_what_the_whole_model_gives(model, images):
-    tower, head = models.split(model)
     pairs = np.array([[0, 1], [3, 3], [6, 2], [5, 0], [1, 0]])
     counts = []
-    maps = embed(tower, images, batch_size=3, progress=counts.append)
-    scores = score_pairs(head, maps, maps, pairs, batch_size=2, progress=counts.append)
+    scorer = PairScorer(model, images, batch_size=2, progress=counts.append)
+    scores = scorer.score(pairs, progress=counts.append)
     whole = model.predict([images[pairs[:, 0]] / 255.0, images[pairs[:, 1]] / 255.0], verbose=0)[:, 1]
     np.testing.assert_allclose(scores, whole, atol=1e-5)
-    assert counts == [3, 3, 1, 2, 2, 1]
+    assert counts == [7, 2, 2, 1]
 
 
 def test_a_score_file_is_filled_once_and_goes_on_where_it_stood(model, images, tmp_path):
@@ -34,11 +33,12 @@ def test_a_score_file_is_filled_once_and_goes_on_where_it_stood(model, images, t
     file = ScoreFile(tmp_path, "model", images)
     pairs = file.missing(needed)
     assert len(pairs) == 9
-    file.fill(model, pairs[:4])
+    scorer = PairScorer(model, images)
+    file.fill(scorer, pairs[:4])
     again = ScoreFile(tmp_path, "model", images)
     assert again.missing(needed).tolist() == pairs[4:].tolist()
     before = np.array(again.read())
-    again.fill(model, again.missing(needed))
+    again.fill(scorer, again.missing(needed))
     assert not len(again.missing(needed))
     after = again.read()
     np.testing.assert_array_equal(np.isnan(after), ~needed)

@@ -66,6 +66,23 @@ def test_every_float_type(dtype, rng):
     np.testing.assert_allclose(tf.cast(out, "float64"), expected, atol=2 * TOLERANCES[dtype])
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_gradients_of_half_precision_are_summed_in_float32(dtype, rng):
+    """60 terms of one sign: summed in bfloat16 they are off by per cents."""
+    x = tf.cast(rng.normal(size=(2, 9, 12, 2)), dtype)
+    upstream = tf.cast(rng.random((2, 9, 12, 120)) + 0.5, dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.identity(x)
+        out = cross_input_neighborhood(x, y, (5, None))
+    found = tape.gradient(out, [x, y], upstream)
+    # Both inputs share a tape: undo the share that y passes on to x.
+    given = tf.cast(upstream, "float64").numpy().reshape(2, 9, 12, 2, 5, 12)
+    np.testing.assert_allclose(
+        tf.cast(found[0] - found[1], "float64"), given.sum((4, 5)), rtol=4 * TOLERANCES[dtype], atol=0.1
+    )
+
+
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_compiled_with_unknown_batch_equals_eager(jit_compile, rng):
     x, y = (tf.constant(rng.normal(size=(3, 5, 4, 2))) for _ in range(2))

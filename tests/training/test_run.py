@@ -45,3 +45,16 @@ def test_what_is_missing_or_broken_is_one_clear_error(tmp_path):
     (tmp_path / "run" / "run.json").write_text(json.dumps({})[:1])
     with pytest.raises(InputError, match="not a JSON file"):
         Run.open(tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="not the record of a run"):
+        Run.open(tmp_path / "run")
+
+
+def test_what_a_kill_left_behind_does_not_block_the_folder(tmp_path):
+    (tmp_path / ".tfnxc-run.1234.json").write_text("half")
+    assert Run.start(tmp_path, {}, SPLIT, data="somewhere").record["data"].endswith("somewhere")
+
+
+def test_the_data_may_move(tmp_path):
+    Run.start(tmp_path / "run", {"seed": 1}, SPLIT, data="here")
+    assert Run.start(tmp_path / "run", {"seed": 1}, SPLIT, data="there").settings == {"seed": 1}

@@ -44,7 +44,13 @@ def test_training_keeps_both_models_and_the_history(tmp_path, images, architectu
     np.testing.assert_allclose(trained.predict(pair, verbose=0), model.predict(pair, verbose=0), atol=1e-6)
     assert np.abs(initial.predict(pair, verbose=0) - trained.predict(pair, verbose=0)).max() > 1e-4
     assert len((tmp_path / "run" / "history.csv").read_text().split()) == 1 + RECIPE.passes
-    assert {path.name for path in run.folder.iterdir()} == {"run.json", "initial.keras", "model.keras", "history.csv"}
+    assert {path.name for path in run.folder.iterdir()} == {
+        "run.json",
+        "initial.keras",
+        "model.keras",
+        "progress.json",
+        "history.csv",
+    }
 
 
 # A training that is cut off closes nothing: Keras' CSVLogger leaves its file to the garbage collector.
@@ -66,6 +72,22 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, images):
 def test_a_loss_of_nan_stops_with_a_clear_error_and_keeps_no_broken_model(tmp_path, images):
     recipe = Recipe("sgd", 1e30, "constant", batch_size=6, passes=3)
     run = Run.start(tmp_path / "run", {}, SPLIT)
-    with pytest.raises(InputError, match=r"the loss became NaN in pass \d.*smaller learning rate"):
+    with pytest.raises(InputError, match=r"became NaN or infinite in pass \d.*smaller learning rate"):
         train(run, "normxcorr", images, IDENTITIES, recipe, verbose=0)
+    assert not run.model_path().exists() and run.passes_done == 0
+
+
+def test_weights_of_nan_after_the_last_step_of_a_pass_are_not_kept(tmp_path, images):
+    """The loss of the only step is computed before its update: it is finite, the weights are not."""
+    recipe = Recipe("sgd", 1e38, "constant", batch_size=12, passes=1)
+    run = Run.start(tmp_path / "run", {}, SPLIT)
+    with pytest.raises(InputError, match="became NaN or infinite in pass 1"):
+        train(run, "normxcorr", 255 - images, IDENTITIES, recipe, verbose=0)
     assert not run.model_path().exists()
+
+
+def test_another_architecture_never_goes_on_with_a_model(tmp_path, images):
+    run = run_in(tmp_path / "run")
+    train(run, "normxcorr", images, IDENTITIES, RECIPE, verbose=0)
+    with pytest.raises(InputError, match="is a model normxcorr; asked for was ahmed"):
+        train(run, "ahmed", images, IDENTITIES, RECIPE, verbose=0)

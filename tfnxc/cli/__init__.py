@@ -9,7 +9,7 @@ import click
 from tfnxc._version import __version__
 
 # TensorFlow's start-up chatter says nothing to a user; an explicit setting of theirs wins.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from tfnxc.cli.datasets import datasets
 from tfnxc.cli.demo import demo
@@ -27,6 +27,10 @@ class _OneLineErrors(click.Group):
             return super().invoke(context)
         except InputError as error:
             raise click.ClickException(str(error)) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise click.ClickException(f"{error.filename}: {error.strerror}.") from None
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

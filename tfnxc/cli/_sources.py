@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import click
+
 from tfnxc.errors import InputError
+
+SEED = click.IntRange(0, 2**32 - 1)
+"""What Keras takes as a seed."""
 
 SYNTHETIC_IDENTITIES = 300
 """People in the embedded synthetic set, as the commands use it."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from tfnxc.cli._sources import SEED, open_source
+
 
 @click.command()
 @click.option("--run", "folder", default="runs/demo", show_default=True, type=click.Path(), help="Run folder.")
 @click.option("--to", "savedmodels", default="savedmodels", show_default=True, type=click.Path(), help="Export folder.")
 @click.option("--passes", default=3, show_default=True, type=click.IntRange(1), help="Passes over the positive pairs.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--seed", default=0, show_default=True, type=SEED)
 def demo(folder, savedmodels, passes, seed):
     """Does the whole job on drawn people: train, CMC before and after, export, one picture.
 
@@ -21,7 +23,6 @@ def demo(folder, savedmodels, passes, seed):
     from tfnxc import evaluation, serving, training, visualization
     from tfnxc.cli._console import cmc_table, console, progress_bar
     from tfnxc.cli._measure import measure
-    from tfnxc.cli._sources import open_source
     from tfnxc.datasets import get_split
     from tfnxc.files import replacing
 
@@ -30,16 +31,17 @@ def demo(folder, savedmodels, passes, seed):
     trainees, tested = people.of_identities(split.train), people.of_identities(split.test)
     # Adam and a cosine learn faster than the published recipe, made for days, which is tfnxc train's default.
     recipe = training.Recipe("adam", 0.001, "cosine", l2=0.0, batch_size=32, passes=passes)
-    settings = {"dataset": "synthetic", "data": None, "model": "normxcorr", "seed": seed, **vars(recipe)}
+    settings = {"dataset": "synthetic", "model": "normxcorr", "search_size": None, "seed": seed, **vars(recipe)}
     run = training.Run.start(folder, settings, split)
     with progress_bar("Drawing people", len(trainees)) as advance:
         images = trainees.images(progress=advance)
-    training.train(run, "normxcorr", images, trainees.identities, recipe, seed)
+    verbose = 1 if console.is_terminal else 2
+    training.train(run, "normxcorr", images, trainees.identities, recipe, seed, verbose=verbose)
 
-    draws = {"repeats": 1, "probes": 100, "seed": 0}
+    draws = {"repeats": 1, "probes": 100, "seed": 0, "ties": "pessimistic"}
     protocol = "cross-camera"
-    (before,) = measure(run, tested, [protocol], "initial", 32, draws)
-    (after,) = measure(run, tested, [protocol], "trained", 32, draws)
+    (before,) = measure(run, tested, None, [protocol], "initial", 32, draws)
+    (after,) = measure(run, tested, None, [protocol], "trained", 32, draws)
     pictures = tested.images()
     plan = evaluation.Evaluation(protocol, tested.identities, tested.cameras, **draws)
     histogram = plan.measure(evaluation.colour_histogram_scores(pictures, pictures))

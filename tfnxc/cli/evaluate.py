@@ -24,9 +24,16 @@ from tfnxc.cli._sources import open_source
     "--repeats", default=10, show_default=True, type=click.IntRange(1), help="How often the gallery is drawn."
 )
 @click.option("--probes", default=None, type=click.IntRange(1), help="At most so many probes a draw. Default: all.")
-@click.option("--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Pairs at a time.")
+@click.option("--batch-size", default=16, show_default=True, type=click.IntRange(1), help="Pairs at a time.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the draws.")
-def evaluate(folder, data, protocols, state, repeats, probes, batch_size, seed):
+@click.option(
+    "--ties",
+    default="pessimistic",
+    show_default=True,
+    type=click.Choice(["pessimistic", "optimistic"]),
+    help="Whether a tie counts against the probe.",
+)
+def evaluate(folder, data, protocols, state, batch_size, **options):
     r"""Measures a run by single-shot CMC on the test identities of its split.
 
     Two protocols, whose figures do not compare: cross-camera (probes from camera A, gallery from camera B) and
@@ -35,7 +42,8 @@ def evaluate(folder, data, protocols, state, repeats, probes, batch_size, seed):
     Scores are kept in the run, so that a stopped command goes on and other draws score only what is new.
 
     \b
-    tfnxc evaluate runs/cuhk01-normxcorr --repeats 1
+    tfnxc evaluate runs/cuhk01-normxcorr                  every draw of both protocols: hours on CUHK01
+    tfnxc evaluate runs/cuhk01-normxcorr --repeats 1      one draw
     tfnxc evaluate runs/cuhk01-normxcorr --repeats 1 --probes 100 --state initial
     """
     from tfnxc import training
@@ -43,9 +51,8 @@ def evaluate(folder, data, protocols, state, repeats, probes, batch_size, seed):
     from tfnxc.cli._measure import measure
 
     run = training.Run.open(folder)
-    people = open_source(run.settings["dataset"], data or run.settings["data"])
-    people = people.of_identities(run.record["split"]["test"])
-    options = {"repeats": repeats, "probes": probes, "seed": seed}
-    results = measure(run, people, protocols or ("cross-camera", "paper"), state, batch_size, options)
+    data = data or run.record["data"]
+    people = open_source(run.settings["dataset"], data).of_identities(run.record["split"]["test"])
+    results = measure(run, people, data, protocols or ("cross-camera", "paper"), state, batch_size, options)
     title = f"{run.settings['dataset']}, split {run.record['split']['name']} ({run.record['split_digest']})"
     cmc_table(title, [(f"{run.settings['model']} {state}", result) for result in results])

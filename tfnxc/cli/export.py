@@ -29,9 +29,12 @@ def export(folder, name, number, savedmodels):
 
     from tfnxc import serving, training
     from tfnxc.cli._console import console
+    from tfnxc.cli._measure import warn_if_unfinished
     from tfnxc.errors import InputError
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise InputError(f"--name takes letters, digits, - and _, a letter or digit first; got {name!r}.")
-    model, _ = training.Run.open(folder).load_model()
+    run = training.Run.open(folder)
+    warn_if_unfinished(run)
+    model, _ = run.load_model()
     console.print(f"Exported: {serving.export_model(model, pathlib.Path(savedmodels) / name, number)}")

@@ -93,7 +93,8 @@ class ImageSet:
         Raises:
             InputError: If the set has no picture of one of them, as when a split belongs to another data set.
         """
-        missing = sorted(set(map(int, identities)) - set(self.identities.tolist()))
+        identities = sorted(set(map(int, identities)))
+        missing = sorted(set(identities) - set(self.identities.tolist()))
         if missing:
             shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
             raise InputError(

@@ -32,6 +32,7 @@ class PairPipeline:
         augment: Whether images are translated and flipped. Defaults to `True`.
 
     Raises:
+        ValueError: If an argument is not as described.
         InputError: If no identity has two images, or there are fewer than two identities.
 
     Example:
@@ -50,6 +51,14 @@ class PairPipeline:
     augment: bool = True
 
     def __post_init__(self):
+        shape, dtype = np.shape(self.images), getattr(self.images, "dtype", None)
+        if len(shape) != 4 or dtype != np.uint8:
+            raise ValueError(f"images must be uint8 of shape (images, height, width, 3); got {dtype} of shape {shape}.")
+        object.__setattr__(self, "identities", np.asarray(self.identities))
+        if self.identities.shape != shape[:1]:
+            raise ValueError(f"{shape[0]} images need as many identities; got {self.identities.shape}.")
+        if self.batch_size < 1 or self.seed < 0:
+            raise ValueError(f"batch_size must be 1 or more and seed 0 or more; got {self.batch_size} and {self.seed}.")
         if len(np.unique(self.identities)) < 2 or not len(positive_pairs(self.identities)):
             raise InputError("pairs need at least two identities, one of them with at least two images.")
 

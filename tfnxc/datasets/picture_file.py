@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -11,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from tfnxc.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "BMP")
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 MOST_PIXELS = 4096 * 4096
 """A crop of a person is far smaller; a picture above this is refused before it is decoded."""
 
@@ -33,21 +33,21 @@ def read_picture(path):
     """
     path = os.fspath(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                if picture.width * picture.height > MOST_PIXELS:
-                    raise InputError(
-                        f"{path}: {picture.width} x {picture.height} is more than the {MOST_PIXELS} pixels read."
-                    )
-                return np.asarray(picture.convert("RGB"))
+        # Opening reads the header only; nothing is decoded before the size is known.
+        with Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise InputError(
+                    f"{path}: {picture.width} x {picture.height} is more than the {MOST_PIXELS} pixels read."
+                )
+            if picture.mode not in _MODES:
+                raise InputError(f"{path}: pixels of the kind {picture.mode}; expected 8 bits a colour.")
+            # Transparent palettes have to pass through RGBA.
+            return np.asarray(picture.convert("RGBA").convert("RGB"))
     except UnidentifiedImageError:
         raise InputError(f"{path}: not a picture; expected a file of the format {', '.join(FORMATS)}.") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise InputError(f"{path}: more than the {MOST_PIXELS} pixels that are read.") from None
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: broken picture ({error}).") from None

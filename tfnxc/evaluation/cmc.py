@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from tfnxc.errors import InputError
 from tfnxc.evaluation.protocols import Protocol, Trial, draw_trials, get_protocol, needed_pairs, whole_number
 
 REPORTED_RANKS = (1, 5, 10, 20)
@@ -196,7 +197,7 @@ def _check_scored(scores: np.ndarray, trials: list[tuple[Trial, ...]], protocol:
     missing &= needed
     if missing.any():
         row, column = np.argwhere(missing)[0]
-        raise ValueError(
+        raise InputError(
             f"{np.count_nonzero(missing)} of the {np.count_nonzero(needed)} scores that the protocol "
             f"{protocol.name!r} reads are NaN, the first at row {row}, column {column}. Score every pair that "
             "needed_pairs() marks for the trials of this protocol, repeats and seed; if all of them were scored, "

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from tfnxc.errors import InputError
 from tfnxc.evaluation.cmc import CMC, cmc
 from tfnxc.evaluation.protocols import draw_trials, get_protocol, needed_pairs
 
@@ -24,6 +25,10 @@ class Evaluation:
         repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10.
         probes: The most probes of a repeat, drawn at random where there are more. Defaults to `None`: all.
         seed: Seed of the draws. Defaults to `0`.
+        ties: As in `cmc`. Defaults to `"pessimistic"`.
+
+    Raises:
+        InputError: If the protocol needs two cameras and the images are of one.
 
     Example:
         >>> plan = Evaluation("paper", people.identities, people.cameras, repeats=1)
@@ -36,6 +41,11 @@ class Evaluation:
     repeats: int | None = None
     probes: int | None = None
     seed: int = 0
+    ties: str = "pessimistic"
+
+    def __post_init__(self):
+        if not len(self.columns):
+            raise InputError(f"the protocol {self.protocol} needs images of two cameras; those given are all of one.")
 
     @property
     def rows(self):
@@ -63,7 +73,7 @@ class Evaluation:
     def measure(self, scores) -> CMC:
         """CMC of a score matrix (images, images), of which the needed pairs are read."""
         part = np.asarray(scores)[np.ix_(self.rows, self.columns)]
-        options = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes}
+        options = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes, "ties": self.ties}
         return cmc(part, *self._labels(), self.protocol, **options)
 
     def _labels(self):

@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from tfnxc.errors import InputError
+
 
 def whole_number(name: str, value, least: int) -> int:
     """Gives `value` as an `int`; a `ValueError` that names it if it is no whole number or below `least`."""
@@ -293,7 +295,7 @@ def _check_same_images(protocol: Protocol, probe_ids, gallery_ids, probe_cameras
                 f"first at {at}: {probe[at]} and {gallery[at]}"
             )
     if len(np.unique(probe_ids)) == len(probe_ids):
-        raise ValueError(
+        raise InputError(
             f"The protocol {protocol.name!r} leaves no probes: each of the {len(probe_ids)} identities has one image "
             "only, and it is in the gallery"
         )
@@ -302,7 +304,7 @@ def _check_same_images(protocol: Protocol, probe_ids, gallery_ids, probe_cameras
 def _check_matched(protocol: Protocol, probe_ids: np.ndarray, gallery_ids: np.ndarray, place: str) -> None:
     lost = np.setdiff1d(probe_ids, gallery_ids)
     if len(lost):
-        raise ValueError(
+        raise InputError(
             f"The protocol {protocol.name!r} draws the gallery {place}, where {len(lost)} probe identities have no "
             f"image: {', '.join(map(str, lost[:5]))}{', ...' if len(lost) > 5 else ''}"
         )

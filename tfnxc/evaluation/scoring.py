@@ -39,33 +39,49 @@ def embed(tower, images, batch_size=64, progress=None):
     return tf.concat(maps, axis=0)
 
 
-def score_pairs(head, probe_maps, gallery_maps, pairs, batch_size=32, progress=None):
-    """Probability that both images of a pair show one person.
+class PairScorer:
+    """Scores pairs of a set of images: the tower runs once an image when this is made, the head once a pair.
 
     Args:
-        head: The pair head of `tfnxc.models.split`.
-        probe_maps: Feature maps of the probes, from `embed`.
-        gallery_maps: Feature maps of the gallery.
-        pairs: int array of shape `(pairs, 2)`: index of the probe, index of the gallery image.
+        model: A model of `tfnxc.models`.
+        images: uint8 array of shape `(images, height, width, 3)`.
         batch_size: Pairs at a time. Defaults to `32`.
-        progress: Called with the number of pairs done after each batch. Defaults to `None`.
+        progress: Called with the number of images done after each batch of the tower. Defaults to `None`.
 
-    Returns:
-        float32 array of shape `(pairs,)`.
+    Example:
+        >>> PairScorer(model, images).score([[0, 1], [0, 2]])
+        array([0.97, 0.03], dtype=float32)
     """
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.int32)])
-    def run(batch):
-        maps = [tf.gather(probe_maps, batch[:, 0]), tf.gather(gallery_maps, batch[:, 1])]
-        return head(maps, training=False)[:, 1]
+    def __init__(self, model, images, batch_size=32, progress=None):
+        tower, head = models.split(model)
+        maps = embed(tower, images, progress=progress)
+        self._batch_size = batch_size
 
-    scores = np.empty(len(pairs), np.float32)
-    for start in range(0, len(pairs), batch_size):
-        batch = run(tf.constant(pairs[start : start + batch_size], tf.int32))
-        scores[start : start + batch_size] = batch.numpy()
-        if progress is not None:
-            progress(len(batch))
-    return scores
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.int32)])
+        def score(batch):
+            return head([tf.gather(maps, batch[:, 0]), tf.gather(maps, batch[:, 1])], training=False)[:, 1]
+
+        self._score = score
+
+    def score(self, pairs, progress=None):
+        """Probability that both images of a pair show one person.
+
+        Args:
+            pairs: int array of shape `(pairs, 2)`: index of the probe, index of the gallery image.
+            progress: Called with the number of pairs done after each batch. Defaults to `None`.
+
+        Returns:
+            float32 array of shape `(pairs,)`.
+        """
+        pairs = np.asarray(pairs, np.int32)
+        scores = np.empty(len(pairs), np.float32)
+        for start in range(0, len(pairs), self._batch_size):
+            batch = pairs[start : start + self._batch_size]
+            scores[start : start + self._batch_size] = self._score(batch).numpy()
+            if progress is not None:
+                progress(len(batch))
+        return scores
 
 
 class ScoreFile:
@@ -80,7 +96,6 @@ class ScoreFile:
     def __init__(self, folder, model_digest, images):
         digest = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()[:12]
         self.path = pathlib.Path(folder) / f"{model_digest}-{digest}.npy"
-        self._images = images
         if not self.path.exists():
             with replacing(self.path) as new, open(new, "wb") as file:
                 np.save(file, np.full((len(images), len(images)), np.nan, np.float32))
@@ -93,22 +108,16 @@ class ScoreFile:
         """The pairs marked in the boolean matrix `needed` that have no score yet: int array (pairs, 2)."""
         return np.argwhere(needed & np.isnan(self.read())).astype(np.int32)
 
-    def fill(self, model, pairs, batch_size=32, progress=None):
+    def fill(self, scorer, pairs, progress=None):
         """Scores the `pairs` and writes them, block by block.
 
         Args:
-            model: A model of `tfnxc.models`.
+            scorer: A `PairScorer` of the same images.
             pairs: int array of shape `(pairs, 2)`, as from `missing`.
-            batch_size: Pairs at a time. Defaults to `32`.
             progress: Called with the number of pairs done after each batch. Defaults to `None`.
         """
-        tower, head = models.split(model)
-        used, where = np.unique(pairs, return_inverse=True)
-        maps = embed(tower, self._images[used])
-        places = where.reshape(pairs.shape)
         matrix = np.load(self.path, mmap_mode="r+")
         for start in range(0, len(pairs), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            scores = score_pairs(head, maps, maps, places[block], batch_size, progress)
-            matrix[pairs[block, 0], pairs[block, 1]] = scores
+            block = pairs[start : start + _BLOCK]
+            matrix[block[:, 0], block[:, 1]] = scorer.score(block, progress)
             matrix.flush()

@@ -1,5 +1,13 @@
 """Keras layers of two feature maps."""
 
+import keras
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"tfnxc runs on Keras' TensorFlow backend, but Keras uses {keras.backend.backend()}. Set the environment "
+        "variable KERAS_BACKEND=tensorflow, or remove the setting from ~/.keras/keras.json."
+    )
+
 from tfnxc.layers.cross_input_neighborhood import CrossInputNeighborhood
 from tfnxc.layers.norm_xcorr import NormXcorr
 

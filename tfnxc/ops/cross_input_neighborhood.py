@@ -68,14 +68,16 @@ def cross_input_neighborhood(x, y, search_size=(5, 5), layout="maps"):
         neighborhoods = tf.gather(pixels, window, axis=1)
 
         def grad(upstream):
-            upstream = rearrange(upstream)
+            # Sums of many terms are kept in float32 at least.
+            upstream = rearrange(tf.cast(upstream, tf.float32) if x.dtype.size < 4 else upstream)
             # Pixels lead, so that one sum over equal indices is the adjoint of the gather.
             entries = tf.transpose(upstream, [1, 2, 3, 4, 0, 5])
             entries = tf.reshape(entries, [window.size, tf.shape(upstream)[0], channels])
             to_padded = tf.math.unsorted_segment_sum(entries, window.reshape(-1), padded_size[0] * padded_size[1])
             to_padded = tf.reshape(to_padded, [*padded_size, -1, channels])
             to_y = to_padded[reach[0] : reach[0] + height, reach[1] : reach[1] + width]
-            return tf.reduce_sum(upstream, axis=[2, 4]), -tf.transpose(to_y, [2, 0, 1, 3])
+            to_x = tf.reduce_sum(upstream, axis=[2, 4])
+            return tf.cast(to_x, x.dtype), tf.cast(-tf.transpose(to_y, [2, 0, 1, 3]), y.dtype)
 
         return arrange(x[:, :, None, :, None, :] - neighborhoods), grad
 

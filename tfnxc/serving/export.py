@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import shutil
 import tempfile
 
 import keras
@@ -52,7 +51,8 @@ def export_model(model, folder, version=None):
         try:
             os.rename(written, target)
         except OSError:
-            shutil.rmtree(written, ignore_errors=True)
+            if not target.exists():
+                raise
             raise InputError(f"{target} was made by somebody else meanwhile.") from None
     return target
 

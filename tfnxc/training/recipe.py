@@ -51,7 +51,7 @@ class Recipe:
         name = self.optimizer.lower()
         try:
             optimizer = type(keras.optimizers.get(name))
-        except ValueError:
+        except (ValueError, TypeError, KeyError):
             raise InputError(
                 f"optimizer must be the name of a Keras optimizer, such as sgd or adam; got {name!r}."
             ) from None

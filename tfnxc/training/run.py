@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pathlib
 import platform
 
@@ -14,14 +15,15 @@ import tensorflow as tf
 import tfnxc.layers  # noqa: F401  registers the layers that a model file names
 from tfnxc._version import __version__
 from tfnxc.errors import InputError
-from tfnxc.files import write_json
+from tfnxc.files import is_temporary, write_json
 
 
 class Run:
     """A run folder.
 
-    It holds `run.json` (settings, split, versions), `initial.keras` (the model before training), `model.keras` (after
-    the last finished pass, with its optimizer), `history.csv`, and what evaluation adds: `scores/` and `results/`.
+    It holds `run.json` (settings, split, where the data lies, versions), `initial.keras` (the model before training),
+    `model.keras` (after the last finished pass, with its optimizer), `progress.json` (how many passes that are),
+    `history.csv`, and what evaluation adds: `scores/` and `results/`.
 
     Args:
         folder: The folder. Use `Run.start` to make or resume one, `Run.open` to read one.
@@ -33,19 +35,26 @@ class Run:
         self.record = record
 
     @classmethod
-    def start(cls, folder, settings, split):
+    def start(cls, folder, settings, split, data=None):
         """A new run with these settings, or the one that is already in the folder if its settings are the same.
 
         Args:
             folder: Made if need be.
             settings: Plain types by name: whatever changes the result.
             split: The `Split`.
+            data: Folder of the data set; kept for evaluation, and no setting, because it may move. Defaults to `None`.
 
         Raises:
             InputError: If the folder holds a run with other settings, or files but no run.
         """
         folder = pathlib.Path(folder)
-        record = {"settings": settings, "split": split.to_dict(), "split_digest": split.digest, "versions": versions()}
+        record = {
+            "settings": settings,
+            "split": split.to_dict(),
+            "split_digest": split.digest,
+            "data": None if data is None else os.path.abspath(data),
+            "versions": versions(),
+        }
         if (folder / "run.json").exists():
             run = cls.open(folder)
             asked = json.loads(json.dumps({**settings, "split": split.digest}))
@@ -55,7 +64,7 @@ class Run:
                 details = "; ".join(f"{key}: {found.get(key)} there, {asked.get(key)} now" for key in differing)
                 raise InputError(f"{folder} holds a run with other settings ({details}). Choose another folder.")
             return run
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(not is_temporary(path) for path in folder.iterdir())):
             raise InputError(f"{folder} exists and is not a run. Choose another folder.")
         write_json(folder / "run.json", record)
         return cls(folder, record)
@@ -69,16 +78,31 @@ class Run:
         """
         folder = pathlib.Path(folder)
         try:
-            return cls(folder, json.loads((folder / "run.json").read_text(encoding="utf-8")))
+            record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         except OSError:
             raise InputError(f"{folder}: no run here (no run.json); expected a folder that tfnxc train made.") from None
         except ValueError:
             raise InputError(f"{folder / 'run.json'}: not a JSON file; the run cannot be read.") from None
+        if not isinstance(record, dict) or not {"settings", "split", "split_digest", "data"} <= record.keys():
+            raise InputError(f"{folder / 'run.json'}: not the record of a run; the run cannot be read.")
+        return cls(folder, record)
 
     @property
     def settings(self):
         """What the run was started with."""
         return self.record["settings"]
+
+    @property
+    def passes_done(self):
+        """Passes that `model.keras` has seen."""
+        try:
+            return json.loads((self.folder / "progress.json").read_text(encoding="utf-8"))["passes_done"]
+        except FileNotFoundError:
+            return 0
+
+    @passes_done.setter
+    def passes_done(self, count):
+        write_json(self.folder / "progress.json", {"passes_done": count})
 
     def model_path(self, state="trained"):
         """File of the model, `"initial"` or `"trained"`."""

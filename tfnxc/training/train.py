@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import keras
+import numpy as np
 
 from tfnxc import models
 from tfnxc.datasets.pairs import PairPipeline
 from tfnxc.errors import InputError
-from tfnxc.files import replacing
+from tfnxc.files import replacing, write_text
 
 
 def train(run, architecture, images, identities, recipe, seed=0, search_size=None, callbacks=(), verbose="auto"):
@@ -30,7 +31,8 @@ def train(run, architecture, images, identities, recipe, seed=0, search_size=Non
         The trained `keras.Model`.
 
     Raises:
-        InputError: If the loss becomes NaN; the model of the last pass before it is kept.
+        InputError: If the loss becomes NaN, where the model of the last pass before it is kept; or if the run holds a
+            model of another architecture.
 
     Example:
         >>> run = Run.start("runs/mine", settings, split)
@@ -38,10 +40,10 @@ def train(run, architecture, images, identities, recipe, seed=0, search_size=Non
     """
     pairs = PairPipeline(images, identities, recipe.batch_size, seed)
     model = _latest(run, architecture, images.shape[1:], recipe, seed, search_size, pairs)
-    passes_done = int(model.optimizer.iterations) // pairs.steps_per_pass
+    passes_done = run.passes_done = int(model.optimizer.iterations) // pairs.steps_per_pass
     if passes_done >= recipe.passes:
         return model
-    keep = _KeepModel(run.model_path())
+    keep = _KeepModel(run)
     model.fit(
         pairs.dataset(first_pass=passes_done),
         steps_per_epoch=pairs.steps_per_pass,
@@ -51,23 +53,33 @@ def train(run, architecture, images, identities, recipe, seed=0, search_size=Non
         shuffle=False,  # the pipeline shuffles
         callbacks=[
             keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.CSVLogger(str(run.folder / "history.csv"), append=passes_done > 0),
+            keras.callbacks.CSVLogger(str(_history(run, passes_done)), append=passes_done > 0),
             keep,
             *callbacks,
         ],
     )
     if keep.failed is not None:
         raise InputError(
-            f"the loss became NaN in pass {keep.failed + 1}; {run.model_path()} keeps the last good pass, if there was "
-            "one. Try a smaller learning rate."
+            f"the loss or a weight became NaN or infinite in pass {keep.failed + 1}; {run.model_path()} keeps the last "
+            "good pass, if there was one. Try a smaller learning rate."
         )
     return model
+
+
+def _history(run, passes_done):
+    """The history file, without rows of passes that were not finished or not kept."""
+    path = run.folder / "history.csv"
+    if passes_done and path.exists():
+        write_text(path, "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[: 1 + passes_done]))
+    return path
 
 
 def _latest(run, architecture, input_shape, recipe, seed, search_size, pairs):
     """The compiled model as the last finished pass left it, or a new one."""
     if run.model_path().exists():
         model, _ = run.load_model(compile=True)
+        if model.name != architecture:
+            raise InputError(f"{run.model_path()} is a model {model.name}; asked for was {architecture}.")
         return model
     keras.utils.set_random_seed(seed)
     options = {} if search_size is None else {"search_size": search_size}
@@ -84,16 +96,19 @@ def _latest(run, architecture, input_shape, recipe, seed, search_size, pairs):
 
 
 class _KeepModel(keras.callbacks.Callback):
-    """Saves the model after each pass whose loss is finite, in place of the one before."""
+    """Saves the model after each pass that left everything finite, in place of the one before."""
 
-    def __init__(self, path):
+    def __init__(self, run):
         super().__init__()
-        self.path = path
+        self.run = run
         self.failed = None
 
     def on_epoch_end(self, epoch, logs=None):
-        if not math.isfinite(logs["loss"]):
+        # The loss was computed before the last update, so the weights are looked at too.
+        if not math.isfinite(logs["loss"]) or not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
             self.failed = epoch
+            self.model.stop_training = True
             return
-        with replacing(self.path) as new:
+        with replacing(self.run.model_path()) as new:
             self.model.save(new)
+        self.run.passes_done = epoch + 1
