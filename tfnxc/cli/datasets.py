@@ -14,7 +14,10 @@ def datasets():
 
 @datasets.command("list")
 def list_():
-    """Lists the data sets and their splits."""
+    """Lists the data sets and their splits, with the digest that names a split in every result.
+
+    tfnxc datasets list
+    """
     from tfnxc.cli._console import console
     from tfnxc.datasets import published_splits
 
