@@ -17,8 +17,10 @@ def check_maps(name, x, y):
     check_map_types(name, x.dtype, y.dtype)
     check_map_shapes(name, x.shape, y.shape)
     if x.shape[0] is None or y.shape[0] is None:
-        # Batches known only at run time could differ and be broadcast in silence: this fails where they do.
-        y = tf.reshape(y, tf.shape(x))
+        # Batches known only at run time could differ and be broadcast in silence.
+        alike = tf.debugging.assert_equal(tf.shape(x)[0], tf.shape(y)[0], f"{name} takes two batches of one size.")
+        with tf.control_dependencies([alike]):
+            y = tf.identity(y)
     return x, y
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; line styles tell them apart in grey.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -45,5 +46,6 @@ def plot_cmc(curves, title, ranks=20):
     axes.set(title=f"{title} ({protocols.pop()})", xlabel="Rank", ylabel="Probes matched (%)", ylim=(0, 100))
     axes.set_xlim(1, max(2, min(ranks, max(len(curve.mean) for curve in curves.values()))))
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="best")
     return figure
