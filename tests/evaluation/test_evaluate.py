@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
+from tfnxc.datasets import synthetic
 from tfnxc.evaluation import Evaluation, cmc
+from tfnxc.evaluation.scoring import PairScorer
+from tfnxc.models import normxcorr
 
 IDENTITIES, CAMERAS = np.repeat(np.arange(5), 4), np.tile([0, 0, 1, 1], 5)
 
@@ -27,3 +30,14 @@ def test_the_needed_pairs_are_enough_and_none_can_be_spared(protocol, rng):
     only[tuple(np.argwhere(needed)[0])] = np.nan
     with pytest.raises(ValueError, match="1 of the 30 scores"):
         plan.measure(only)
+
+
+def test_an_untrained_model_is_at_chance_on_the_synthetic_set(keras_seed):
+    people = synthetic(identities=30)
+    plan = Evaluation("cross-camera", people.identities, people.cameras, repeats=1, probes=30)
+    pairs = np.argwhere(plan.needed())
+    scores = np.full((len(people), len(people)), np.nan)
+    scores[tuple(pairs.T)] = PairScorer(normxcorr(), people.images()).score(pairs)
+    found = plan.measure(scores)
+    # Chance is 1/30, one of the 30 probes, and 10/30 at rank 10; four standard deviations above it is 0.17 and 0.68.
+    assert found.rank(1) < 0.17 and found.rank(10) < 0.68
