@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 from tfnxc.cli import main
 from tfnxc.datasets import cuhk01
-from tfnxc.evaluation import cmc
-from tfnxc.training import Run
+from tfnxc.evaluation import PROTOCOLS, cmc
+from tfnxc.models import BUILDERS
+from tfnxc.training import Recipe, Run
+from tfnxc.training.recipe import SCHEDULES
 
 COMMANDS = ["", "demo", "train", "evaluate", "export", "datasets", "datasets list", "datasets check"]
 
@@ -41,6 +43,17 @@ def split(tmp_path):
 def test_every_command_explains_itself(command):
     result = run(*command.split(), "--help")
     assert result.exit_code == 0 and "Usage:" in result.output and len(result.output) > 150
+
+
+def test_the_options_of_train_are_those_of_the_library():
+    """--help must not wait for TensorFlow, so the command repeats defaults and names: they may not part."""
+    options = {option.name: option for option in main.commands["train"].params}
+    for name, default in vars(Recipe()).items():
+        assert options[name].default == default, name
+    assert tuple(options["schedule"].type.choices) == SCHEDULES
+    assert set(options["model"].type.choices) == set(BUILDERS)
+    evaluate = {option.name: option for option in main.commands["evaluate"].params}
+    assert set(evaluate["protocols"].type.choices) == set(PROTOCOLS)
 
 
 def test_help_needs_no_tensorflow():

@@ -16,12 +16,13 @@ from tfnxc.files import replacing, write_json, write_text
 from tfnxc.training.run import versions
 
 
-def measure(run, people, data, protocols, state, batch_size, options):
+def measure(run, people, images, data, protocols, state, batch_size, options):
     """CMC of a run's model on test people under some protocols.
 
     Args:
         run: The `Run`.
         people: `ImageSet` of the test identities.
+        images: Its pictures, `people.images()`.
         data: The folder they were read from, or `None`.
         protocols: Names of protocols.
         state: `"trained"` or `"initial"`.
@@ -35,8 +36,6 @@ def measure(run, people, data, protocols, state, batch_size, options):
     plans = [Evaluation(protocol, people.identities, people.cameras, **options) for protocol in protocols]
     needed = np.logical_or.reduce([plan.needed() for plan in plans])
     model, digest = run.load_model(state)
-    with progress_bar("Reading pictures", len(people)) as advance:
-        images = people.images(progress=advance)
     scores = ScoreFile(run.folder / "scores", digest, images)
     pairs = scores.missing(needed)
     begin = time.perf_counter()

@@ -40,9 +40,9 @@ def demo(folder, savedmodels, passes, seed):
 
     draws = {"repeats": 1, "probes": 100, "seed": 0, "ties": "pessimistic"}
     protocol = "cross-camera"
-    (before,) = measure(run, tested, None, [protocol], "initial", 32, draws)
-    (after,) = measure(run, tested, None, [protocol], "trained", 32, draws)
     pictures = tested.images()
+    (before,) = measure(run, tested, pictures, None, [protocol], "initial", 32, draws)
+    (after,) = measure(run, tested, pictures, None, [protocol], "trained", 32, draws)
     plan = evaluation.Evaluation(protocol, tested.identities, tested.cameras, **draws)
     histogram = plan.measure(evaluation.colour_histogram_scores(pictures, pictures))
 

@@ -47,12 +47,14 @@ def evaluate(folder, data, protocols, state, batch_size, **options):
     tfnxc evaluate runs/cuhk01-normxcorr --repeats 1 --probes 100 --state initial
     """
     from tfnxc import training
-    from tfnxc.cli._console import cmc_table
+    from tfnxc.cli._console import cmc_table, progress_bar
     from tfnxc.cli._measure import measure
 
     run = training.Run.open(folder)
     data = data or run.record["data"]
     people = open_source(run.settings["dataset"], data).of_identities(run.record["split"]["test"])
-    results = measure(run, people, data, protocols or ("cross-camera", "paper"), state, batch_size, options)
+    with progress_bar("Reading pictures", len(people)) as advance:
+        images = people.images(progress=advance)
+    results = measure(run, people, images, data, protocols or ("cross-camera", "paper"), state, batch_size, options)
     title = f"{run.settings['dataset']}, split {run.record['split']['name']} ({run.record['split_digest']})"
     cmc_table(title, [(f"{run.settings['model']} {state}", result) for result in results])

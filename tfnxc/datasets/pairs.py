@@ -99,11 +99,15 @@ class PairPipeline:
             both = tf.gather(images, tf.concat([batch[:, 0], batch[:, 1]], axis=0))
             if self.augment:
                 both = augment(both, seed)
-            both = tf.cast(both, tf.float32) / 255.0
-            probe, gallery = tf.split(both, 2)
+            probe, gallery = tf.split(to_input(both), 2)
             return {"probe": probe, "gallery": gallery}, batch[:, 2]
 
         return tf.data.Dataset.range(first_pass, np.iinfo(np.int64).max).flat_map(one_pass).prefetch(tf.data.AUTOTUNE)
+
+
+def to_input(images):
+    """What the models read of uint8 images: float32 in [0, 1], no mean subtraction (SPEC section 3)."""
+    return tf.cast(images, tf.float32) / 255.0
 
 
 def positive_pairs(identities):

@@ -50,18 +50,12 @@ class Evaluation:
     @property
     def rows(self):
         """Images that may be probes."""
-        everyone = np.arange(len(self.identities))
-        if get_protocol(self.protocol).gallery_from == "any":
-            return everyone
-        return everyone[self.cameras == np.min(self.cameras)]
+        return self._images(of_first_camera=True)
 
     @property
     def columns(self):
         """Images that may be in the gallery."""
-        everyone = np.arange(len(self.identities))
-        if get_protocol(self.protocol).gallery_from == "any":
-            return everyone
-        return everyone[self.cameras != np.min(self.cameras)]
+        return self._images(of_first_camera=False)
 
     def needed(self):
         """Boolean matrix (images, images): the pairs that have to be scored."""
@@ -75,6 +69,11 @@ class Evaluation:
         part = np.asarray(scores)[np.ix_(self.rows, self.columns)]
         options = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes, "ties": self.ties}
         return cmc(part, *self._labels(), self.protocol, **options)
+
+    def _images(self, of_first_camera):
+        """Images of the first camera, or those of the others; all where the gallery comes from any camera."""
+        from_any = get_protocol(self.protocol).gallery_from == "any"
+        return np.flatnonzero(from_any | ((self.cameras == np.min(self.cameras)) == of_first_camera))
 
     def _labels(self):
         rows, columns = self.rows, self.columns

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfnxc import models
+from tfnxc.datasets.pairs import to_input
 from tfnxc.files import replacing
 
 _BLOCK = 4096  # pairs between two writes to disk
@@ -28,7 +29,7 @@ def embed(tower, images, batch_size=64, progress=None):
     """
     shape = [None, *images.shape[1:]]
     run = tf.function(
-        lambda batch: tf.cast(tower(tf.cast(batch, tf.float32) / 255.0, training=False), tf.float32),
+        lambda batch: tf.cast(tower(to_input(batch), training=False), tf.float32),
         input_signature=[tf.TensorSpec(shape, tf.uint8)],
     )
     maps = []
