@@ -2,14 +2,19 @@
 
 import os
 import pathlib
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# One implementation where a test does not choose: TFNXC_OPS=native runs the whole suite on the compiled op.
+os.environ.setdefault("TFNXC_OPS", "python")
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
+
+from tfnxc.ops import _library, build_library
 
 TOLERANCES = {"float64": 1e-10, "float32": 2e-5, "float16": 2e-3, "bfloat16": 1e-2}
 """Largest absolute difference from the float64 oracle, for values of order 1."""
@@ -19,6 +24,33 @@ TOLERANCES = {"float64": 1e-10, "float32": 2e-5, "float16": 2e-3, "bfloat16": 1e
 def keras_seed():
     """One seed for every test that builds a model."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def native_library(tmp_path_factory):
+    """The compiled op: as `tfnxc build-ops` left it, or else built here, for this session only."""
+    if _library.load().ops is None:
+        if not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
+            pytest.skip("no C++ compiler: the compiled op is not tested")
+        os.environ["TFNXC_CACHE"] = str(tmp_path_factory.mktemp("native"))
+        build_library()
+    assert _library.load().ops is not None, _library.load().reason
+    return _library.load()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_suite(request):
+    if os.environ["TFNXC_OPS"] == "native":
+        request.getfixturevalue("native_library")
+
+
+@pytest.fixture(params=["python", "native"])
+def implementation(request, monkeypatch):
+    """Runs a test once on each implementation, chosen as a user does."""
+    if request.param == "native":
+        request.getfixturevalue("native_library")
+    monkeypatch.setenv("TFNXC_OPS", request.param)
+    return request.param
 
 
 @pytest.fixture

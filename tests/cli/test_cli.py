@@ -16,7 +16,18 @@ from tfnxc.models import BUILDERS
 from tfnxc.training import Recipe, Run
 from tfnxc.training.recipe import SCHEDULES
 
-COMMANDS = ["", "demo", "train", "evaluate", "export", "datasets", "datasets list", "datasets check"]
+COMMANDS = [
+    "",
+    "demo",
+    "train",
+    "evaluate",
+    "export",
+    "datasets",
+    "datasets list",
+    "datasets check",
+    "build-ops",
+    "info",
+]
 
 
 def run(*arguments):

@@ -1,5 +1,7 @@
 """What every layer of two feature maps must do: one routine, and the inputs that every such layer refuses."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -25,25 +27,31 @@ WRONG_INPUTS = {  # what is given, as shapes and a type; what the message says c
 }
 
 
-def check_layer(layer_class, arguments, reference, tmp_path):
+def check_layer(layer_class, arguments, reference, tmp_path, parameters=0):
     """Runs a layer with these arguments through everything that Keras asks of one.
 
-    `reference` gives the right output for two NumPy arrays.
+    `reference` gives the right output for two NumPy arrays; `parameters` is how many the layer has.
     """
     rng = np.random.default_rng(0)
     pair = [rng.normal(size=(BATCH, *SHAPE)).astype("float32") for _ in range(2)]
     expected = reference(*pair)
     _check_config(layer_class, arguments)
     _check_shapes(layer_class(**arguments), pair, expected.shape)
+    layer = layer_class(**arguments)
+    layer(pair)
+    assert layer.count_params() == parameters
     for dtype in ("float64", "float32", "mixed_float16", "mixed_bfloat16"):
         _check_dtype(layer_class(**arguments, dtype=dtype), pair, reference)
     model = _check_fit(layer_class(**arguments), pair)
-    _check_compiled(model, pair)
     _check_saving(model, layer_class, pair, tmp_path / "model.keras")
+    _check_compiled(model, pair)
 
 
 def check_wrong_inputs(layer_class):
-    """Everything in WRONG_INPUTS is refused with a message: at first, on a layer already used, and as symbolic maps."""
+    """Everything in WRONG_INPUTS is refused with a message: at first, on a layer already used, and as symbolic maps.
+
+    `layer_class` makes a layer of no arguments.
+    """
     used = layer_class()
     used([tf.zeros((BATCH, *SHAPE))] * 2)
     for shapes, dtype, message in WRONG_INPUTS.values():
@@ -75,14 +83,16 @@ def _check_config(layer_class, arguments):
     layer = layer_class(**arguments, name="of_two", dtype="mixed_bfloat16")
     config = layer.get_config()
     for name, value in arguments.items():
-        assert config[name] == value, name
+        # Keras makes a dictionary of an object that was given by name.
+        found = config[name]["class_name"].lower() if isinstance(config[name], dict) else config[name]
+        assert found == value, name
     for copy in (layer_class.from_config(config), keras.layers.deserialize(keras.layers.serialize(layer))):
         assert type(copy) is layer_class
         assert copy.get_config() == config
 
 
 def _check_shapes(layer, pair, shape):
-    """Symbolic, computed and eager shape are one, also where the batch is unknown, and there are no weights."""
+    """Symbolic, computed and eager shape are one, also where the batch is unknown."""
     assert layer.compute_output_shape([(None, *SHAPE)] * 2) == (None, *shape[1:])
     assert layer.compute_output_shape([(7, *SHAPE)] * 2) == (7, *shape[1:])
     assert tuple(layer([keras.Input(SHAPE) for _ in range(2)]).shape) == (None, *shape[1:])
@@ -90,7 +100,6 @@ def _check_shapes(layer, pair, shape):
     assert tuple(layer(pair).shape) == shape
     unknown_batch = tf.function(layer, input_signature=[[tf.TensorSpec((None, *SHAPE))] * 2])
     assert tuple(unknown_batch(pair).shape) == shape
-    assert layer.count_params() == 0
 
 
 def _check_dtype(layer, pair, reference):
@@ -124,8 +133,12 @@ def _check_fit(layer, pair):
 
 
 def _check_compiled(model, pair):
-    model.compile("sgd", "mse", jit_compile=True)
-    np.testing.assert_allclose(model.predict(pair, verbose=0), model(pair), atol=TOLERANCES["float32"])
+    # Keras 3 asks the layers first; on the older line the layer finds itself inside XLA.
+    asked = keras.__version__ >= "3" and not all(layer.supports_jit for layer in model.layers)
+    with pytest.warns(UserWarning, match="support `jit_compile=True`") if asked else contextlib.nullcontext():
+        model.compile("sgd", "mse", jit_compile=True)
+        found = model.predict(pair, verbose=0)
+    np.testing.assert_allclose(found, model(pair), atol=TOLERANCES["float32"])
 
 
 def _check_saving(model, layer_class, pair, path):

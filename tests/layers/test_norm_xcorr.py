@@ -8,6 +8,8 @@ from tests import oracle
 from tests.layers import layer_checks
 from tfnxc.layers import NormXcorr
 
+pytestmark = pytest.mark.usefixtures("implementation")
+
 
 @pytest.mark.parametrize(
     "arguments",
@@ -50,6 +52,7 @@ def test_wrong_inputs_are_refused():
         ({"search_size": (None, 5)}, r"search_size must be .*got \(None, 5\)"),
         ({"epsilon": 0}, "epsilon must be a positive, finite number; got 0"),
         ({"gradient": "approximate"}, r"gradient must be one of \('exact', 'published'\); got 'approximate'"),
+        ({"implementation": "fast"}, "implementation must be one of .*got 'fast'"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):

@@ -32,9 +32,8 @@ def ahmed_head(columns):
     return {**sides, "join": (4500,), "features": (500,), "logits": (2,), "probabilities": (2,)}
 
 
-def branch(name, maps):
+def branch(name):
     return {
-        name: (37, 12, maps),
         f"{name}_summary": (37, 12, 25),
         f"{name}_across": (35, 10, 25),
         f"{name}_pool": (17, 5, 25),
@@ -43,13 +42,11 @@ def branch(name, maps):
     }
 
 
-def normxcorr_head(maps):
-    return {**branch("norm_xcorr", maps), "features": (500,), "logits": (2,), "probabilities": (2,)}
-
-
+NORMXCORR_HEAD = {**branch("norm_xcorr"), "features": (500,), "logits": (2,), "probabilities": (2,)}
 FUSED_HEAD = {
-    **branch("neighborhood", 1250),
-    **normxcorr_head(1500),
+    **branch("neighborhood"),
+    **NORMXCORR_HEAD,
+    "neighborhood": (37, 12, 1250),
     "neighborhood_probe": (37, 12, 625),
     "neighborhood_gallery": (37, 12, 625),
     "join": (1000,),
@@ -59,8 +56,8 @@ FUSED_HEAD = {
 PUBLISHED = {  # builder, arguments, parameters, shapes of the head
     "ahmed": ("ahmed", {}, 2_308_147, ahmed_head(5)),
     "ahmed 5x12": ("ahmed", {"search_size": (5, None)}, 2_351_897, ahmed_head(12)),
-    "normxcorr": ("normxcorr", {}, 1_121_222, normxcorr_head(1500)),
-    "normxcorr 5x5": ("normxcorr", {"search_size": (5, 5)}, 1_099_347, normxcorr_head(625)),
+    "normxcorr": ("normxcorr", {}, 1_121_222, NORMXCORR_HEAD),
+    "normxcorr 5x5": ("normxcorr", {"search_size": (5, 5)}, 1_099_347, NORMXCORR_HEAD),
     "fused": ("fused", {}, 2_222_147, FUSED_HEAD),
 }
 
@@ -291,7 +288,7 @@ def test_other_sizes_build_and_run(builder, arguments, keras_seed, rng):
 
 def test_fused_takes_the_two_windows_apart(keras_seed):
     head = split(BUILDERS["fused"](**SMALL, search_size=(3, 5), neighborhood_size=(3, None))).head
-    assert tuple(head.get_layer("norm_xcorr").output.shape) == (None, 7, 4, 4 * 3 * 5)
+    assert tuple(head.get_layer("norm_xcorr_summary").kernel.shape) == (1, 1, 4 * 3 * 5, 4)
     assert tuple(head.get_layer("neighborhood").output.shape) == (None, 7, 4, 2 * 4 * 3 * 4)
 
 

@@ -1,4 +1,4 @@
-"""`norm_xcorr` against the oracle and against finite differences."""
+"""`norm_xcorr` against the oracle and against finite differences, on every implementation."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,8 @@ import tensorflow as tf
 from tests import oracle
 from tests.conftest import TOLERANCES, small_maps
 from tfnxc.ops import norm_xcorr
+
+pytestmark = pytest.mark.usefixtures("implementation")
 
 KINDS = ["random", "flat", "zero", "nearly flat", "relu"]
 GEOMETRIES = [  # shape of the maps, patch, window
@@ -160,6 +162,57 @@ def test_nan_stays_with_its_image_and_channel():
     assert not np.isnan(out[0, 0, :, 1]).any()
 
 
+@pytest.mark.parametrize("search_size", [(3, None), (3, 3)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_reaches_what_holds_it_and_nothing_else(value, search_size, rng):
+    x, y = (rng.normal(size=(2, 6, 7, 2)) for _ in range(2))
+    y[1, 2, 5, 1] = value
+    upstream = rng.normal(size=norm_xcorr(x, y, (3, 3), search_size).shape)
+    with np.errstate(invalid="ignore"):
+        expected = [oracle.norm_xcorr(x, y, (3, 3), search_size)]
+        expected += oracle.norm_xcorr_gradient(x, y, upstream, (3, 3), search_size)
+    options = {"patch_size": (3, 3), "search_size": search_size}
+    found = [norm_xcorr(x, y, **options)]
+    found += gradients(tf.constant(x), tf.constant(y), tf.constant(upstream), **options)
+    for one, other in zip(found, expected, strict=True):
+        assert np.isnan(other).any() and not np.isnan(other).all()
+        np.testing.assert_allclose(one, other, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e18, 1e30])
+def test_huge_values_do_not_overflow_in_double(size, rng):
+    x, y = (rng.normal(size=(1, 5, 4, 1)) for _ in range(2))
+    expected = oracle.norm_xcorr(x * size, y)
+    np.testing.assert_allclose(norm_xcorr(x * size, y), expected, atol=1e-10)
+    upstream = rng.normal(size=expected.shape)
+    found = gradients(tf.constant(x * size), tf.constant(y), tf.constant(upstream))
+    for one, other in zip(found, oracle.norm_xcorr_gradient(x * size, y, upstream), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9 * np.abs(other).max())
+
+
+def test_maps_that_are_views_of_others(rng):
+    """Slices and transposes, whose rows do not follow each other in memory where they come from."""
+    both = rng.normal(size=(2, 7, 12, 6)).transpose(0, 2, 1, 3)[:, ::2]
+    x, y = both[..., ::2], both[:, ::-1, :, 3:]
+    np.testing.assert_allclose(norm_xcorr(x, y), oracle.norm_xcorr(x, y), atol=1e-10)
+    np.testing.assert_allclose(norm_xcorr(tf.constant(both)[..., ::2], y), oracle.norm_xcorr(x, y), atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "search_size"),
+    [((1, 1, 70_000, 1), (1, None)), ((300, 64, 64, 32), (5, 19)), ((1, 1, 3, 1), (2**31 - 1, None))],
+    ids=str,
+)
+def test_sizes_that_overflow_32_bits_are_refused(shape, search_size):
+    x = tf.zeros(shape)
+    with pytest.raises(ValueError, match=r"at most 2\^31 - 1 numbers; .* fewer images at a time or a smaller window"):
+        norm_xcorr(x, x, search_size=search_size)
+    unknown_batch = [tf.TensorSpec((None, *shape[1:]))] * 2
+    late = tf.function(lambda x, y: norm_xcorr(x, y, search_size=search_size), input_signature=unknown_batch)
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=r"at most 2\^31 - 1 numbers"):
+        late(x, x)
+
+
 def test_it_is_not_symmetric(rng):
     x, y = rng.normal(size=(2, 1, 6, 5, 1))
     assert np.abs(norm_xcorr(x, y) - norm_xcorr(y, x)).max() > 0.1
@@ -204,6 +257,7 @@ def test_second_derivatives_are_refused(search_size, rng):
         ({"epsilon": 0}, "epsilon must be a positive, finite number; got 0"),
         ({"epsilon": float("nan")}, "epsilon must be"),
         ({"gradient": "approximate"}, "gradient must be one of"),
+        ({"implementation": "fast"}, "implementation must be one of .*got 'fast'"),
     ],
 )
 def test_bad_arguments_say_what_came_and_what_was_expected(arguments, message):

@@ -4,6 +4,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tfnxc import models
@@ -40,11 +41,29 @@ def test_a_process_without_tfnxc_loads_it_and_gets_the_same_numbers(model, tmp_p
     np.testing.assert_allclose(found["same"], expected[:, 1], atol=1e-5)
 
 
-def test_every_operation_is_a_stock_one(model, tmp_path):
-    path = export_model(model, tmp_path)
+def operations_of(path):
+    """Names of all operations in a SavedModel."""
     saved = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
     used = {node.op for node in saved.node}
-    used |= {node.op for function in saved.library.function for node in function.node_def}
+    return used | {node.op for function in saved.library.function for node in function.node_def}
+
+
+EXPORTERS = {
+    "tfnxc": lambda model, path: export_model(model, path.parent, int(path.name)),
+    "Keras": lambda model, path: model.export(str(path)),
+    "TensorFlow": lambda model, path: tf.saved_model.save(model, str(path)),
+}
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_every_operation_is_a_stock_one(model, exporter, implementation, tmp_path, rng):
+    """With the compiled op loaded and already used by the model, too."""
+    pair = [rng.random((1, 40, 28, 3)).astype("float32") for _ in range(2)]
+    model(pair)
+    model.predict(pair, verbose=0)
+    EXPORTERS[exporter](model, tmp_path / "3")
+    used = operations_of(tmp_path / "3")
+    assert "Conv2D" in used
     assert not [name for name in used if ">" in name or "PyFunc" in name], used
 
 

@@ -11,10 +11,12 @@ from tfnxc._version import __version__
 # TensorFlow's start-up chatter says nothing to a user; an explicit setting of theirs wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from tfnxc.cli.build_ops import build_ops
 from tfnxc.cli.datasets import datasets
 from tfnxc.cli.demo import demo
 from tfnxc.cli.evaluate import evaluate
 from tfnxc.cli.export import export
+from tfnxc.cli.info import info
 from tfnxc.cli.train import train
 from tfnxc.errors import InputError
 
@@ -43,10 +45,11 @@ def main():
     tfnxc train cuhk01 ...          train a model on CUHK01 into a run folder
     tfnxc evaluate RUN              measure the run by CMC
     tfnxc export RUN --name NAME    write a SavedModel for TensorFlow Serving
+    tfnxc build-ops                 compile the correlation: several times faster
 
     Each command explains itself: tfnxc COMMAND --help.
     """
 
 
-for _command in (demo, train, evaluate, export, datasets):
+for _command in (demo, train, evaluate, export, datasets, build_ops, info):
     main.add_command(_command)

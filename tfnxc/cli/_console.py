@@ -15,7 +15,7 @@ if not console.is_terminal:
 
 @contextlib.contextmanager
 def progress_bar(title, total):
-    """A bar of `total` steps; gives a function that moves it."""
+    """A bar of `total` steps, which may be told later; gives a function that moves it."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -25,7 +25,7 @@ def progress_bar(title, total):
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(title, total=total)
-        yield lambda count: progress.advance(task, count)
+        yield lambda count, total=None: progress.update(task, advance=count, total=total)
 
 
 def cmc_table(title, results):

@@ -10,5 +10,6 @@ if keras.backend.backend() != "tensorflow":
 
 from tfnxc.layers.cross_input_neighborhood import CrossInputNeighborhood
 from tfnxc.layers.norm_xcorr import NormXcorr
+from tfnxc.layers.norm_xcorr_summary import NormXcorrSummary
 
-__all__ = ["CrossInputNeighborhood", "NormXcorr"]
+__all__ = ["CrossInputNeighborhood", "NormXcorr", "NormXcorrSummary"]

@@ -7,6 +7,7 @@ import keras
 from tfnxc import ops
 from tfnxc.layers._pair_layer import PairLayer
 from tfnxc.ops._arguments import check_epsilon, check_gradient, check_patch_size
+from tfnxc.ops._implementation import check_implementation, native_ops
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
@@ -23,6 +24,9 @@ class NormXcorr(PairLayer):
             likewise, or `None` for the whole width of the map. Defaults to `(5, None)`, the paper's "5x12" on its maps.
         epsilon: Positive number added to each standard deviation. Defaults to `0.01`.
         gradient: `"exact"`, or `"published"` for the supplement's equations (6) and (7). Defaults to `"exact"`.
+        implementation: `"native"` for the compiled op, `"python"` for plain TensorFlow, `"auto"` for the first where it
+            is built. Exports and XLA always take plain TensorFlow. Defaults to `None`: the environment variable
+            `TFNXC_OPS`, or else `"auto"`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
@@ -44,11 +48,29 @@ class NormXcorr(PairLayer):
         NIPS 2016, and its supplement, section 2.
     """
 
-    def __init__(self, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gradient="exact", **kwargs):
+    def __init__(
+        self,
+        patch_size=(5, 5),
+        search_size=(5, None),
+        epsilon=0.01,
+        gradient="exact",
+        implementation=None,
+        **kwargs,
+    ):
         super().__init__(search_size, **kwargs)
         self.patch_size = check_patch_size(patch_size)
         self.epsilon = check_epsilon(epsilon)
         self.gradient = check_gradient(gradient)
+        self.implementation = check_implementation(implementation)
+
+    @property
+    def supports_jit(self):
+        """Whether Keras may choose XLA by itself: not where that would cost the compiled op."""
+        return native_ops(self.implementation) is None
+
+    @supports_jit.setter
+    def supports_jit(self, value):
+        """Keras' constructor sets it; the implementation decides."""
 
     def compute_output_shape(self, input_shape):
         """Shape of the output for a list of two input shapes."""
@@ -58,9 +80,17 @@ class NormXcorr(PairLayer):
     def call(self, inputs):
         """Correlates the two maps of the list `inputs`."""
         x, y = self._pair(inputs)
-        return ops.norm_xcorr(x, y, self.patch_size, self.search_size, self.epsilon, self.gradient)
+        return ops.norm_xcorr(x, y, **self._correlation())
 
     def get_config(self):
         """The arguments of the constructor."""
-        own = {"patch_size": self.patch_size, "epsilon": self.epsilon, "gradient": self.gradient}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **self._correlation()}
+
+    def _correlation(self):
+        return {
+            "patch_size": self.patch_size,
+            "search_size": self.search_size,
+            "epsilon": self.epsilon,
+            "gradient": self.gradient,
+            "implementation": self.implementation,
+        }

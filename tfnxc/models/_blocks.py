@@ -14,15 +14,15 @@ SMALLEST_SIDE = 28
 def convolution(filters, kernel_size, channels, l2, **kwargs):
     """Conv2D with the published initialization and L2 for kernel and bias; `channels` is its input's."""
     fan_in = math.prod(kernel_size) * channels
-    return keras.layers.Conv2D(filters, kernel_size, **_published(fan_in, l2), **kwargs)
+    return keras.layers.Conv2D(filters, kernel_size, **published(fan_in, l2), **kwargs)
 
 
 def dense(units, inputs, l2, **kwargs):
     """Dense with the published initialization and L2 for kernel and bias; `inputs` is the size of its input."""
-    return keras.layers.Dense(units, **_published(inputs, l2), **kwargs)
+    return keras.layers.Dense(units, **published(inputs, l2), **kwargs)
 
 
-def _published(fan_in, l2):
+def published(fan_in, l2):
     """Torch7's initialization, uniform(+-1/sqrt(fan_in)), and L2 whose gradient is l2 * w, biases included (SPEC 4)."""
 
     def uniform():

@@ -10,8 +10,16 @@ from tfnxc.models import _blocks
 
 def norm_xcorr_branch(probe, gallery, search_size, filters, units, l2):
     """Normalized correlation, ReLU and its summary, up to the dense layer before its ReLU."""
-    maps = layers.NormXcorr(search_size=search_size, name="norm_xcorr")([probe, gallery])
-    return _summarize(maps, "norm_xcorr", filters, units, l2)
+    _, _, width, channels = probe.shape
+    maps = channels * search_size[0] * (search_size[1] or width)
+    summary = layers.NormXcorrSummary(
+        filters,
+        search_size=search_size,
+        activation="relu",
+        name="norm_xcorr_summary",
+        **_blocks.published(fan_in=maps, l2=l2),
+    )
+    return _across(summary([probe, gallery]), "norm_xcorr", filters, units, l2)
 
 
 def neighborhood_branch(probe, gallery, search_size, filters, units, l2):
@@ -20,14 +28,15 @@ def neighborhood_branch(probe, gallery, search_size, filters, units, l2):
         layers.CrossInputNeighborhood(search_size, name=f"neighborhood_{name}")(pair)
         for name, pair in (("probe", [probe, gallery]), ("gallery", [gallery, probe]))
     ]
-    return _summarize(keras.layers.Concatenate(name="neighborhood")(maps), "neighborhood", filters, units, l2)
+    maps = keras.layers.Concatenate(name="neighborhood")(maps)
+    maps = keras.layers.ReLU(name="neighborhood_relu")(maps)
+    summary = _blocks.convolution(filters, (1, 1), maps.shape[-1], l2, activation="relu", name="neighborhood_summary")
+    return _across(summary(maps), "neighborhood", filters, units, l2)
 
 
-def _summarize(maps, name, filters, units, l2):
-    """ReLU -> 1x1 convolution, ReLU -> 3x3 convolution -> max-pooling rounding down -> dense."""
-    maps = keras.layers.ReLU(name=f"{name}_relu")(maps)
-    maps = _blocks.convolution(filters, (1, 1), maps.shape[-1], l2, activation="relu", name=f"{name}_summary")(maps)
-    maps = _blocks.convolution(filters, (3, 3), filters, l2, name=f"{name}_across")(maps)
+def _across(summary, name, filters, units, l2):
+    """3x3 convolution -> max-pooling rounding down -> dense."""
+    maps = _blocks.convolution(filters, (3, 3), filters, l2, name=f"{name}_across")(summary)
     maps = keras.layers.MaxPooling2D(2, name=f"{name}_pool")(maps)
     features = keras.layers.Flatten(name=f"{name}_flat")(maps)
     return _blocks.dense(units, features.shape[-1], l2, name=f"{name}_dense")(features)

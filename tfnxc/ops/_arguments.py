@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
 
@@ -9,6 +10,59 @@ import tensorflow as tf
 
 GRADIENTS = ("exact", "published")
 LAYOUTS = ("maps", "blocks")
+
+MOST_NUMBERS = 2**31 - 1
+"""What a tensor of this package may hold: TensorFlow's kernels count in 32 bits here and there."""
+
+
+def check_correlation(name, x, y, patch_size, search_size, epsilon, gradient, writes_maps=True):
+    """The arguments of a correlation, checked: x, y, and the others by name.
+
+    `writes_maps` says whether the maps of the correlation will be a tensor, which must be of a countable size.
+    """
+    x, y = check_maps(name, x, y)
+    checked = {
+        "patch_size": check_patch_size(patch_size),
+        "search_size": check_search_size(search_size),
+        "epsilon": check_epsilon(epsilon),
+        "gradient": check_gradient(gradient),
+    }
+    if writes_maps:
+        y = _check_countable(name, x, y, checked["search_size"])
+    return x, y, checked
+
+
+def check_summary_weights(name, kernel, bias, x, search_size):
+    """The kernel (maps, filters) and bias (filters,) as tensors of the type of `x`."""
+    kernel, bias = tf.convert_to_tensor(kernel, x.dtype), tf.convert_to_tensor(bias, x.dtype)
+    maps = x.shape[3] * _window_size(x, search_size)
+    if kernel.shape.rank != 2 or kernel.shape[0] != maps or bias.shape != kernel.shape[1:]:
+        raise ValueError(
+            f"{name} takes a kernel of shape ({maps}, filters) and a bias of shape (filters,); "
+            f"got {_readable(kernel.shape)} and {_readable(bias.shape)}."
+        )
+    return kernel, bias
+
+
+def _window_size(x, search_size):
+    rows, columns = search_size
+    return rows * (x.shape[2] if columns is None else columns)
+
+
+def _check_countable(name, x, y, search_size):
+    """`y`, given out once it is known that the maps are at most `MOST_NUMBERS`."""
+    of_image = math.prod(x.shape[1:]) * _window_size(x, search_size)
+    message = (
+        f"{name} gives at most 2^31 - 1 numbers; this window makes {of_image} of an image of shape "
+        f"{_readable(x.shape[1:])}. Give it fewer images at a time or a smaller window."
+    )
+    if of_image * (x.shape[0] or 1) > MOST_NUMBERS:
+        raise ValueError(message)
+    if x.shape[0] is None:
+        few = tf.debugging.assert_less_equal(tf.shape(x)[0], MOST_NUMBERS // of_image, message)
+        with tf.control_dependencies([few]):
+            y = tf.identity(y)
+    return y
 
 
 def check_maps(name, x, y):

@@ -109,10 +109,27 @@ class NearbyColumns:
         shape = [-1, self.height, self._tiles, self._tile, channels, self.rows, self.columns]
         upstream = tf.transpose(tf.reshape(upstream, shape), [0, 4, 1, 5, 2, 3, 6])
         upstream = self._put_band(upstream)
-        to_patches = tf.reduce_sum(tf.matmul(upstream, self._windows(others)), axis=3)
+        to_patches = tf.reduce_sum(self._product_in_band(upstream, self._windows(others)), axis=3)
         to_patches = tf.reshape(to_patches, [-1, channels, self.height, self._tiles * self._tile, n])
-        to_windows = tf.matmul(upstream, self._tiled(patches), transpose_a=True)
+        to_windows = self._product_in_band(upstream, self._tiled(patches), transpose_a=True)
         return to_patches[:, :, :, : self.width], self._overlap(to_windows, others)
+
+    def _product_in_band(self, upstream, patches, transpose_a=False):
+        """Product of `upstream`, zero outside the band, with patches of which some may be NaN.
+
+        Outside the band there is no comparison, but 0 * NaN is NaN: such patches are left out and put back in the band.
+        """
+        finite = tf.math.is_finite(patches)
+        products = tf.matmul(upstream, tf.where(finite, patches, tf.zeros_like(patches)), transpose_a=transpose_a)
+        lost = tf.reduce_any(tf.logical_not(finite), axis=-1, keepdims=True)
+        band = tf.constant(self._in_band(), patches.dtype)
+        reached = tf.matmul(band, tf.cast(lost, patches.dtype), transpose_a=transpose_a) > 0
+        return tf.where(reached, tf.constant(float("nan"), patches.dtype), products)
+
+    def _in_band(self):
+        """Whether a column of a tile is compared with a column of its span: (tile, span)."""
+        offset = np.arange(self._span) - np.arange(self._tile)[:, None]
+        return (offset >= 0) & (offset < self.columns)
 
     def _tiled(self, patches):
         """(B, C, H, 1, tiles, tile, N)."""

@@ -1,15 +1,18 @@
-"""The normalized correlation operation of SPEC section 1, in pure TensorFlow with its analytic gradient."""
+"""The normalized correlation operation of SPEC section 1, and its implementation in plain TensorFlow."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from tfnxc.ops._arguments import check_epsilon, check_gradient, check_maps, check_patch_size, check_search_size
+from tfnxc.ops import _native
+from tfnxc.ops._arguments import check_correlation
+from tfnxc.ops._gradient import with_gradient
+from tfnxc.ops._implementation import native_ops
 from tfnxc.ops._patches import fold_patches, normalized_patches
 from tfnxc.ops._search import NearbyColumns, WholeRows
 
 
-def norm_xcorr(x, y, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gradient="exact"):
+def norm_xcorr(x, y, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gradient="exact", implementation=None):
     """Normalized correlation of the patches of `x` with those of `y` over a search window.
 
     For each channel, the patch of `x` centred on a position is compared with the patches of `y` centred on every
@@ -33,6 +36,9 @@ def norm_xcorr(x, y, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gra
         epsilon: Positive number added to the standard deviation. Defaults to `0.01`.
         gradient: `"exact"` for the derivative of the line above, or `"published"` for equations (6) and (7) of the
             supplement, which have S where the derivative has s in the second term. Defaults to `"exact"`.
+        implementation: `"native"` for the compiled op, an error where it is not built; `"python"` for plain TensorFlow;
+            `"auto"` for the first where it is there. Under XLA and in a SavedModel, which hold no custom op, plain
+            TensorFlow runs in any case. Defaults to `None`: the environment variable `TFNXC_OPS`, or else `"auto"`.
 
     Returns:
         Tensor of shape `(batch, height, width, channels * rows * columns)` and the type of `x`; the channel index is
@@ -50,39 +56,34 @@ def norm_xcorr(x, y, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gra
         Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
         NIPS 2016, supplement, section 2, equations (1) to (7).
     """
-    x, y = check_maps("norm_xcorr", x, y)
-    patch_size, (rows, columns) = check_patch_size(patch_size), check_search_size(search_size)
-    epsilon, gradient = check_epsilon(epsilon), check_gradient(gradient)
+    options = {"patch_size": patch_size, "search_size": search_size, "epsilon": epsilon, "gradient": gradient}
+    x, y, checked = check_correlation("norm_xcorr", x, y, **options)
+    ops = native_ops(implementation)
+    return _correlate(x, y, **checked) if ops is None else _native.norm_xcorr(ops, x, y, **checked)
+
+
+def _correlate(x, y, patch_size, search_size, epsilon, gradient):
+    """`norm_xcorr` of checked arguments in plain TensorFlow."""
     dtype = x.dtype
     if dtype.size < 4:
         x, y = tf.cast(x, tf.float32), tf.cast(y, tf.float32)
-    _, height, width, _ = x.shape
+    (_, height, width, _), (rows, columns) = x.shape, search_size
     window = WholeRows(height, width, rows) if columns is None else NearbyColumns(height, width, rows, columns)
-    return tf.cast(_correlate(x, y, patch_size, window, epsilon, gradient), dtype)
 
-
-def _correlate(x, y, patch_size, window, epsilon, gradient):
-    """`norm_xcorr` on checked arguments."""
-
-    @tf.custom_gradient
     def correlate(x, y):
         x_patches, x_s = normalized_patches(x, patch_size, (0, 0), epsilon)
         y_patches, y_s = normalized_patches(y, patch_size, window.halo, epsilon)
-        n = x_patches.shape[-1]
-        scores = window.scores(x_patches * (1 / (n - 1)), y_patches)
 
-        # A gradient function of its own, because a second derivative through the tensors above would be silently wrong.
-        @tf.custom_gradient
-        def backward(x, y, upstream):
-            del x, y  # they are here for the tape to see
+        def backward(upstream):
             to_x, to_y = window.adjoint(upstream, x_patches, y_patches)
             to_x = _through_normalization(to_x, x_patches, x_s, epsilon, gradient)
             to_y = _through_normalization(to_y, y_patches, y_s, epsilon, gradient)
-            return (fold_patches(to_x, patch_size, (0, 0)), fold_patches(to_y, patch_size, window.halo)), _refuse
+            return fold_patches(to_x, patch_size, (0, 0)), fold_patches(to_y, patch_size, window.halo)
 
-        return scores, lambda upstream: backward(x, y, upstream)
+        n = x_patches.shape[-1]
+        return window.scores(x_patches * (1 / (n - 1)), y_patches), backward
 
-    return correlate(x, y)
+    return tf.cast(with_gradient("norm_xcorr", correlate)(x, y), dtype)
 
 
 def _through_normalization(upstream, patches, s, epsilon, gradient):
@@ -100,7 +101,3 @@ def _through_normalization(upstream, patches, s, epsilon, gradient):
     if gradient == "exact":
         weight *= tf.math.divide_no_nan(S, s)  # (X_i - mX) / s = X^_i S / s
     return (upstream - patches * weight) * (1 / ((n - 1) * S))
-
-
-def _refuse(*upstream):
-    raise LookupError("norm_xcorr has no second derivative: its gradient cannot itself be differentiated.")

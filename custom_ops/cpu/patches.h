@@ -1,0 +1,281 @@
+// Patches of one channel of one image, normalized (SPEC section 1), and the way back to the pixels.
+#ifndef TFNXC_CPU_PATCHES_H_
+#define TFNXC_CPU_PATCHES_H_
+
+#include "cpu/simd.h"
+#include "tfnxc/norm_xcorr.h"
+
+namespace tfnxc {
+namespace cpu {
+namespace {
+
+// Cuts scratch memory into arrays; without memory it counts what they would take.
+template <typename T>
+class Arena {
+ public:
+  explicit Arena(T* start) : start_(start) {}
+
+  // Room for `count` elements, and behind them a vector that may be read and overwritten.
+  T* take(int64_t count) {
+    T* array = start_ == nullptr ? nullptr : start_ + used_;
+    used_ += padded<T>(count) + 2 * kLanes<T>;
+    return array;
+  }
+  int64_t used() const { return used_; }
+
+ private:
+  T* start_;
+  int64_t used_ = 0;
+};
+
+// Elements that `Thing(problem, arena)` takes.
+template <typename T, typename Thing>
+int64_t size_of(const Problem& problem) {
+  Arena<T> arena(nullptr);
+  Thing thing(problem, arena);
+  return arena.used();
+}
+
+// The patches centred on rows of a map: of x on its own pixels, of y also on those a search window reaches outside.
+template <typename T>
+class Patches {
+ public:
+  enum class Of { kX, kY };
+  // Layouts; a patch is N numbers.
+  //   kByPatch: [patch][N, padded to whole vectors with zeros], for products that sum over patches;
+  //   kByPixel: [N][patch], for products that sum over the pixels of a patch; divided by N - 1, as a score is.
+  enum Layout { kByPatch = 1, kByPixel = 2, kBoth = 3 };
+
+  // `backward` says whether through_normalization will be called.
+  Patches(const Problem& p, Of map, Layout layout, bool backward, int64_t most_rows, Arena<T>& arena)
+      : p_(p),
+        halo_rows_(map == Of::kY ? p.halo_rows() : 0),
+        halo_columns_(map == Of::kY ? p.halo_columns() : 0),
+        columns_(p.width + 2 * halo_columns_),
+        plane_width_(columns_ + p.patch_width - 1),
+        stride_(padded<T>(p.patch())),
+        most_patches_(most_rows * columns_ + kLanes<T>),
+        layout_(layout) {
+    plane_ = arena.take((most_rows + p.patch_height - 1) * plane_width_);
+    mean_ = arena.take(most_patches_);
+    inverse_ = arena.take(most_patches_);
+    second_ = backward ? arena.take(most_patches_) : nullptr;
+    by_patch_ = layout & kByPatch ? arena.take(most_patches_ * stride_) : nullptr;
+    by_pixel_ = layout & kByPixel ? arena.take(most_patches_ * p.patch()) : nullptr;
+    // What lies behind the last patch is read and thrown away; it must not be slow numbers.
+    if (by_pixel_ != nullptr) clear(by_pixel_, most_patches_ * p.patch());
+  }
+
+  int64_t columns() const { return columns_; }
+  int64_t stride() const { return stride_; }
+  int64_t pixel_stride() const { return most_patches_; }
+  const T* by_patch(int64_t row, int64_t column) const { return by_patch_ + (row * columns_ + column) * stride_; }
+  const T* by_pixel(int64_t row, int64_t column) const { return by_pixel_ + row * columns_ + column; }
+
+  // Reads the patches of `rows` rows of the channel `channel` of `image`, of which `first` is the first.
+  void read(const T* image, int64_t channel, int64_t first, int64_t rows) {
+    read_plane(image, channel, first - halo_rows_ - p_.patch_height / 2, rows + p_.patch_height - 1);
+    for (int64_t row = 0; row < rows; ++row) {
+      // The paper's patch width as a constant, for loops that the compiler can unroll.
+      p_.patch_width == 5 ? normalize_row<5>(row) : normalize_row<0>(row);
+    }
+  }
+
+  // From the gradient of `count` normalized patches, in place, to that of their pixels; the first is (row, column).
+  //
+  // With A_i = sum over the window of G * Y^_i, both terms of SPEC section 1 need no stored output, because
+  // sum(G * ncc) = sum_i X^_i A_i / (N - 1):
+  //   dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],     (X_i - mX) / s = X^_i S / s, or 0 where s = 0
+  void through_normalization(T* gradient, int64_t row, int64_t column, int64_t count) const {
+    const int64_t stride = stride_;
+    const T share = T(1) / T(p_.patch() - 1);
+    const T* patch = by_patch(row, column);
+    const T* inverse = inverse_ + row * columns_ + column;
+    const T* second = second_ + row * columns_ + column;
+    for (int64_t i = 0; i < count; ++i, gradient += stride, patch += stride) {
+      Vector<T> products{};
+      for (int64_t k = 0; k < stride; k += kLanes<T>) products += load(gradient + k) * load(patch + k);
+      const Vector<T> weight = all(sum<T>(products) * second[i]);
+      const Vector<T> scale = all(share * inverse[i]);
+      for (int64_t k = 0; k < stride; k += kLanes<T>) {
+        store(gradient + k, (load(gradient + k) - load(patch + k) * weight) * scale);
+      }
+    }
+  }
+
+ private:
+  void read_plane(const T* image, int64_t channel, int64_t first, int64_t rows) {
+    const int64_t height = p_.height, width = p_.width, channels = p_.channels, plane_width = plane_width_;
+    const int64_t left = halo_columns_ + p_.patch_width / 2;
+    for (int64_t row = 0; row < rows; ++row) {
+      T* to = plane_ + row * plane_width;
+      const int64_t from = first + row;
+      clear(to, plane_width);  // and some of the next row, which follows
+      if (from < 0 || from >= height) continue;
+      const T* pixel = image + from * width * channels + channel;
+      for (int64_t column = 0; column < width; ++column) to[left + column] = pixel[column * channels];
+    }
+    clear(plane_ + rows * plane_width, kLanes<T>);
+  }
+
+  template <int kWidth>
+  void normalize_row(int64_t row) {
+    describe<kWidth>(row);
+    if (layout_ & kByPatch) normalize_by_patch<kWidth>(row);
+    if (layout_ & kByPixel) normalize_by_pixel<kWidth>(row);
+  }
+
+  // What normalizing a row of patches needs, a vector of patches at a time; what a vector writes behind the row is
+  // written again by the next row.
+  template <int kWidth>
+  void describe(int64_t row) {
+    const int64_t patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width;
+    const int64_t plane_width = plane_width_;
+    const T epsilon = T(p_.epsilon), share = T(1) / T(p_.patch()), unbiased_share = T(1) / T(p_.patch() - 1);
+    for (int64_t column = 0; column < columns_; column += kLanes<T>) {
+      const T* corner = plane_ + row * plane_width + column;
+      Vector<T> mean{}, squares{};
+      // A sum for each row of the patch: the additions of one need not wait for those of another.
+      for (int64_t down = 0; down < patch_height; ++down) {
+        Vector<T> of_row{};
+        for (int64_t right = 0; right < patch_width; ++right) of_row += load(corner + down * plane_width + right);
+        mean += of_row;
+      }
+      mean *= share;
+      for (int64_t down = 0; down < patch_height; ++down) {
+        Vector<T> of_row{};
+        for (int64_t right = 0; right < patch_width; ++right) {
+          const Vector<T> centred = load(corner + down * plane_width + right) - mean;
+          of_row += centred * centred;
+        }
+        squares += of_row;
+      }
+      const int64_t patch = row * columns_ + column;
+      store(mean_ + patch, mean);
+      const Vector<T> s = square_roots<T>(squares * unbiased_share);
+      const Vector<T> S = s + epsilon;
+      store(inverse_ + patch, 1 / S);
+      if (second_ == nullptr) continue;
+      const Vector<T> ratio = s == 0 ? Vector<T>{} : S / s;
+      store(second_ + patch, p_.published ? all(unbiased_share) : ratio * unbiased_share);
+    }
+  }
+
+  template <int kWidth>
+  void normalize_by_patch(int64_t row) {
+    const int64_t N = p_.patch(), patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width;
+    const int64_t plane_width = plane_width_, stride = stride_, columns = columns_;
+    const T *means = mean_ + row * columns, *inverses = inverse_ + row * columns;
+    T* patch = by_patch_ + row * columns * stride;
+    for (int64_t column = 0; column < columns; ++column, patch += stride) {
+      const Vector<T> mean = all(means[column]), inverse = all(inverses[column]);
+      const T* from = plane_ + row * plane_width + column;
+      T* to = patch;
+      for (int64_t down = 0; down < patch_height; ++down, from += plane_width, to += patch_width) {
+        for (int64_t right = 0; right < patch_width; right += kLanes<T>) {
+          store(to + right, (load(from + right) - mean) * inverse);
+        }
+      }
+      for (int64_t k = N; k < stride; k += kLanes<T>) store(patch + k, Vector<T>{});
+    }
+  }
+
+  template <int kWidth>
+  void normalize_by_pixel(int64_t row) {
+    const int64_t patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width, columns = columns_;
+    const int64_t plane_width = plane_width_, pixel_stride = most_patches_;
+    const T share = T(1) / T(p_.patch() - 1);
+    for (int64_t column = 0; column < columns; column += kLanes<T>) {
+      const int64_t patch = row * columns + column;
+      const Vector<T> mean = load(mean_ + patch), scale = load(inverse_ + patch) * share;
+      const T* from = plane_ + row * plane_width + column;
+      T* to = by_pixel_ + patch;
+      for (int64_t down = 0; down < patch_height; ++down, from += plane_width) {
+        for (int64_t right = 0; right < patch_width; ++right, to += pixel_stride) {
+          store(to, (load(from + right) - mean) * scale);
+        }
+      }
+    }
+  }
+
+  const Problem& p_;
+  const int64_t halo_rows_, halo_columns_, columns_, plane_width_, stride_, most_patches_;
+  const Layout layout_;
+  T *plane_, *mean_, *inverse_, *second_, *by_patch_, *by_pixel_;
+};
+
+// Adjoint of taking patches: each pixel receives the sum of its entries in all patches that hold it.
+//
+// First over the rows of a patch, in slots of a patch's width, one for each patch column and plane row; then over its
+// columns, when the slots are read out. So no addition waits for the one before it.
+template <typename T>
+class Fold {
+ public:
+  Fold(const Problem& p, int64_t halo_rows, int64_t halo_columns, Arena<T>& arena)
+      : p_(p),
+        halo_rows_(halo_rows),
+        halo_columns_(halo_columns),
+        columns_(p.width + 2 * halo_columns),
+        slot_(padded<T>(p.patch_width)),
+        stride_(padded<T>(p.patch())),
+        size_((p.height + 2 * halo_rows + p.patch_height - 1) * columns_ * slot_) {
+    slots_ = arena.take(size_);
+  }
+
+  void clear() { cpu::clear(slots_, size_); }
+
+  // Adds `count` patches, of which (row, column) is the first.
+  void add(const T* patches, int64_t row, int64_t column, int64_t count) {
+    p_.patch_width == 5 ? add_slots<5>(patches, row, column, count) : add_slots<0>(patches, row, column, count);
+  }
+  // Writes the channel `channel` of the image's gradient.
+  void write(T* image, int64_t channel) const {
+    p_.patch_width == 5 ? write_sums<5>(image, channel) : write_sums<0>(image, channel);
+  }
+
+ private:
+  template <int kWidth>
+  void add_slots(const T* patches, int64_t row, int64_t column, int64_t count) {
+    const int64_t patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width, stride = stride_;
+    const int64_t slot_size = slot_, row_size = columns_ * slot_;
+    T* first = slots_ + row * row_size + column * slot_size;
+    for (int64_t i = 0; i < count; ++i, patches += stride, first += slot_size) {
+      const T* from = patches;
+      T* slot = first;
+      for (int64_t down = 0; down < patch_height; ++down, from += patch_width, slot += row_size) {
+        for (int64_t right = 0; right < patch_width; right += kLanes<T>) {
+          store(slot + right, load(slot + right) + load(from + right));
+        }
+      }
+    }
+  }
+
+  template <int kWidth>
+  void write_sums(T* image, int64_t channel) const {
+    const int64_t width = p_.width, patch_width = kWidth ? kWidth : p_.patch_width, channels = p_.channels;
+    const int64_t columns = columns_, slot_size = slot_;
+    for (int64_t y = 0; y < p_.height; ++y) {
+      const T* row = slots_ + (y + halo_rows_ + p_.patch_height / 2) * columns * slot_size;
+      T* to = image + y * width * channels + channel;
+      for (int64_t x = 0; x < width; ++x) {
+        const int64_t from = x + halo_columns_ + patch_width / 2;  // the patch that holds it in its first column
+        T total = 0;
+        for (int64_t right = 0; right < patch_width; ++right) {
+          const int64_t patch = from - right;
+          if (0 <= patch && patch < columns) total += row[patch * slot_size + right];
+        }
+        to[x * channels] = total;
+      }
+    }
+  }
+
+  const Problem& p_;
+  const int64_t halo_rows_, halo_columns_, columns_, slot_, stride_, size_;
+  T* slots_;
+};
+
+}  // namespace
+}  // namespace cpu
+}  // namespace tfnxc
+
+#endif  // TFNXC_CPU_PATCHES_H_

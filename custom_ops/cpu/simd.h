@@ -1,0 +1,225 @@
+// Vectors of one instruction set, and the one product that all kernels are made of.
+//
+// A file that includes this is compiled once for each instruction set, with TFNXC_ISA its name. Everything lies in an
+// unnamed namespace: an inline function of the same name elsewhere must never stand in for one compiled for a newer
+// processor. For the same reason nothing of the C++ standard library is used.
+#ifndef TFNXC_CPU_SIMD_H_
+#define TFNXC_CPU_SIMD_H_
+
+#include <stdint.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace tfnxc {
+namespace cpu {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+constexpr int kMostRows = 12;  // of a block: 24 of 32 registers accumulate
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+constexpr int kMostRows = 6;  // 12 of 16 registers accumulate
+#elif defined(__aarch64__)
+constexpr int kVectorBytes = 16;
+constexpr int kMostRows = 12;
+#else
+constexpr int kVectorBytes = 16;
+constexpr int kMostRows = 6;
+#endif
+
+template <typename T>
+struct VectorOf {
+  typedef T Type __attribute__((vector_size(kVectorBytes)));
+  typedef T Unaligned __attribute__((vector_size(kVectorBytes), aligned(alignof(T))));
+  static constexpr int64_t kLanes = kVectorBytes / sizeof(T);
+};
+template <typename T>
+using Vector = typename VectorOf<T>::Type;
+template <typename T>
+constexpr int64_t kLanes = VectorOf<T>::kLanes;
+
+template <typename T>
+inline Vector<T> load(const T* from) {
+  return *reinterpret_cast<const typename VectorOf<T>::Unaligned*>(from);
+}
+template <typename T>
+inline void store(T* to, Vector<T> value) {
+  *reinterpret_cast<typename VectorOf<T>::Unaligned*>(to) = value;
+}
+template <typename T>
+inline Vector<T> all(T value) {
+  return value - Vector<T>{};
+}
+
+// Sum of the lanes, in halves.
+template <typename T, int kBytes>
+inline T sum_of(T __attribute__((vector_size(kBytes))) value) {
+  if constexpr (kBytes == 2 * sizeof(T)) {
+    return value[0] + value[1];
+  } else {
+    typedef T Half __attribute__((vector_size(kBytes / 2)));
+    Half low, high;
+    __builtin_memcpy(&low, &value, sizeof low);
+    __builtin_memcpy(&high, reinterpret_cast<const char*>(&value) + sizeof low, sizeof high);
+    return sum_of<T, kBytes / 2>(low + high);
+  }
+}
+template <typename T>
+inline T sum(Vector<T> value) {
+  return sum_of<T, kVectorBytes>(value);
+}
+
+template <typename T>
+inline Vector<T> square_roots(Vector<T> value) {
+  for (int64_t lane = 0; lane < kLanes<T>; ++lane) {
+    value[lane] = sizeof(T) == 4 ? __builtin_sqrtf(value[lane]) : __builtin_sqrt(value[lane]);
+  }
+  return value;
+}
+
+// ReLU and its gradient's mask, without branches. NaN passes the first, as it does through TensorFlow's own.
+template <typename T>
+inline Vector<T> relu(Vector<T> value) {
+  return value < 0 ? Vector<T>{} : value;
+}
+template <typename T>
+inline Vector<T> where_positive(Vector<T> value, Vector<T> kept) {
+  return value > 0 ? kept : Vector<T>{};
+}
+
+// Elements rounded up to whole vectors.
+template <typename T>
+constexpr int64_t padded(int64_t count) {
+  return (count + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+}
+
+// Copies past the cache what will not stay there anyway: twice as fast, for the lines need not be read first. A thread
+// that did so calls finish_streaming before others look at it.
+template <typename T>
+inline void stream(T* to, const T* from, int64_t count) {
+  int64_t i = 0;
+#if defined(__x86_64__)
+  for (; i < count && reinterpret_cast<uintptr_t>(to + i) % kVectorBytes != 0; ++i) to[i] = from[i];
+  for (; i + kLanes<T> <= count; i += kLanes<T>) {
+    const Vector<T> value = load(from + i);
+#if defined(__AVX512F__)
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to + i), reinterpret_cast<__m512i>(value));
+#elif defined(__AVX2__)
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to + i), reinterpret_cast<__m256i>(value));
+#else
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), reinterpret_cast<__m128i>(value));
+#endif
+  }
+#endif
+  for (; i < count; ++i) to[i] = from[i];
+}
+inline void finish_streaming() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+inline int64_t least(int64_t one, int64_t other) { return one < other ? one : other; }
+
+// Sets `count` elements to zero, in whole vectors: up to one behind them is overwritten.
+template <typename T>
+inline void clear(T* to, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes<T>) store(to + i, Vector<T>{});
+}
+
+// A matrix in memory: element (row, step) at start[row * row_stride + step * step_stride].
+template <typename T>
+struct Factor {
+  const T* start;
+  int64_t row_stride;
+  int64_t step_stride;
+};
+
+// Adds to `rows` x `vectors` accumulators, or sets them: c[row] (+)= sum over steps of a(row, step) * b(row, step), where
+// a is a number and b a run of vectors. With kShared, b is the same for all rows (row_stride is not looked at).
+template <typename T, int kRows, int kVectors, bool kShared>
+void block(int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
+  // All loops over rows, vectors and groups are unrolled, or the sums would live in memory.
+  Vector<T> sums[kRows][kVectors];
+#pragma GCC unroll 12
+  for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      sums[row][v] = Vector<T>{};
+      if (add) sums[row][v] = load(c + row * c_stride + v * kLanes<T>);
+    }
+  }
+  // Rows in threes, so that addresses are a pointer plus 0, 1 or 2 strides: the processor adds those for nothing.
+  constexpr int kGroups = (kRows + 2) / 3;
+  const T* of[kGroups];
+#pragma GCC unroll 4
+  for (int group = 0; group < kGroups; ++group) of[group] = a.start + 3 * group * a.row_stride;
+  const T* vectors = b.start;
+  for (int64_t step = 0; step < steps; ++step) {
+    Vector<T> run[kVectors];
+    if (kShared) {
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) run[v] = load(vectors + v * kLanes<T>);
+    }
+#pragma GCC unroll 12
+    for (int row = 0; row < kRows; ++row) {
+      const Vector<T> factor = all(of[row / 3][row % 3 * a.row_stride]);
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) {
+        if (!kShared) run[v] = load(vectors + row * b.row_stride + v * kLanes<T>);
+        sums[row][v] += factor * run[v];
+      }
+    }
+#pragma GCC unroll 4
+    for (int group = 0; group < kGroups; ++group) of[group] += a.step_stride;
+    vectors += b.step_stride;
+  }
+#pragma GCC unroll 12
+  for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) store(c + row * c_stride + v * kLanes<T>, sums[row][v]);
+  }
+}
+
+template <typename T, int kRows, int kVectors, bool kShared>
+inline void blocks_of(int64_t& row, int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride,
+                      bool add) {
+  if constexpr (kRows <= kMostRows) {
+    for (; row + kRows <= rows; row += kRows) {
+      const Factor<T> a_here{a.start + row * a.row_stride, a.row_stride, a.step_stride};
+      const Factor<T> b_here{kShared ? b.start : b.start + row * b.row_stride, b.row_stride, b.step_stride};
+      block<T, kRows, kVectors, kShared>(steps, a_here, b_here, c + row * c_stride, c_stride, add);
+    }
+  }
+}
+
+template <typename T, int kVectors, bool kShared>
+void columns_of(int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
+  int64_t row = 0;
+  blocks_of<T, 12, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
+  blocks_of<T, 6, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
+  blocks_of<T, 3, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
+  blocks_of<T, 1, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
+}
+
+// c(row, :) (+)= sum over steps of a(row, step) * b(row, step, :), `columns` wide. Rows of b and c are read and written in
+// whole vectors: what lies behind the last column must be readable, and is overwritten in c.
+template <typename T, bool kShared>
+void product(int64_t rows, int64_t columns, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
+  int64_t column = 0;
+  for (; column + kLanes<T> < columns; column += 2 * kLanes<T>) {
+    columns_of<T, 2, kShared>(rows, steps, a, {b.start + column, b.row_stride, b.step_stride}, c + column, c_stride, add);
+  }
+  if (column < columns) {
+    columns_of<T, 1, kShared>(rows, steps, a, {b.start + column, b.row_stride, b.step_stride}, c + column, c_stride, add);
+  }
+}
+
+}  // namespace
+}  // namespace cpu
+}  // namespace tfnxc
+
+#endif  // TFNXC_CPU_SIMD_H_

@@ -1,0 +1,122 @@
+// Normalized correlation of patches over a search window (SPEC section 1): kernels over pointers and sizes, without a
+// framework.
+//
+// Every array is dense and row-major. Feature maps are (batch, height, width, channels). The correlation is
+// (batch, height, width, channels * window), and its summary (ReLU, then a 1x1 convolution) (batch, height, width,
+// filters). The kernels allocate nothing and keep no state: the caller brings scratch memory and threads.
+#ifndef TFNXC_NORM_XCORR_H_
+#define TFNXC_NORM_XCORR_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace tfnxc {
+
+// What is computed. Sizes are of one image unless they say otherwise.
+struct Problem {
+  int64_t batch, height, width, channels;
+  int64_t patch_height, patch_width;  // odd, together more than one pixel
+  int64_t rows;                       // of the search window: odd, relative to the position
+  int64_t columns;                    // odd, relative likewise; or 0: the whole width, absolute
+  double epsilon;                     // added to each deviation: S = s + epsilon
+  bool published;                     // gradient of equations (6) and (7) of the supplement, not the exact one
+  int64_t filters;                    // of the summary; 0 where there is none
+
+  int64_t pixels() const { return height * width; }
+  int64_t patch() const { return patch_height * patch_width; }  // N
+  bool whole_width() const { return columns == 0; }
+  int64_t window_columns() const { return whole_width() ? width : columns; }
+  int64_t window() const { return rows * window_columns(); }
+  int64_t maps() const { return channels * window(); }
+  // How far outside the map patches of the second map are centred.
+  int64_t halo_rows() const { return rows / 2; }
+  int64_t halo_columns() const { return columns / 2; }
+};
+
+// Null, or what is wrong with the problem: a size out of its range, or arrays too large to be counted.
+// `writes_maps`: whether the correlation itself is an array, or only its summary.
+const char* find_error(const Problem& problem, bool writes_maps);
+
+// Elements that an array may hold: TensorFlow's own kernels count in 32 bits here and there.
+constexpr int64_t kMostElements = INT32_MAX;
+
+namespace cpu {
+
+// One instruction set's kernels. Each does the items [begin, end) of its work, so that threads can share it: they write
+// disjoint parts of the results. `scratch` holds as many elements as the function of that name asks, for each thread.
+template <typename T>
+struct Kernels {
+  const char* name;
+
+  // Correlation; items: forward_items(problem).
+  int64_t (*forward_scratch)(const Problem&);
+  void (*forward)(const Problem&, const T* x, const T* y, T* out, T* scratch, int64_t begin, int64_t end);
+
+  // Its gradient, given the upstream one of `out`; items: gradient_items(problem).
+  int64_t (*gradient_scratch)(const Problem&);
+  void (*gradient)(const Problem&, const T* x, const T* y, const T* upstream, T* dx, T* dy, T* scratch, int64_t begin,
+                   int64_t end);
+
+  // Summary: bias + kernel (maps, filters) applied to ReLU(correlation). `packed` is the kernel as pack wrote it.
+  int64_t (*packed_size)(const Problem&);
+  void (*pack)(const Problem&, const T* kernel, T* packed);
+  int64_t (*summary_scratch)(const Problem&);
+  void (*summary)(const Problem&, const T* x, const T* y, const T* packed, const T* bias, T* out, T* scratch,
+                  int64_t begin, int64_t end);
+
+  // Gradient of the summary. Each caller brings a `partial` of its own, of partial_size elements, that it set to zero
+  // and gives to all of its calls; add_partials then sums those of all callers.
+  int64_t (*partial_size)(const Problem&);
+  int64_t (*summary_gradient_scratch)(const Problem&);
+  void (*summary_gradient)(const Problem&, const T* x, const T* y, const T* packed, const T* upstream, T* dx, T* dy,
+                           T* partial, T* scratch, int64_t begin, int64_t end);
+  void (*add_partials)(const Problem&, const T* partials, int64_t count, const T* upstream, T* dkernel, T* dbias);
+};
+
+// The work of the forward kernels is cut into blocks of rows of an image, that of the gradients into channels of one.
+constexpr int64_t kBlockRows = 8;
+inline int64_t blocks_of_rows(const Problem& p) { return (p.height + kBlockRows - 1) / kBlockRows; }
+inline int64_t forward_items(const Problem& p) { return p.batch * blocks_of_rows(p); }
+inline int64_t gradient_items(const Problem& p) { return p.batch * p.channels; }
+
+// The kernels of the best instruction set of this processor; or of a named one, null where it has none such.
+template <typename T>
+const Kernels<T>* best_kernels();
+template <typename T>
+const Kernels<T>* kernels_named(const char* name);
+
+}  // namespace cpu
+
+namespace cuda {
+
+// The same on a GPU of NVIDIA's. Pointers are to device memory, `stream` is a cudaStream_t, `workspace` is device memory
+// of as many bytes as the function of that name says (0 is possible). Everything is queued on the stream, nothing waits
+// for it. T is float, double, __half or __nv_bfloat16; the latter two are computed in float. Returns a cudaError_t, 0 for
+// success.
+template <typename T>
+size_t forward_workspace(const Problem&);
+template <typename T>
+int forward(const Problem&, const T* x, const T* y, T* out, void* workspace, void* stream);
+
+template <typename T>
+size_t gradient_workspace(const Problem&);
+template <typename T>
+int gradient(const Problem&, const T* x, const T* y, const T* upstream, T* dx, T* dy, void* workspace, void* stream);
+
+// `kernel` and `dkernel` are (maps, filters), `bias` and `dbias` (filters).
+template <typename T>
+size_t summary_workspace(const Problem&);
+template <typename T>
+int summary(const Problem&, const T* x, const T* y, const T* kernel, const T* bias, T* out, void* workspace,
+            void* stream);
+
+template <typename T>
+size_t summary_gradient_workspace(const Problem&);
+template <typename T>
+int summary_gradient(const Problem&, const T* x, const T* y, const T* kernel, const T* upstream, T* dx, T* dy,
+                     T* dkernel, T* dbias, void* workspace, void* stream);
+
+}  // namespace cuda
+}  // namespace tfnxc
+
+#endif  // TFNXC_NORM_XCORR_H_

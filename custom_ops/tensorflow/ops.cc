@@ -1,0 +1,134 @@
+// The operations and their shapes. `Tfnxc>` is the namespace of this package.
+#include "absl/status/status.h"
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/shape_inference.h"
+
+namespace {
+
+using tensorflow::shape_inference::DimensionHandle;
+using tensorflow::shape_inference::InferenceContext;
+using tensorflow::shape_inference::ShapeHandle;
+
+// Shape of both maps, as far as it is known, and the number of correlation maps they have.
+absl::Status maps(InferenceContext* context, ShapeHandle* shape, DimensionHandle* count) {
+  ShapeHandle x, y;
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 4, &x));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(1), 4, &y));
+  TF_RETURN_IF_ERROR(context->Merge(x, y, shape));
+  std::vector<int64_t> search_size;
+  TF_RETURN_IF_ERROR(context->GetAttr("search_size", &search_size));
+  if (search_size.size() != 2) return absl::InvalidArgumentError("search_size is two integers.");
+  TF_RETURN_IF_ERROR(context->Multiply(context->Dim(*shape, 3), search_size[0], count));
+  if (search_size[1] != 0) return context->Multiply(*count, search_size[1], count);
+  return context->Multiply(*count, context->Dim(*shape, 2), count);
+}
+
+absl::Status set_correlation_shape(InferenceContext* context) {
+  ShapeHandle shape, out;
+  DimensionHandle count;
+  TF_RETURN_IF_ERROR(maps(context, &shape, &count));
+  TF_RETURN_IF_ERROR(context->ReplaceDim(shape, 3, count, &out));
+  context->set_output(0, out);
+  return absl::OkStatus();
+}
+
+absl::Status set_gradient_shapes(InferenceContext* context) {
+  ShapeHandle shape;
+  DimensionHandle count;
+  TF_RETURN_IF_ERROR(maps(context, &shape, &count));
+  context->set_output(0, shape);
+  context->set_output(1, shape);
+  return absl::OkStatus();
+}
+
+// Of the kernel, input 2: (maps, filters).
+absl::Status kernel_shape(InferenceContext* context, DimensionHandle count, ShapeHandle* kernel) {
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(2), 2, kernel));
+  DimensionHandle merged;
+  return context->Merge(context->Dim(*kernel, 0), count, &merged);
+}
+
+absl::Status set_summary_shape(InferenceContext* context) {
+  ShapeHandle shape, kernel, out;
+  DimensionHandle count;
+  TF_RETURN_IF_ERROR(maps(context, &shape, &count));
+  TF_RETURN_IF_ERROR(kernel_shape(context, count, &kernel));
+  TF_RETURN_IF_ERROR(context->ReplaceDim(shape, 3, context->Dim(kernel, 1), &out));
+  context->set_output(0, out);
+  return absl::OkStatus();
+}
+
+absl::Status set_summary_gradient_shapes(InferenceContext* context) {
+  ShapeHandle shape, kernel;
+  DimensionHandle count;
+  TF_RETURN_IF_ERROR(maps(context, &shape, &count));
+  TF_RETURN_IF_ERROR(kernel_shape(context, count, &kernel));
+  context->set_output(0, shape);
+  context->set_output(1, shape);
+  context->set_output(2, kernel);
+  context->set_output(3, context->Vector(context->Dim(kernel, 1)));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// epsilon is an input, not an attribute, because attributes know no double.
+
+REGISTER_OP("Tfnxc>NormXcorr")
+    .Input("x: T")
+    .Input("y: T")
+    .Input("epsilon: double")
+    .Output("maps: T")
+    .Attr("patch_size: list(int) = [5, 5]")
+    .Attr("search_size: list(int) = [5, 0]")
+    .Attr("T: {half, bfloat16, float, double}")
+    .SetShapeFn(set_correlation_shape)
+    .Doc(R"(
+Normalized correlation of the patches of x with those of y over a search window.
+
+search_size: rows, and columns or 0 for the whole width.
+)");
+
+REGISTER_OP("Tfnxc>NormXcorrGrad")
+    .Input("x: T")
+    .Input("y: T")
+    .Input("upstream: T")
+    .Input("epsilon: double")
+    .Output("dx: T")
+    .Output("dy: T")
+    .Attr("patch_size: list(int) = [5, 5]")
+    .Attr("search_size: list(int) = [5, 0]")
+    .Attr("gradient: {'exact', 'published'} = 'exact'")
+    .Attr("T: {half, bfloat16, float, double}")
+    .SetShapeFn(set_gradient_shapes)
+    .Doc("Gradient of Tfnxc>NormXcorr.");
+
+REGISTER_OP("Tfnxc>NormXcorrSummary")
+    .Input("x: T")
+    .Input("y: T")
+    .Input("kernel: T")
+    .Input("bias: T")
+    .Input("epsilon: double")
+    .Output("summary: T")
+    .Attr("patch_size: list(int) = [5, 5]")
+    .Attr("search_size: list(int) = [5, 0]")
+    .Attr("T: {half, bfloat16, float, double}")
+    .SetShapeFn(set_summary_shape)
+    .Doc("ReLU of Tfnxc>NormXcorr, times kernel (maps, filters), plus bias; the maps are never in memory.");
+
+REGISTER_OP("Tfnxc>NormXcorrSummaryGrad")
+    .Input("x: T")
+    .Input("y: T")
+    .Input("kernel: T")
+    .Input("upstream: T")
+    .Input("epsilon: double")
+    .Output("dx: T")
+    .Output("dy: T")
+    .Output("dkernel: T")
+    .Output("dbias: T")
+    .Attr("patch_size: list(int) = [5, 5]")
+    .Attr("search_size: list(int) = [5, 0]")
+    .Attr("gradient: {'exact', 'published'} = 'exact'")
+    .Attr("T: {half, bfloat16, float, double}")
+    .SetShapeFn(set_summary_gradient_shapes)
+    .Doc("Gradient of Tfnxc>NormXcorrSummary.");

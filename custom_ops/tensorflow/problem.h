@@ -1,0 +1,85 @@
+// From a TensorFlow operation's attributes and inputs to the kernels' Problem, checked.
+#ifndef TFNXC_TENSORFLOW_PROBLEM_H_
+#define TFNXC_TENSORFLOW_PROBLEM_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tfnxc/norm_xcorr.h"
+
+namespace tfnxc {
+
+// What all four operations share: x and y are inputs 0 and 1, epsilon is the last.
+class NormXcorrOp : public tensorflow::OpKernel {
+ public:
+  explicit NormXcorrOp(tensorflow::OpKernelConstruction* construction) : OpKernel(construction) {
+    std::vector<int64_t> patch_size, search_size;
+    OP_REQUIRES_OK(construction, construction->GetAttr("patch_size", &patch_size));
+    OP_REQUIRES_OK(construction, construction->GetAttr("search_size", &search_size));
+    OP_REQUIRES(construction, patch_size.size() == 2 && search_size.size() == 2,
+                absl::InvalidArgumentError("patch_size and search_size are two integers each."));
+    attributes_.patch_height = patch_size[0];
+    attributes_.patch_width = patch_size[1];
+    attributes_.rows = search_size[0];
+    attributes_.columns = search_size[1];
+    if (construction->HasAttr("gradient")) {
+      std::string gradient;
+      OP_REQUIRES_OK(construction, construction->GetAttr("gradient", &gradient));
+      attributes_.published = gradient == "published";
+    }
+  }
+
+ protected:
+  // The problem of these inputs; on an error the context's status says what is wrong.
+  Problem read_problem(tensorflow::OpKernelContext* context, int64_t filters, bool writes_maps) const {
+    const tensorflow::Tensor &x = context->input(0), &y = context->input(1);
+    const tensorflow::Tensor& epsilon = context->input(context->num_inputs() - 1);
+    Problem problem = attributes_;
+    const auto shapes = [&] { return " Got " + x.shape().DebugString() + " and " + y.shape().DebugString() + "."; };
+    if (x.dims() != 4 || x.shape() != y.shape()) {
+      set_error(context, absl::StrCat("takes two maps of one shape (batch, height, width, channels).", shapes()));
+      return problem;
+    }
+    if (epsilon.dims() != 0) {
+      set_error(context, "takes one number as epsilon.");
+      return problem;
+    }
+    problem.batch = x.dim_size(0);
+    problem.height = x.dim_size(1);
+    problem.width = x.dim_size(2);
+    problem.channels = x.dim_size(3);
+    problem.epsilon = epsilon.scalar<double>()();
+    problem.filters = filters;
+    if (const char* error = find_error(problem, writes_maps)) {
+      set_error(context, absl::StrCat("cannot run: ", error, ".", shapes()));
+    }
+    return problem;
+  }
+
+  // Whether an input has this shape; if not, the context's status says so.
+  bool check_shape(tensorflow::OpKernelContext* context, int input, const tensorflow::TensorShape& expected) const {
+    const tensorflow::TensorShape& shape = context->input(input).shape();
+    if (shape == expected) return true;
+    set_error(context, absl::StrCat("takes a tensor of shape ", expected.DebugString(), " as input ", input, "; got ",
+                                    shape.DebugString(), "."));
+    return false;
+  }
+
+ private:
+  void set_error(tensorflow::OpKernelContext* context, absl::string_view error) const {
+    context->SetStatus(absl::InvalidArgumentError(absl::StrCat(type_string(), " ", error)));
+  }
+
+  Problem attributes_{};
+};
+
+inline tensorflow::TensorShape shape_of_maps(const Problem& p) { return {p.batch, p.height, p.width, p.maps()}; }
+inline tensorflow::TensorShape shape_of_summary(const Problem& p) { return {p.batch, p.height, p.width, p.filters}; }
+inline tensorflow::TensorShape shape_of_kernel(const Problem& p) { return {p.maps(), p.filters}; }
+
+}  // namespace tfnxc
+
+#endif  // TFNXC_TENSORFLOW_PROBLEM_H_

@@ -1,0 +1,171 @@
+// Runs every CPU kernel on one problem and compares it with the oracle.
+#ifndef TFNXC_TESTS_CHECK_H_
+#define TFNXC_TESTS_CHECK_H_
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/oracle.h"
+#include "tfnxc/norm_xcorr.h"
+
+namespace tfnxc {
+
+enum class Maps { kRandom, kFlat, kRelu, kNearlyFlat, kOffset, kNotANumber };
+
+inline std::string describe(const Problem& p) {
+  char text[256];
+  snprintf(text, sizeof text, "%lld x %lld x %lld x %lld, patch %lld x %lld, window %lld x %lld, filters %lld, %s",
+           (long long)p.batch, (long long)p.height, (long long)p.width, (long long)p.channels, (long long)p.patch_height,
+           (long long)p.patch_width, (long long)p.rows, (long long)p.columns, (long long)p.filters,
+           p.published ? "published" : "exact");
+  return text;
+}
+
+inline oracle::Numbers random_numbers(int64_t count, std::mt19937& random) {
+  std::normal_distribution<double> normal;
+  oracle::Numbers numbers(count);
+  // Rounded, so that float kernels are given the very same numbers.
+  for (double& number : numbers) number = float(normal(random));
+  return numbers;
+}
+
+inline oracle::Numbers random_maps(const Problem& p, Maps kind, std::mt19937& random) {
+  oracle::Numbers maps = random_numbers(p.batch * p.pixels() * p.channels, random);
+  for (size_t i = 0; i < maps.size(); ++i) {
+    double& value = maps[i];
+    if (kind == Maps::kFlat) value = i < maps.size() / 2 ? 0.75 : -0.25;
+    if (kind == Maps::kRelu) value = value < 0.75 ? 0 : float(value - 0.75);
+    if (kind == Maps::kNearlyFlat) value = float(0.5 + 0.01 * value);
+    if (kind == Maps::kOffset) value = float(20 + value);
+    if (kind == Maps::kNotANumber && random() % 40 == 0) value = random() % 2 ? NAN : INFINITY;
+  }
+  return maps;
+}
+
+// Memory of exactly this size, so that the sanitizer sees what reaches outside; filled with NaN, so that what was not
+// written shows.
+template <typename T>
+class Memory {
+ public:
+  explicit Memory(int64_t size) : size_(size), numbers_(new T[size]) {
+    for (int64_t i = 0; i < size; ++i) numbers_[i] = NAN;
+  }
+  explicit Memory(const oracle::Numbers& from) : Memory(from.size()) {
+    for (int64_t i = 0; i < size_; ++i) numbers_[i] = from[i];
+  }
+  void clear() {
+    for (int64_t i = 0; i < size_; ++i) numbers_[i] = 0;
+  }
+  T* get() { return numbers_.get(); }
+  int64_t size() const { return size_; }
+
+ private:
+  int64_t size_;
+  std::unique_ptr<T[]> numbers_;
+};
+
+// Both NaN, or near each other relative to the largest number there.
+template <typename T>
+bool near(const char* what, Memory<T>& found, const oracle::Numbers& expected, double tolerance) {
+  double largest = 1;
+  for (double number : expected) {
+    if (isfinite(number)) largest = fmax(largest, fabs(number));
+  }
+  for (int64_t i = 0; i < found.size(); ++i) {
+    const double one = found.get()[i], other = expected[i];
+    if (isfinite(one) != isfinite(other) || fabs(one - other) > tolerance * largest) {
+      fprintf(stderr, "%s[%lld] is %.9g; expected %.9g\n", what, (long long)i, one, other);
+      return false;
+    }
+  }
+  return true;
+}
+
+// Whether all kernels of one instruction set are right on this problem; the work is cut in two, as by two threads.
+template <typename T>
+bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned seed) {
+  using oracle::Numbers;
+  std::mt19937 random(seed);
+  const Numbers x = random_maps(p, kind, random), y = random_maps(p, kind, random);
+  const Numbers upstream = random_numbers(p.batch * p.pixels() * p.maps(), random);
+  const Numbers kernel = random_numbers(p.maps() * p.filters, random), bias = random_numbers(p.filters, random);
+  const Numbers of_summary = random_numbers(p.batch * p.pixels() * p.filters, random);
+  const double tolerance = (sizeof(T) == 8 ? 1e-11 : 1e-5) * (kind == Maps::kOffset ? 50 : 1);
+  Memory<T> X(x), Y(y), G(upstream), K(kernel), B(bias), GS(of_summary);
+  bool right = true;
+  const auto in_two = [](int64_t items, auto run) {
+    run(items / 3, items);
+    run(0, items / 3);
+  };
+
+  Memory<T> out(upstream.size());
+  in_two(cpu::forward_items(p), [&](int64_t begin, int64_t end) {
+    Memory<T> scratch(kernels.forward_scratch(p));
+    kernels.forward(p, X.get(), Y.get(), out.get(), scratch.get(), begin, end);
+  });
+  const Numbers scores = oracle::forward(p, x, y);
+  right &= near("forward", out, scores, tolerance);
+
+  Numbers expected_dx, expected_dy, expected_dkernel, expected_dbias;
+  Memory<T> dx(x.size()), dy(y.size());
+  in_two(cpu::gradient_items(p), [&](int64_t begin, int64_t end) {
+    Memory<T> scratch(kernels.gradient_scratch(p));
+    kernels.gradient(p, X.get(), Y.get(), G.get(), dx.get(), dy.get(), scratch.get(), begin, end);
+  });
+  oracle::gradient(p, x, y, upstream, &expected_dx, &expected_dy);
+  // Where patches are nearly flat, gradients are as large as 1 / epsilon^2 and rest on differences of small numbers.
+  const double of_gradient = tolerance * 10;
+  right &= near("dx", dx, expected_dx, of_gradient) && near("dy", dy, expected_dy, of_gradient);
+  if (p.filters == 0) return right;
+
+  // A score that rounding moves across 0 switches a ReLU: no tolerance fits the gradients then.
+  bool near_zero = false;
+  for (double score : scores) near_zero |= score != 0 && fabs(score) < 1e-5;
+  Memory<T> packed(kernels.packed_size(p)), sums(of_summary.size());
+  kernels.pack(p, K.get(), packed.get());
+  in_two(cpu::forward_items(p), [&](int64_t begin, int64_t end) {
+    Memory<T> scratch(kernels.summary_scratch(p));
+    kernels.summary(p, X.get(), Y.get(), packed.get(), B.get(), sums.get(), scratch.get(), begin, end);
+  });
+  right &= near("summary", sums, oracle::summary(p, x, y, kernel, bias), of_gradient);
+
+  Memory<T> partials(2 * kernels.partial_size(p)), dkernel(kernel.size()), dbias(p.filters);
+  partials.clear();
+  T* partial = partials.get();
+  in_two(cpu::gradient_items(p), [&](int64_t begin, int64_t end) {
+    Memory<T> scratch(kernels.summary_gradient_scratch(p));
+    kernels.summary_gradient(p, X.get(), Y.get(), packed.get(), GS.get(), dx.get(), dy.get(), partial, scratch.get(),
+                             begin, end);
+    partial += kernels.partial_size(p);
+  });
+  kernels.add_partials(p, partials.get(), 2, GS.get(), dkernel.get(), dbias.get());
+  oracle::summary_gradient(p, x, y, kernel, of_summary, &expected_dx, &expected_dy, &expected_dkernel, &expected_dbias);
+  right &= near("dkernel", dkernel, expected_dkernel, of_gradient) && near("dbias", dbias, expected_dbias, of_gradient);
+  if (!near_zero) {
+    right &= near("summary dx", dx, expected_dx, of_gradient) && near("summary dy", dy, expected_dy, of_gradient);
+  }
+  return right;
+}
+
+// The same for every instruction set that this processor runs, in float and double.
+inline bool check_all(const Problem& p, Maps kind, unsigned seed) {
+  bool right = true;
+  for (const char* name : {"plain", "avx2", "avx512"}) {
+    const cpu::Kernels<float>* in_float = cpu::kernels_named<float>(name);
+    if (in_float == nullptr) continue;
+    const bool both = check(*in_float, p, kind, seed) & check(*cpu::kernels_named<double>(name), p, kind, seed);
+    if (!both) fprintf(stderr, "  with %s: %s, maps %d, seed %u\n", name, describe(p).c_str(), int(kind), seed);
+    right &= both;
+  }
+  return right;
+}
+
+}  // namespace tfnxc
+
+#endif  // TFNXC_TESTS_CHECK_H_

@@ -1,0 +1,30 @@
+"""`tfnxc build-ops`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--compiler", metavar="CXX", help="A C++17 compiler. Default: $CXX, or else g++ or clang++.")
+@click.option("--cuda", is_flag=True, help="Build the GPU kernels too, with nvcc from $CUDA_HOME or the PATH.")
+@click.option("--force", is_flag=True, help="Build it again where it is there.")
+def build_ops(compiler, cuda, force):
+    r"""Compiles the normalized correlation for the TensorFlow that is installed here, in about half a minute.
+
+    It is optional: without it everything runs in plain TensorFlow, several times slower, with the same numbers. The
+    library goes to ~/.cache/tfnxc/ops (or $XDG_CACHE_HOME, or $TFNXC_CACHE), and from then on is used by itself;
+    TFNXC_OPS=python switches it off, TFNXC_OPS=native makes its absence an error. After an upgrade of TensorFlow, build
+    it again.
+
+    \b
+    tfnxc build-ops
+    tfnxc build-ops --compiler clang++ --force
+    tfnxc info
+    """
+    from tfnxc import ops
+    from tfnxc.cli._console import console, progress_bar
+
+    with progress_bar("Compiling", None) as advance:
+        path = ops.build_library(compiler, cuda, force, progress=advance)
+    console.print(f"Compiled op: {path}")
