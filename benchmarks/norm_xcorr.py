@@ -1,16 +1,25 @@
-"""Times the normalized correlation of SPEC section 1 against a plain version left to automatic differentiation.
+"""Times the normalized correlation (SPEC section 1) and its summary, forward and backward, and measures their memory.
 
-    python benchmarks/norm_xcorr.py [--batch 32] [--runs 7] [--json FILE]
+    python benchmarks/norm_xcorr.py [--batch 32] [--runs 7] [--window 5x12 | 5x5] [--json FILE]
 
-All variants run in turn in one process on the same seeded maps, after two warm-up runs each; the table gives the
-median and the spread in milliseconds a pair, and the ratio of the plain version's median to it.
+Every variant runs in turn in one process on the same seeded maps, after two warm-up runs each; the table gives the
+median and the spread in milliseconds a pair, and how many times faster than the first variant of its group the median
+is. Peak memory is measured in a process of its own for each variant: how much the peak resident set grows over what the
+inputs and one run on a single pair took.
+
+Variants: "plain" is what one writes first, left to automatic differentiation; "python" is tfnxc in plain TensorFlow;
+"native" is the compiled op (`tfnxc build-ops`). Of the summary (correlation, ReLU, 1x1 convolution), "plain" and "op"
+are the correlation followed by `tf.nn.relu` and `tf.nn.conv2d`, and "native" is the op that does all three.
 """
 
 import argparse
+import functools
 import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,51 +27,119 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from tfnxc.ops import norm_xcorr
+from tfnxc import ops
+
+HEIGHT, WIDTH, CHANNELS, ROWS, FILTERS = 37, 12, 25, 5, 25
 
 
-def plain(x, y, patch_size=(5, 5), rows=5, epsilon=0.01):
+def plain(x, y, columns=None, patch_size=(5, 5), rows=ROWS, epsilon=0.01):
     """What one writes first: extract_patches, normalize, matmul; the gradient is left to TensorFlow."""
     _, height, width, channels = x.shape
     n = patch_size[0] * patch_size[1]
 
     def normalized(maps):
         patches = tf.image.extract_patches(maps, [1, *patch_size, 1], [1] * 4, [1] * 4, "SAME")
-        patches = tf.reshape(patches, [-1, maps.shape[1], width, n, channels])
+        patches = tf.reshape(patches, [-1, maps.shape[1], maps.shape[2], n, channels])
         centred = patches - tf.reduce_mean(patches, axis=3, keepdims=True)
         s = tf.sqrt(tf.reduce_sum(centred * centred, axis=3, keepdims=True) / (n - 1))
         return centred / (s + epsilon)
 
-    x = tf.transpose(normalized(x), [0, 1, 4, 2, 3])
-    y = tf.transpose(normalized(tf.pad(y, [[0, 0], [rows // 2] * 2, [0, 0], [0, 0]])), [0, 1, 4, 3, 2])
-    windows = tf.concat([y[:, r : r + height] for r in range(rows)], axis=-1)
-    scores = tf.matmul(x, windows) / (n - 1)
-    return tf.reshape(tf.transpose(scores, [0, 1, 3, 2, 4]), [-1, height, width, channels * rows * width])
+    reach = 0 if columns is None else columns // 2
+    x = normalized(x)
+    y = normalized(tf.pad(y, [[0, 0], [rows // 2] * 2, [reach] * 2, [0, 0]]))
+    if columns is None:
+        x, y = tf.transpose(x, [0, 1, 4, 2, 3]), tf.transpose(y, [0, 1, 4, 3, 2])
+        windows = tf.concat([y[:, r : r + height] for r in range(rows)], axis=-1)
+        scores = tf.transpose(tf.matmul(x, windows) / (n - 1), [0, 1, 3, 2, 4])
+    else:
+        windows = [y[:, r : r + height, c : c + width] for r in range(rows) for c in range(columns)]
+        scores = tf.stack([tf.reduce_sum(x * window, axis=3) / (n - 1) for window in windows], axis=-1)
+    return tf.reshape(scores, [-1, height, width, channels * rows * (columns or width)])
 
 
-def with_gradient(function):
-    """Forward and backward pass of `function` for a given gradient of its output."""
+def summarized(correlate):
+    """`correlate`, ReLU and the 1x1 convolution, one after the other."""
 
-    def run(x, y, upstream):
-        with tf.GradientTape() as tape:
-            tape.watch([x, y])
-            out = function(x, y)
-        return out, *tape.gradient(out, [x, y], upstream)
+    def run(x, y, kernel, bias):
+        return tf.nn.bias_add(tf.nn.conv2d(tf.nn.relu(correlate(x, y)), kernel[None, None], 1, "VALID"), bias)
 
     return run
 
 
-def milliseconds_a_pair(functions, arguments, runs):
-    """Runs the compiled functions in turn, `runs` times; median, least and most of each."""
-    batch = arguments[0].shape[0]
+def with_gradient(function):
+    """Forward and backward pass of `function` for a given gradient of its output, with respect to all inputs."""
+
+    def run(upstream, *inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            out = function(*inputs)
+        return out, *tape.gradient(out, inputs, upstream)
+
+    return run
+
+
+def milliseconds_a_pair(functions, arguments, pairs, runs):
+    """Runs the functions in turn, `runs` times after two to warm up; median, least and most of each."""
     times = {name: [] for name in functions}
     for run in range(runs + 2):
         for name, function in functions.items():
             begin = time.perf_counter()
-            function(*arguments)
+            result = function(*arguments)
             if run >= 2:
-                times[name].append(1e3 * (time.perf_counter() - begin) / batch)
+                times[name].append(1e3 * (time.perf_counter() - begin) / pairs)
+            del result
     return {name: (statistics.median(each), min(each), max(each)) for name, each in times.items()}
+
+
+def groups(columns):
+    """The variants by what they compute; in each group the first is what the others are compared with."""
+    search_size = (ROWS, columns)
+    correlations = {"plain": functools.partial(plain, columns=columns)}
+    for name in ("python", "native"):
+        correlations[name] = functools.partial(ops.norm_xcorr, search_size=search_size, implementation=name)
+    summaries = {"plain": summarized(correlations["plain"]), "op": summarized(correlations["native"])}
+    summaries["native"] = functools.partial(ops.norm_xcorr_summary, search_size=search_size, implementation="native")
+    return {"correlation": correlations, "summary": summaries}
+
+
+def inputs_of(group, batch, columns):
+    """Seeded inputs of a group's functions, and a gradient of its output."""
+    rng = np.random.default_rng(0)
+    maps = CHANNELS * ROWS * (columns or WIDTH)
+    shapes = [(batch, HEIGHT, WIDTH, CHANNELS)] * 2 + ([(maps, FILTERS), (FILTERS,)] if group == "summary" else [])
+    upstream = (batch, HEIGHT, WIDTH, FILTERS if group == "summary" else maps)
+    # Weights of the size that training starts from.
+    inputs = [
+        tf.constant(rng.normal(size=each, scale=maps**-0.5 if len(each) < 4 else 1), tf.float32) for each in shapes
+    ]
+    return tf.constant(rng.normal(size=upstream), tf.float32), inputs
+
+
+def megabytes(group, variant, pass_, batch, columns):
+    """How far above what it holds this process's memory rises in one run, the results included (Linux only)."""
+    function = groups(columns)[group][variant]
+    compiled = tf.function(function if pass_ == "forward" else with_gradient(function))
+    for pairs in (1, batch):
+        upstream, inputs = inputs_of(group, pairs, columns)
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")  # forget the peak so far
+        before = resident("VmRSS")
+        compiled(*(inputs if pass_ == "forward" else [upstream, *inputs]))
+    return resident("VmHWM") - before
+
+
+def resident(what):
+    """A line of this process's status, in megabytes."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        (line,) = [line for line in file if line.startswith(what)]
+    return int(line.split()[1]) / 1024
+
+
+def megabytes_elsewhere(group, variant, pass_, arguments):
+    """`megabytes` of one pass in a process of its own."""
+    command = [sys.executable, __file__, "--batch", str(arguments.batch), "--window", arguments.window]
+    command += ["--memory-of", group, variant, pass_]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
 def main():
@@ -70,31 +147,50 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=32, help="pairs a batch (default 32)")
     parser.add_argument("--runs", type=int, default=7, help="timed runs of each variant (default 7)")
+    parser.add_argument("--window", choices=["5x12", "5x5"], default="5x12", help="search window (default 5x12)")
     parser.add_argument("--json", help="also write the figures to this file")
+    parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    x, y = (tf.constant(rng.normal(size=(arguments.batch, 37, 12, 25)), tf.float32) for _ in range(2))
-    upstream = tf.constant(rng.normal(size=(arguments.batch, 37, 12, 1500)), tf.float32)
-    variants = {"plain": plain, "tfnxc": norm_xcorr, "tfnxc 5x5": lambda x, y: norm_xcorr(x, y, search_size=(5, 5))}
-    forward = milliseconds_a_pair({name: tf.function(each) for name, each in variants.items()}, (x, y), arguments.runs)
-    del variants["tfnxc 5x5"]
-    both = {name: tf.function(with_gradient(each)) for name, each in variants.items()}
-    both = milliseconds_a_pair(both, (x, y, upstream), arguments.runs)
+    columns = None if arguments.window == "5x12" else 5
+    if arguments.memory_of:
+        print(json.dumps(megabytes(*arguments.memory_of, arguments.batch, columns)))
+        return
     facts = {
         "tensorflow": tf.__version__,
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "batch": arguments.batch,
+        "window": arguments.window,
+        **ops.describe_implementation(),
     }
-    print(facts)
+    print(json.dumps(facts, indent=1))
+    print(f"\n{'':36}{'ms a pair':>10} {'(spread)':>16} {'times the first':>16} {'peak MB':>9}")
     rows = []
-    for title, table in (("forward", forward), ("forward + backward", both)):
-        for name, (median, least, most) in table.items():
-            ratio = table["plain"][0] / median
-            rows.append(
-                {"pass": title, "variant": name, "median_ms": median, "min_ms": least, "max_ms": most, "ratio": ratio}
-            )
-            print(f"{title:20} {name:10} {median:7.2f} ms a pair ({least:.2f} to {most:.2f})   {ratio:.2f} times plain")
+    for group, variants in groups(columns).items():
+        upstream, inputs = inputs_of(group, arguments.batch, columns)
+        for pass_, wrap in (("forward", lambda each: each), ("forward + backward", with_gradient)):
+            compiled = {name: tf.function(wrap(each)) for name, each in variants.items()}
+            given = inputs if pass_ == "forward" else [upstream, *inputs]
+            times = milliseconds_a_pair(compiled, given, arguments.batch, arguments.runs)
+            first = next(iter(times.values()))[0]
+            for name, (median, least, most) in times.items():
+                peak = megabytes_elsewhere(group, name, pass_, arguments)
+                rows.append(
+                    {
+                        "computes": group,
+                        "pass": pass_,
+                        "variant": name,
+                        "median_ms": median,
+                        "min_ms": least,
+                        "max_ms": most,
+                        "times_the_first": first / median,
+                        "peak_megabytes": peak,
+                    }
+                )
+                title = f"{group}, {pass_}, {name}"
+                print(
+                    f"{title:42}{median:7.2f} {f'({least:.2f} to {most:.2f})':>16} {first / median:13.2f} {peak:9.0f}"
+                )
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump({"facts": facts, "rows": rows}, file, indent=1)

@@ -21,7 +21,7 @@ struct Comparison {
   // Scores of `count` positions from (row, column): scores[position * stride + window position]. `row` counts in x and y
   // alike, because y begins a halo further up.
   void scores(int64_t row, int64_t column, int64_t count, T* scores, int64_t stride) const {
-    const Factor<T> of_x{x.by_patch(row, column), x.stride(), 1};
+    const Factor<T> of_x = x.rows_from(row, column);
     if (p.whole_width()) {
       product<T, true>(count, p.window(), p.patch(), of_x, {y.by_pixel(row, 0), 0, y.pixel_stride()}, scores, stride,
                        false);
@@ -86,7 +86,7 @@ int64_t channels_together(const Problem& p) {
 template <typename T>
 struct ForwardScratch {
   ForwardScratch(const Problem& p, Arena<T>& arena)
-      : x(p, Patches<T>::Of::kX, Patches<T>::kByPatch, false, kBlockRows, arena),
+      : x(p, Patches<T>::Of::kX, Patches<T>::kByPixel, false, kBlockRows, arena),
         y(p, Patches<T>::Of::kY, Patches<T>::kByPixel, false, kBlockRows + p.rows - 1, arena),
         stride(padded<T>(channels_together<T>(p) * p.window()) + kLanes<T>),
         scores(arena.take(kBlockRows * p.width * stride)) {}
@@ -263,7 +263,7 @@ void pack(const Problem& p, const T* kernel, T* packed) {
 template <typename T>
 struct SummaryScratch {
   SummaryScratch(const Problem& p, Arena<T>& arena)
-      : x(p, Patches<T>::Of::kX, Patches<T>::kByPatch, false, kBlockRows, arena),
+      : x(p, Patches<T>::Of::kX, Patches<T>::kByPixel, false, kBlockRows, arena),
         y(p, Patches<T>::Of::kY, Patches<T>::kByPixel, false, kBlockRows + p.rows - 1, arena),
         scores(arena.take(kTile * scores_stride<T>(p))),
         sums(arena.take(kBlockRows * p.width * padded<T>(p.filters))) {}

@@ -43,7 +43,7 @@ class Patches {
   enum class Of { kX, kY };
   // Layouts; a patch is N numbers.
   //   kByPatch: [patch][N, padded to whole vectors with zeros], for products that sum over patches;
-  //   kByPixel: [N][patch], for products that sum over the pixels of a patch; divided by N - 1, as a score is.
+  //   kByPixel: [N][patch], for products that sum over the pixels of a patch; of y divided by N - 1, as a score is.
   enum Layout { kByPatch = 1, kByPixel = 2, kBoth = 3 };
 
   // `backward` says whether through_normalization will be called.
@@ -55,6 +55,9 @@ class Patches {
         plane_width_(columns_ + p.patch_width - 1),
         stride_(padded<T>(p.patch())),
         most_patches_(most_rows * columns_ + kLanes<T>),
+        share_(T(1) / T(p.patch())),
+        unbiased_share_(T(1) / T(p.patch() - 1)),
+        score_share_(map == Of::kY ? unbiased_share_ : T(1)),
         layout_(layout) {
     plane_ = arena.take((most_rows + p.patch_height - 1) * plane_width_);
     mean_ = arena.take(most_patches_);
@@ -72,13 +75,17 @@ class Patches {
   const T* by_patch(int64_t row, int64_t column) const { return by_patch_ + (row * columns_ + column) * stride_; }
   const T* by_pixel(int64_t row, int64_t column) const { return by_pixel_ + row * columns_ + column; }
 
+  // The patches from (row, column) on as the rows of a matrix, whose steps are pixels.
+  Factor<T> rows_from(int64_t row, int64_t column) const {
+    if (layout_ & kByPixel) return {by_pixel(row, column), 1, pixel_stride()};
+    return {by_patch(row, column), stride_, 1};
+  }
+
   // Reads the patches of `rows` rows of the channel `channel` of `image`, of which `first` is the first.
   void read(const T* image, int64_t channel, int64_t first, int64_t rows) {
     read_plane(image, channel, first - halo_rows_ - p_.patch_height / 2, rows + p_.patch_height - 1);
-    for (int64_t row = 0; row < rows; ++row) {
-      // The paper's patch width as a constant, for loops that the compiler can unroll.
-      p_.patch_width == 5 ? normalize_row<5>(row) : normalize_row<0>(row);
-    }
+    // The paper's patch width as a constant, for loops that the compiler can unroll.
+    p_.patch_width == 5 ? normalize<5>(rows) : normalize<0>(rows);
   }
 
   // From the gradient of `count` normalized patches, in place, to that of their pixels; the first is (row, column).
@@ -88,7 +95,7 @@ class Patches {
   //   dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],     (X_i - mX) / s = X^_i S / s, or 0 where s = 0
   void through_normalization(T* gradient, int64_t row, int64_t column, int64_t count) const {
     const int64_t stride = stride_;
-    const T share = T(1) / T(p_.patch() - 1);
+    const T share = unbiased_share_;
     const T* patch = by_patch(row, column);
     const T* inverse = inverse_ + row * columns_ + column;
     const T* second = second_ + row * columns_ + column;
@@ -119,19 +126,21 @@ class Patches {
   }
 
   template <int kWidth>
-  void normalize_row(int64_t row) {
-    describe<kWidth>(row);
-    if (layout_ & kByPatch) normalize_by_patch<kWidth>(row);
-    if (layout_ & kByPixel) normalize_by_pixel<kWidth>(row);
+  void normalize(int64_t rows) {
+    for (int64_t row = 0; row < rows; ++row) sum_up<kWidth>(row);
+    describe(rows * columns_);
+    for (int64_t row = 0; row < rows; ++row) {
+      if (layout_ & kByPatch) normalize_by_patch<kWidth>(row);
+      if (layout_ & kByPixel) normalize_by_pixel<kWidth>(row);
+    }
   }
 
-  // What normalizing a row of patches needs, a vector of patches at a time; what a vector writes behind the row is
-  // written again by the next row.
+  // Mean and sum of squared deviations of a row of patches, a vector of patches at a time; what a vector writes behind
+  // the row is written again by the next row. The squares go where `describe` makes 1 / S of them.
   template <int kWidth>
-  void describe(int64_t row) {
+  void sum_up(int64_t row) {
     const int64_t patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width;
     const int64_t plane_width = plane_width_;
-    const T epsilon = T(p_.epsilon), share = T(1) / T(p_.patch()), unbiased_share = T(1) / T(p_.patch() - 1);
     for (int64_t column = 0; column < columns_; column += kLanes<T>) {
       const T* corner = plane_ + row * plane_width + column;
       Vector<T> mean{}, squares{};
@@ -141,7 +150,7 @@ class Patches {
         for (int64_t right = 0; right < patch_width; ++right) of_row += load(corner + down * plane_width + right);
         mean += of_row;
       }
-      mean *= share;
+      mean *= share_;
       for (int64_t down = 0; down < patch_height; ++down) {
         Vector<T> of_row{};
         for (int64_t right = 0; right < patch_width; ++right) {
@@ -150,12 +159,20 @@ class Patches {
         }
         squares += of_row;
       }
-      const int64_t patch = row * columns_ + column;
-      store(mean_ + patch, mean);
-      const Vector<T> s = square_roots<T>(squares * unbiased_share);
+      store(mean_ + row * columns_ + column, mean);
+      store(inverse_ + row * columns_ + column, squares);
+    }
+  }
+
+  // From the sums of squares to 1 / S, and to what the second term of the gradient needs.
+  void describe(int64_t patches) {
+    const T epsilon = T(p_.epsilon), unbiased_share = unbiased_share_;
+    for (int64_t patch = 0; patch < patches; patch += kLanes<T>) {
+      const Vector<T> s = square_roots<T>(load(inverse_ + patch) * unbiased_share);
       const Vector<T> S = s + epsilon;
       store(inverse_ + patch, 1 / S);
       if (second_ == nullptr) continue;
+      // X^ has the S of the published gradient already; the exact one has s there, and nothing where s = 0.
       const Vector<T> ratio = s == 0 ? Vector<T>{} : S / s;
       store(second_ + patch, p_.published ? all(unbiased_share) : ratio * unbiased_share);
     }
@@ -184,7 +201,7 @@ class Patches {
   void normalize_by_pixel(int64_t row) {
     const int64_t patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width, columns = columns_;
     const int64_t plane_width = plane_width_, pixel_stride = most_patches_;
-    const T share = T(1) / T(p_.patch() - 1);
+    const T share = score_share_;
     for (int64_t column = 0; column < columns; column += kLanes<T>) {
       const int64_t patch = row * columns + column;
       const Vector<T> mean = load(mean_ + patch), scale = load(inverse_ + patch) * share;
@@ -200,6 +217,7 @@ class Patches {
 
   const Problem& p_;
   const int64_t halo_rows_, halo_columns_, columns_, plane_width_, stride_, most_patches_;
+  const T share_, unbiased_share_, score_share_;  // 1 / N, 1 / (N - 1), and which of 1 / (N - 1) and 1 is in kByPixel
   const Layout layout_;
   T *plane_, *mean_, *inverse_, *second_, *by_patch_, *by_pixel_;
 };

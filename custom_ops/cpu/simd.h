@@ -12,6 +12,14 @@
 #include <immintrin.h>
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC's own headers are what it warns about where their functions are inlined.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#define TFNXC_ALWAYS_INLINE inline __attribute__((always_inline))
+#define TFNXC_NEVER_INLINE __attribute__((noinline))
+
 namespace tfnxc {
 namespace cpu {
 namespace {
@@ -54,24 +62,30 @@ inline Vector<T> all(T value) {
   return value - Vector<T>{};
 }
 
-// Sum of the lanes, in halves.
-template <typename T, int kBytes>
-inline T sum_of(T __attribute__((vector_size(kBytes))) value) {
-  if constexpr (kBytes == 2 * sizeof(T)) {
-    return value[0] + value[1];
-  } else {
-    typedef T Half __attribute__((vector_size(kBytes / 2)));
-    Half low, high;
-    __builtin_memcpy(&low, &value, sizeof low);
-    __builtin_memcpy(&high, reinterpret_cast<const char*>(&value) + sizeof low, sizeof high);
-    return sum_of<T, kBytes / 2>(low + high);
-  }
-}
+// Sum of the lanes.
 template <typename T>
 inline T sum(Vector<T> value) {
-  return sum_of<T, kVectorBytes>(value);
+  T total = 0;
+  for (int64_t lane = 0; lane < kLanes<T>; ++lane) total += value[lane];
+  return total;
 }
-
+#if defined(__AVX512F__)
+template <>
+inline float sum<float>(Vector<float> value) {
+  return _mm512_reduce_add_ps(reinterpret_cast<__m512>(value));
+}
+template <>
+inline double sum<double>(Vector<double> value) {
+  return _mm512_reduce_add_pd(reinterpret_cast<__m512d>(value));
+}
+#elif defined(__AVX2__)
+template <>
+inline float sum<float>(Vector<float> value) {
+  __m128 half = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps(value, 1));
+  half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  return half[0] + half[1];
+}
+#endif
 template <typename T>
 inline Vector<T> square_roots(Vector<T> value) {
   for (int64_t lane = 0; lane < kLanes<T>; ++lane) {
@@ -139,9 +153,11 @@ struct Factor {
 };
 
 // Adds to `rows` x `vectors` accumulators, or sets them: c[row] (+)= sum over steps of a(row, step) * b(row, step), where
-// a is a number and b a run of vectors. With kShared, b is the same for all rows (row_stride is not looked at).
+// a is a number and b a run of vectors. With kShared, b is the same for all rows (b_row is not looked at). Factors come
+// apart, because a structure would be passed through memory that the processor has to wait for.
 template <typename T, int kRows, int kVectors, bool kShared>
-void block(int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
+TFNXC_NEVER_INLINE void block(int64_t steps, const T* a, int64_t a_row, int64_t a_step, const T* b, int64_t b_row,
+                              int64_t b_step, T* c, int64_t c_stride, bool add) {
   // All loops over rows, vectors and groups are unrolled, or the sums would live in memory.
   Vector<T> sums[kRows][kVectors];
 #pragma GCC unroll 12
@@ -156,26 +172,25 @@ void block(int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool
   constexpr int kGroups = (kRows + 2) / 3;
   const T* of[kGroups];
 #pragma GCC unroll 4
-  for (int group = 0; group < kGroups; ++group) of[group] = a.start + 3 * group * a.row_stride;
-  const T* vectors = b.start;
+  for (int group = 0; group < kGroups; ++group) of[group] = a + 3 * group * a_row;
   for (int64_t step = 0; step < steps; ++step) {
     Vector<T> run[kVectors];
     if (kShared) {
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) run[v] = load(vectors + v * kLanes<T>);
+      for (int v = 0; v < kVectors; ++v) run[v] = load(b + v * kLanes<T>);
     }
 #pragma GCC unroll 12
     for (int row = 0; row < kRows; ++row) {
-      const Vector<T> factor = all(of[row / 3][row % 3 * a.row_stride]);
+      const Vector<T> factor = all(of[row / 3][row % 3 * a_row]);
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) {
-        if (!kShared) run[v] = load(vectors + row * b.row_stride + v * kLanes<T>);
+        if (!kShared) run[v] = load(b + row * b_row + v * kLanes<T>);
         sums[row][v] += factor * run[v];
       }
     }
 #pragma GCC unroll 4
-    for (int group = 0; group < kGroups; ++group) of[group] += a.step_stride;
-    vectors += b.step_stride;
+    for (int group = 0; group < kGroups; ++group) of[group] += a_step;
+    b += b_step;
   }
 #pragma GCC unroll 12
   for (int row = 0; row < kRows; ++row) {
@@ -184,20 +199,21 @@ void block(int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool
   }
 }
 
+// The rows from `row` on, in blocks of kRows.
 template <typename T, int kRows, int kVectors, bool kShared>
-inline void blocks_of(int64_t& row, int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride,
+TFNXC_ALWAYS_INLINE void blocks_of(int64_t& row, int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride,
                       bool add) {
   if constexpr (kRows <= kMostRows) {
     for (; row + kRows <= rows; row += kRows) {
-      const Factor<T> a_here{a.start + row * a.row_stride, a.row_stride, a.step_stride};
-      const Factor<T> b_here{kShared ? b.start : b.start + row * b.row_stride, b.row_stride, b.step_stride};
-      block<T, kRows, kVectors, kShared>(steps, a_here, b_here, c + row * c_stride, c_stride, add);
+      block<T, kRows, kVectors, kShared>(steps, a.start + row * a.row_stride, a.row_stride, a.step_stride,
+                                         kShared ? b.start : b.start + row * b.row_stride, b.row_stride, b.step_stride,
+                                         c + row * c_stride, c_stride, add);
     }
   }
 }
 
 template <typename T, int kVectors, bool kShared>
-void columns_of(int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
+TFNXC_ALWAYS_INLINE void columns_of(int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
   int64_t row = 0;
   blocks_of<T, 12, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
   blocks_of<T, 6, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
@@ -208,7 +224,7 @@ void columns_of(int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int
 // c(row, :) (+)= sum over steps of a(row, step) * b(row, step, :), `columns` wide. Rows of b and c are read and written in
 // whole vectors: what lies behind the last column must be readable, and is overwritten in c.
 template <typename T, bool kShared>
-void product(int64_t rows, int64_t columns, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
+TFNXC_ALWAYS_INLINE void product(int64_t rows, int64_t columns, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
   int64_t column = 0;
   for (; column + kLanes<T> < columns; column += 2 * kLanes<T>) {
     columns_of<T, 2, kShared>(rows, steps, a, {b.start + column, b.row_stride, b.step_stride}, c + column, c_stride, add);

@@ -159,7 +159,7 @@ inline bool check_all(const Problem& p, Maps kind, unsigned seed) {
   for (const char* name : {"plain", "avx2", "avx512"}) {
     const cpu::Kernels<float>* in_float = cpu::kernels_named<float>(name);
     if (in_float == nullptr) continue;
-    const bool both = check(*in_float, p, kind, seed) & check(*cpu::kernels_named<double>(name), p, kind, seed);
+    const bool both = check(*in_float, p, kind, seed) && check(*cpu::kernels_named<double>(name), p, kind, seed);
     if (!both) fprintf(stderr, "  with %s: %s, maps %d, seed %u\n", name, describe(p).c_str(), int(kind), seed);
     right &= both;
   }

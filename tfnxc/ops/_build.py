@@ -95,7 +95,7 @@ def _commands(compiler, nvcc):
         commands[name] = [*plain, *tensorflow, f"{sources}/tensorflow/{name}.cc"]
     if nvcc is not None:
         cuda_include = ["-isystem", str(pathlib.Path(nvcc).resolve().parents[1] / "include")]
-        gpu = ["-DGOOGLE_CUDA=1", "-DEIGEN_USE_GPU"]
+        gpu = ["-DGOOGLE_CUDA=1"]
         commands["gpu_kernels"] = [*plain, *tensorflow, *cuda_include, *gpu, f"{sources}/tensorflow/gpu_kernels.cc"]
         for path in sorted((sources / "cuda").glob("*.cu")):
             commands[f"cuda_{path.stem}"] = [nvcc, *CUDA_FLAGS, "-ccbin", compiler, *include, "-c", str(path)]

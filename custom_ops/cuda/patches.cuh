@@ -1,0 +1,127 @@
+// Patches of planes: zero-padded pixels with the mean and the deviation of every patch, and the way into shared memory.
+#ifndef TFNXC_CUDA_PATCHES_CUH_
+#define TFNXC_CUDA_PATCHES_CUH_
+
+#include "cuda/shape.h"
+
+namespace tfnxc {
+namespace cuda {
+
+// The patches of all planes of a chunk: of x those centred on its pixels, of y also those centred a halo outside, where
+// search windows reach. Patch (0, 0) of the grid begins at pixel (0, 0) of the padded plane.
+template <typename A>
+struct Patches {
+  __host__ __device__ int count() const { return rows * columns; }
+  __host__ __device__ int pixel_columns() const { return columns + patch_width - 1; }
+  __host__ __device__ int pixel_count() const { return (rows + patch_height - 1) * pixel_columns(); }
+  __host__ __device__ const A* pixels_of(int64_t plane) const { return pixels + plane * pixel_count(); }
+
+  int rows, columns;            // of the grid
+  int halo_rows, halo_columns;  // of it that lie outside the map, on each side
+  int patch_height, patch_width;
+  A epsilon;
+  A* pixels;     // [plane][pixel_count()]
+  A* mean;       // [plane][count()]
+  A* deviation;  // s, likewise
+};
+
+// Where a block is in a grid of several dimensions, taken off one by one, the fastest first.
+class BlockIndex {
+ public:
+  __device__ BlockIndex() : rest_(blockIdx.x) {}
+  __device__ int take(int count) {
+    const unsigned index = rest_ % count;
+    rest_ /= count;
+    return static_cast<int>(index);
+  }
+  __device__ int64_t rest() const { return rest_; }
+
+ private:
+  unsigned rest_;
+};
+
+// The element that this thread works on, where every plane has as many blocks as its `count` elements take.
+struct Element {
+  __device__ explicit Element(int count)
+      : plane(blockIdx.x / blocks_of_plane(count)),
+        index(static_cast<int64_t>(blockIdx.x % blocks_of_plane(count)) * kThreads + threadIdx.x) {}
+
+  __host__ __device__ static unsigned blocks_of_plane(int count) { return (count - 1u) / kThreads + 1; }
+  static int64_t blocks(int64_t planes, int count) { return planes * blocks_of_plane(count); }
+
+  int64_t plane, index;
+};
+
+// Takes the planes out of (batch, height, width, channels), with the zeros around them.
+template <typename T, typename A>
+__global__ void __launch_bounds__(kThreads) pad_kernel(Shape shape, Chunk chunk, Patches<A> patches, const T* maps) {
+  const Element at(patches.pixel_count());
+  if (at.index >= patches.pixel_count()) return;
+  const int index = static_cast<int>(at.index), columns = patches.pixel_columns();
+  const int row = index / columns - patches.halo_rows - patches.patch_height / 2;
+  const int column = index % columns - patches.halo_columns - patches.patch_width / 2;
+  const bool inside = 0 <= row && row < shape.height && 0 <= column && column < shape.width;
+  const int64_t image = chunk.image + at.plane / chunk.channels;
+  const int64_t channel = chunk.channel + at.plane % chunk.channels;
+  const int64_t pixel = (image * shape.height + row) * shape.width + column;
+  patches.pixels[at.plane * patches.pixel_count() + index] =
+      inside ? static_cast<A>(maps[pixel * shape.channels + channel]) : A(0);
+}
+
+// Two passes: products that are not centred would cancel where patches are nearly flat.
+template <typename A>
+__global__ void __launch_bounds__(kThreads) describe_kernel(Patches<A> patches) {
+  const Element at(patches.count());
+  if (at.index >= patches.count()) return;
+  const int index = static_cast<int>(at.index), pixel_columns = patches.pixel_columns();
+  const int row = index / patches.columns, column = index % patches.columns;
+  const A* corner = patches.pixels_of(at.plane) + row * pixel_columns + column;
+  const int n = patches.patch_height * patches.patch_width;
+  A sum = 0, squares = 0;
+  for (int down = 0; down < patches.patch_height; ++down) {
+    for (int right = 0; right < patches.patch_width; ++right) sum += corner[down * pixel_columns + right];
+  }
+  const A mean = sum / A(n);
+  for (int down = 0; down < patches.patch_height; ++down) {
+    for (int right = 0; right < patches.patch_width; ++right) {
+      const A centred = corner[down * pixel_columns + right] - mean;
+      squares += centred * centred;
+    }
+  }
+  patches.mean[at.plane * patches.count() + index] = mean;
+  patches.deviation[at.plane * patches.count() + index] = sqrt(squares / A(n - 1));
+}
+
+// Writes the normalized pixels [first, first + count) of the patches of a rectangle to
+// to[pixel * kPixelStride + patch * kPatchStride]; zeros for patches outside of the rows [begin, end) of the grid.
+// `thread` is this thread's number in the block, by which the patches are shared out.
+template <int kPixelStride, int kPatchStride, typename A, typename Array>
+__device__ void stage(const Patches<A>& patches, int64_t plane, Rectangle area, int begin, int end, int first,
+                      int count, int thread, Array& to) {
+  const int first_row = first / patches.patch_width, first_column = first % patches.patch_width;
+  for (int at = thread; at < area.size(); at += blockDim.x) {
+    const int row = area.row + at / area.columns, column = area.column + at % area.columns;
+    if (row < begin || row >= end || column < 0 || column >= patches.columns) {
+      for (int k = 0; k < count; ++k) to[k * kPixelStride + at * kPatchStride] = 0;
+      continue;
+    }
+    const int64_t patch = plane * patches.count() + row * patches.columns + column;
+    const A mean = patches.mean[patch], scale = 1 / (patches.deviation[patch] + patches.epsilon);
+    const A* pixel = patches.pixels_of(plane) + (row + first_row) * patches.pixel_columns() + column;
+    int begin_in_row = first_column;
+    for (int k = 0; k < count; pixel += patches.pixel_columns()) {
+      const int run = min(patches.patch_width - begin_in_row, count - k);
+#pragma unroll 5
+      for (int i = 0; i < run; ++i) {
+        to[(k + i) * kPixelStride + at * kPatchStride] = (pixel[begin_in_row + i] - mean) * scale;
+      }
+      k += run;
+      begin_in_row = 0;
+    }
+  }
+}
+
+}  // namespace cuda
+}  // namespace tfnxc
+
+#endif  // TFNXC_CUDA_PATCHES_CUH_

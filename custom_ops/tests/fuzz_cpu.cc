@@ -1,0 +1,62 @@
+// A libFuzzer target over shapes, parameters and kinds of maps: find_error takes any numbers, and the CPU kernels of every
+// instruction set here agree with the oracle on any small problem.
+#include <string.h>
+
+#include "tests/check.h"
+
+namespace {
+
+// Takes numbers off the front of the input; zeros follow its end.
+class Bytes {
+ public:
+  Bytes(const uint8_t* data, size_t size) : data_(data), size_(size) {}
+  template <typename T>
+  T take() {
+    T value{};
+    const size_t count = size_ < sizeof value ? size_ : sizeof value;
+    memcpy(&value, data_, count);
+    data_ += count;
+    size_ -= count;
+    return value;
+  }
+  int64_t up_to(int most) { return take<uint8_t>() % (most + 1); }
+
+ private:
+  const uint8_t* data_;
+  size_t size_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace tfnxc;
+  Bytes bytes(data, size);
+  Problem p{};
+  if (bytes.up_to(3) == 0) {
+    for (int64_t* field : {&p.batch, &p.height, &p.width, &p.channels, &p.patch_height, &p.patch_width, &p.rows,
+                           &p.columns, &p.filters}) {
+      // Any number, or one near the ends of 32 bits, where products overflow.
+      *field = bytes.up_to(1) ? bytes.take<int64_t>() : bytes.take<int32_t>();
+    }
+    p.epsilon = bytes.take<double>();
+    find_error(p, bytes.up_to(1) == 1);
+    return 0;
+  }
+  p.batch = bytes.up_to(2);
+  p.height = bytes.up_to(9);
+  p.width = bytes.up_to(30);
+  p.channels = bytes.up_to(3);
+  p.patch_height = bytes.up_to(7);
+  p.patch_width = bytes.up_to(18);
+  p.rows = bytes.up_to(7);
+  p.columns = bytes.up_to(19);
+  p.filters = bytes.up_to(18);
+  p.published = bytes.up_to(1) == 1;
+  p.epsilon = 0.01 + 0.1 * double(bytes.up_to(3));
+  const Maps kind = Maps(bytes.up_to(int(Maps::kNotANumber)));
+  if (find_error(p, true) != nullptr) return 0;
+  // The oracle is slow: larger problems would only make the search slower.
+  if (p.batch * p.pixels() * p.maps() * p.patch() > 200000) return 0;
+  if (!check_all(p, kind, bytes.take<uint32_t>())) abort();
+  return 0;
+}
