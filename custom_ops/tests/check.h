@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <chrono>
 #include <memory>
 #include <random>
 #include <string>
@@ -153,7 +154,37 @@ bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned
   return right;
 }
 
-// The same for every instruction set that this processor runs, in float and double.
+// Calls check(problem, maps, seed) with random small problems for that many seconds, until one is wrong. Gives how many
+// were right, or -1.
+template <typename Check>
+int64_t check_random_problems(double seconds, Check check) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::mt19937 random(0);
+  const auto up_to = [&random](int most) { return int64_t(1 + random() % most); };
+  const auto odd_up_to = [&up_to](int most) { return 2 * up_to((most + 1) / 2) - 1; };
+  int64_t checked = 0;
+  while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < seconds) {
+    Problem p{};
+    p.batch = up_to(3) - 1;
+    p.height = up_to(11);
+    p.width = up_to(30);
+    p.channels = up_to(3);
+    p.patch_height = odd_up_to(7);
+    p.patch_width = odd_up_to(7);
+    p.rows = odd_up_to(7);
+    p.columns = random() % 2 ? 0 : odd_up_to(17);
+    p.epsilon = 0.01;
+    p.published = random() % 2 == 0;
+    p.filters = up_to(40) - 1;
+    if (p.patch() == 1) continue;
+    const Maps kind = Maps(random() % (int(Maps::kNotANumber) + 1));
+    if (!check(p, kind, unsigned(random()))) return -1;
+    ++checked;
+  }
+  return checked;
+}
+
+// `check` for every instruction set that this processor runs, in float and double.
 inline bool check_all(const Problem& p, Maps kind, unsigned seed) {
   bool right = true;
   for (const char* name : {"plain", "avx2", "avx512"}) {

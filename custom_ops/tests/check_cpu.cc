@@ -1,7 +1,5 @@
 // Compares the CPU kernels of every instruction set here with the oracle, on chosen problems and then on random ones for as
 // many seconds as the first argument says. Exits with 1 at the first difference.
-#include <chrono>
-
 #include "tests/check.h"
 
 int main(int count, char** arguments) {
@@ -26,18 +24,8 @@ int main(int count, char** arguments) {
       if (find_error(problem, true) != nullptr || !check_all(problem, Maps(kind), 1)) return 1;
     }
   }
-  const double seconds = count > 1 ? atof(arguments[1]) : 0;
-  const auto begin = std::chrono::steady_clock::now();
-  std::mt19937 random(0);
-  const auto up_to = [&random](int most) { return int64_t(1 + random() % most); };
-  int64_t checked = 0;
-  while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < seconds) {
-    Problem p{up_to(3) - 1,         up_to(11),        up_to(30), up_to(3), 2 * up_to(4) - 1, 2 * up_to(4) - 1,
-              2 * up_to(4) - 1, random() % 2 ? 0 : 2 * up_to(9) - 1, 0.01, random() % 2 == 0, up_to(40) - 1};
-    if (p.patch() == 1) continue;
-    if (!check_all(p, Maps(random() % 6), random())) return 1;
-    ++checked;
-  }
+  const int64_t checked = check_random_problems(count > 1 ? atof(arguments[1]) : 0, check_all);
+  if (checked < 0) return 1;
   printf("CPU kernels (best here: %s): chosen problems and %lld random ones are right\n",
          cpu::best_kernels<float>()->name, (long long)checked);
 }

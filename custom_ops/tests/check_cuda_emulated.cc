@@ -4,8 +4,6 @@
 // behaviour.
 #include <string.h>
 
-#include <chrono>
-
 #include "cuda/platform.h"
 #include "tests/check.h"
 
@@ -160,27 +158,10 @@ int main(int count, char** arguments) {
     if (!of_paper) continue;
     if (!check_cuda<__half>(p, Maps::kRandom, 1) || !check_cuda<__nv_bfloat16>(p, Maps::kRelu, 1)) return 1;
   }
-  const double seconds = count > 1 ? atof(arguments[1]) : 0;
-  const auto begin = std::chrono::steady_clock::now();
-  std::mt19937 random(0);
-  const auto up_to = [&random](int most) { return int64_t(1 + random() % most); };
-  int64_t checked = 0;
-  while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < seconds) {
-    Problem p{up_to(3) - 1,
-              up_to(11),
-              up_to(30),
-              up_to(3),
-              2 * up_to(4) - 1,
-              2 * up_to(4) - 1,
-              2 * up_to(4) - 1,
-              random() % 2 ? 0 : 2 * up_to(9) - 1,
-              0.01,
-              random() % 2 == 0,
-              up_to(40) - 1};
-    if (p.patch() == 1) continue;
-    const Maps kind = Maps(random() % 6);
-    if (!(random() % 3 ? check_cuda<float>(p, kind, random()) : check_cuda<double>(p, kind, random()))) return 1;
-    ++checked;
-  }
+  const auto in_either = [](const Problem& p, Maps kind, unsigned seed) {
+    return seed % 3 ? check_cuda<float>(p, kind, seed) : check_cuda<double>(p, kind, seed);
+  };
+  const int64_t checked = check_random_problems(count > 1 ? atof(arguments[1]) : 0, in_either);
+  if (checked < 0) return 1;
   printf("CUDA kernels, emulated: chosen problems and %lld random ones are right\n", (long long)checked);
 }

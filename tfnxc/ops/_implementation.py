@@ -46,6 +46,7 @@ def chosen(implementation=None):
     return name
 
 
+@tf.autograph.experimental.do_not_convert  # loading and logging are no part of a graph
 def native_ops(implementation=None):
     """The compiled operations, or `None` where the Python implementation is to compute.
 

@@ -1,0 +1,28 @@
+"""What a wheel holds."""
+
+import configparser
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def test_every_folder_of_modules_is_a_package():
+    configuration = configparser.ConfigParser()
+    configuration.read(ROOT / "setup.cfg")
+    listed = configuration["options"]["packages"].split()
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "tfnxc").rglob("*.py")}
+    assert sorted(listed) == sorted(there | {"tfnxc.custom_ops"})
+
+
+def test_a_wheel_carries_the_sources_of_the_compiled_op(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("tfnxc/custom_ops/")}
+    sources = ROOT / "custom_ops"
+    needed = {path for path in sources.rglob("*") if path.suffix in (".h", ".cc", ".cu", ".cuh")}
+    needed = {path.relative_to(sources).as_posix() for path in needed if "tests" not in path.parts[-2:]}
+    assert {name.removeprefix("tfnxc/custom_ops/") for name in inside} == needed
