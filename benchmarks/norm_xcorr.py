@@ -8,7 +8,7 @@ is. Peak memory is measured in a process of its own for each variant: how much t
 inputs and one run on a single pair took.
 
 Variants: "plain" is what one writes first, left to automatic differentiation; "python" is tfnxc in plain TensorFlow;
-"native" is the compiled op (`tfnxc build-ops`). Of the summary (correlation, ReLU, 1x1 convolution), "plain" and "op"
+"native" is the compiled op, where it is built (`tfnxc build-ops`). Of the summary (correlation, ReLU, 1x1 convolution), "plain" and "op"
 are the correlation followed by `tf.nn.relu` and `tf.nn.conv2d`, and "native" is the op that does all three.
 """
 
@@ -94,11 +94,19 @@ def milliseconds_a_pair(functions, arguments, pairs, runs):
 def groups(columns):
     """The variants by what they compute; in each group the first is what the others are compared with."""
     search_size = (ROWS, columns)
-    correlations = {"plain": functools.partial(plain, columns=columns)}
-    for name in ("python", "native"):
-        correlations[name] = functools.partial(ops.norm_xcorr, search_size=search_size, implementation=name)
-    summaries = {"plain": summarized(correlations["plain"]), "op": summarized(correlations["native"])}
-    summaries["native"] = functools.partial(ops.norm_xcorr_summary, search_size=search_size, implementation="native")
+
+    def with_options(function, implementation):
+        return functools.partial(function, search_size=search_size, implementation=implementation)
+
+    correlations = {
+        "plain": functools.partial(plain, columns=columns),
+        "python": with_options(ops.norm_xcorr, "python"),
+    }
+    summaries = {"plain": summarized(correlations["plain"])}
+    if ops.describe_implementation()["library"]:
+        correlations["native"] = with_options(ops.norm_xcorr, "native")
+        summaries["op"] = summarized(correlations["native"])
+        summaries["native"] = with_options(ops.norm_xcorr_summary, "native")
     return {"correlation": correlations, "summary": summaries}
 
 

@@ -1,8 +1,11 @@
 """The scripts run as a user would run them."""
 
+import json
 import pathlib
 import subprocess
 import sys
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -23,8 +26,10 @@ def test_the_gradient_check_passes():
     assert "largest error of the exact gradient" in run("check_gradient.py")
 
 
-def test_the_benchmark_prints_its_table(tmp_path):
-    benchmark = [sys.executable, str(ROOT / "benchmarks" / "norm_xcorr.py"), "--batch", "1", "--runs", "1"]
+@pytest.mark.parametrize("name", ["norm_xcorr", "training_step"])
+def test_the_benchmark_prints_its_table(name, native_library, tmp_path):
+    benchmark = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), "--batch", "1", "--runs", "1"]
     found = subprocess.run([*benchmark, "--json", tmp_path / "b.json"], check=True, capture_output=True, text=True)
-    assert "forward + backward" in found.stdout and "times plain" in found.stdout
-    assert (tmp_path / "b.json").stat().st_size > 100
+    table = json.loads((tmp_path / "b.json").read_text())
+    assert {row["variant"] for row in table["rows"]} >= {"plain", "python", "native"}
+    assert all(f"{row['median_ms']:.2f}" in found.stdout for row in table["rows"])

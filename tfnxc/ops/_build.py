@@ -45,7 +45,8 @@ def build_library(compiler=None, cuda=False, force=False, progress=None):
     if target.exists() and not force:
         return target
     compiler = _find_compiler(compiler)
-    commands = _commands(compiler, _find_nvcc() if cuda else None)
+    nvcc = _find_nvcc() if cuda else None
+    commands = _commands(compiler, nvcc)
 
     def step():
         if progress is not None:
@@ -61,7 +62,7 @@ def build_library(compiler=None, cuda=False, force=False, progress=None):
                 step()
         objects = [f"{folder}/{name}.o" for name in commands]
         library = f"{folder}/tfnxc_ops.so"
-        _run([compiler, "-shared", "-o", library, *objects, *tf.sysconfig.get_link_flags(), *_cuda_library(cuda)])
+        _run([compiler, "-shared", "-o", library, *objects, *tf.sysconfig.get_link_flags(), *_cuda_library(nvcc)])
         _check(library)
         about = {
             "tensorflow": tf.version.VERSION,
@@ -94,7 +95,7 @@ def _commands(compiler, nvcc):
     for name in ("ops", "cpu_kernels"):
         commands[name] = [*plain, *tensorflow, f"{sources}/tensorflow/{name}.cc"]
     if nvcc is not None:
-        cuda_include = ["-isystem", str(pathlib.Path(nvcc).resolve().parents[1] / "include")]
+        cuda_include = ["-isystem", str(_toolkit(nvcc) / "include")]
         gpu = ["-DGOOGLE_CUDA=1"]
         commands["gpu_kernels"] = [*plain, *tensorflow, *cuda_include, *gpu, f"{sources}/tensorflow/gpu_kernels.cc"]
         for path in sorted((sources / "cuda").glob("*.cu")):
@@ -102,8 +103,13 @@ def _commands(compiler, nvcc):
     return commands
 
 
-def _cuda_library(cuda):
-    return ["-lcudart_static", "-ldl", "-lrt", "-lpthread"] if cuda else []
+def _cuda_library(nvcc):
+    """What links the CUDA runtime, the very one that the kernels were compiled with."""
+    return [f"-L{_toolkit(nvcc) / 'lib64'}", "-lcudart_static", "-ldl", "-lrt", "-lpthread"] if nvcc else []
+
+
+def _toolkit(nvcc):
+    return pathlib.Path(nvcc).resolve().parents[1]
 
 
 def _find_compiler(compiler):
