@@ -8,8 +8,9 @@ is. Peak memory is measured in a process of its own for each variant: how much t
 inputs and one run on a single pair took.
 
 Variants: "plain" is what one writes first, left to automatic differentiation; "python" is tfnxc in plain TensorFlow;
-"native" is the compiled op, where it is built (`tfnxc build-ops`). Of the summary (correlation, ReLU, 1x1 convolution), "plain" and "op"
-are the correlation followed by `tf.nn.relu` and `tf.nn.conv2d`, and "native" is the op that does all three.
+"native" is the compiled op, where it is built (`tfnxc build-ops`). Of the summary (correlation, ReLU, 1x1 convolution),
+"plain" and "op" are the correlation followed by `tf.nn.relu` and `tf.nn.conv2d`, and "native" is the op that does all
+three.
 """
 
 import argparse

@@ -151,6 +151,25 @@ def test_datasets_check_names_every_broken_picture(campus):
     assert "official: 3884 pictures of 971 identities: NOT equal" in result.output
 
 
+def test_info_says_what_computes_and_why(native_library, monkeypatch):
+    for choice in ("python", "auto"):
+        monkeypatch.setenv("TFNXC_OPS", choice)
+        result = run("info", "--json")
+        facts = json.loads(result.output)
+        assert facts["implementation"] == ("python" if choice == "python" else "native")
+        assert choice in facts["because"] or "built for this TensorFlow" in facts["because"]
+        assert facts["library"] == str(native_library.path) and facts["kernels"] == native_library.kernels
+        assert run("info").output.split()[:2] == ["tfnxc", facts["tfnxc"]]
+    monkeypatch.setenv("TFNXC_OPS", "fast")
+    assert "TFNXC_OPS must be one of auto, native, python; it is 'fast'" in error_of("info")
+
+
+def test_build_ops_finds_what_is_built_and_names_a_missing_compiler(native_library):
+    result = run("build-ops")
+    assert result.exit_code == 0 and str(native_library.path) in result.output
+    assert "no C++ compiler nowhere++" in error_of("build-ops", "--force", "--compiler", "nowhere++")
+
+
 def test_bad_input_is_one_clear_line_and_costs_nothing(campus, tmp_path, split):
     train = ["train", "cuhk01", "--run", tmp_path / "run"]
     assert "cuhk01 needs --data" in error_of(*train)
