@@ -10,8 +10,8 @@ from tfnxc.models import _blocks
 
 def norm_xcorr_branch(probe, gallery, search_size, filters, units, l2):
     """Normalized correlation, ReLU and its summary, up to the dense layer before its ReLU."""
-    _, _, width, channels = probe.shape
-    maps = channels * search_size[0] * (search_size[1] or width)
+    correlation = layers.NormXcorr(search_size=search_size)
+    maps = correlation.compute_output_shape([probe.shape, gallery.shape])[-1]
     summary = layers.NormXcorrSummary(
         filters,
         search_size=search_size,

@@ -38,8 +38,8 @@ def build_library(compiler=None, cuda=False, force=False, progress=None):
         InputError: If there is no compiler or it fails; the message ends with what it said.
 
     Example:
-        >>> tfnxc.ops.build_library()
-        PosixPath('/home/ada/.cache/tfnxc/ops/tensorflow-2.21.0-…/tfnxc_ops.so')
+        >>> tfnxc.ops.build_library().name
+        'tfnxc_ops.so'
     """
     target = _library.library_path(cuda)
     if target.exists() and not force:
@@ -67,7 +67,7 @@ def build_library(compiler=None, cuda=False, force=False, progress=None):
         about = {
             "tensorflow": tf.version.VERSION,
             "compiler": _run([compiler, "--version"]).splitlines()[0],
-            "flags": [*all_flags(cuda)],
+            "flags": all_flags(cuda),
             "cuda": cuda,
             "seconds": round(time.perf_counter() - begin, 1),
         }

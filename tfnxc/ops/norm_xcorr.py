@@ -59,10 +59,10 @@ def norm_xcorr(x, y, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gra
     options = {"patch_size": patch_size, "search_size": search_size, "epsilon": epsilon, "gradient": gradient}
     x, y, checked = check_correlation("norm_xcorr", x, y, **options)
     ops = native_ops(implementation)
-    return _correlate(x, y, **checked) if ops is None else _native.norm_xcorr(ops, x, y, **checked)
+    return correlate_in_tensorflow(x, y, **checked) if ops is None else _native.norm_xcorr(ops, x, y, **checked)
 
 
-def _correlate(x, y, patch_size, search_size, epsilon, gradient):
+def correlate_in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
     """`norm_xcorr` of checked arguments in plain TensorFlow."""
     dtype = x.dtype
     if dtype.size < 4:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfnxc.ops import _native
 from tfnxc.ops._arguments import check_correlation, check_summary_weights
 from tfnxc.ops._implementation import native_ops
-from tfnxc.ops.norm_xcorr import norm_xcorr
+from tfnxc.ops.norm_xcorr import correlate_in_tensorflow
 
 
 def norm_xcorr_summary(
@@ -59,6 +59,6 @@ def norm_xcorr_summary(
     kernel, bias = check_summary_weights("norm_xcorr_summary", kernel, bias, x, checked["search_size"])
     if ops is not None:
         return _native.norm_xcorr_summary(ops, x, y, kernel, bias, **checked)
-    maps = tf.nn.relu(norm_xcorr(x, y, **checked, implementation="python"))
+    maps = tf.nn.relu(correlate_in_tensorflow(x, y, **checked))
     # A 1x1 convolution is a product; TensorFlow's own gives a wrong shape for a batch of no images.
     return tf.tensordot(maps, kernel, axes=1) + bias
