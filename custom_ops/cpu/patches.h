@@ -246,6 +246,7 @@ class Fold {
   void add(const T* patches, int64_t row, int64_t column, int64_t count) {
     p_.patch_width == 5 ? add_slots<5>(patches, row, column, count) : add_slots<0>(patches, row, column, count);
   }
+
   // Writes the channel `channel` of the image's gradient.
   void write(T* image, int64_t channel) const {
     p_.patch_width == 5 ? write_sums<5>(image, channel) : write_sums<0>(image, channel);

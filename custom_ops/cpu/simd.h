@@ -86,6 +86,7 @@ inline float sum<float>(Vector<float> value) {
   return half[0] + half[1];
 }
 #endif
+
 template <typename T>
 inline Vector<T> square_roots(Vector<T> value) {
   for (int64_t lane = 0; lane < kLanes<T>; ++lane) {
@@ -201,8 +202,8 @@ TFNXC_NEVER_INLINE void block(int64_t steps, const T* a, int64_t a_row, int64_t 
 
 // The rows from `row` on, in blocks of kRows.
 template <typename T, int kRows, int kVectors, bool kShared>
-TFNXC_ALWAYS_INLINE void blocks_of(int64_t& row, int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride,
-                      bool add) {
+TFNXC_ALWAYS_INLINE void blocks_of(int64_t& row, int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c,
+                                   int64_t c_stride, bool add) {
   if constexpr (kRows <= kMostRows) {
     for (; row + kRows <= rows; row += kRows) {
       block<T, kRows, kVectors, kShared>(steps, a.start + row * a.row_stride, a.row_stride, a.step_stride,
@@ -213,7 +214,8 @@ TFNXC_ALWAYS_INLINE void blocks_of(int64_t& row, int64_t rows, int64_t steps, Fa
 }
 
 template <typename T, int kVectors, bool kShared>
-TFNXC_ALWAYS_INLINE void columns_of(int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
+TFNXC_ALWAYS_INLINE void columns_of(int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride,
+                                    bool add) {
   int64_t row = 0;
   blocks_of<T, 12, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
   blocks_of<T, 6, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
@@ -224,7 +226,8 @@ TFNXC_ALWAYS_INLINE void columns_of(int64_t rows, int64_t steps, Factor<T> a, Fa
 // c(row, :) (+)= sum over steps of a(row, step) * b(row, step, :), `columns` wide. Rows of b and c are read and written in
 // whole vectors: what lies behind the last column must be readable, and is overwritten in c.
 template <typename T, bool kShared>
-TFNXC_ALWAYS_INLINE void product(int64_t rows, int64_t columns, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride, bool add) {
+TFNXC_ALWAYS_INLINE void product(int64_t rows, int64_t columns, int64_t steps, Factor<T> a, Factor<T> b, T* c,
+                                 int64_t c_stride, bool add) {
   int64_t column = 0;
   for (; column + kLanes<T> < columns; column += 2 * kLanes<T>) {
     columns_of<T, 2, kShared>(rows, steps, a, {b.start + column, b.row_stride, b.step_stride}, c + column, c_stride, add);

@@ -105,7 +105,7 @@ class ForwardOp : public NormXcorrOp {
   using NormXcorrOp::NormXcorrOp;
 
   void Compute(OpKernelContext* context) override {
-    const Problem p = read_problem(context, 0, true);
+    const Problem p = forward_problem(context);
     if (!context->status().ok()) return;
     Tensor x_copy, y_copy, scratch_holder;
     const Working<T>* x = read_input<T>(context, 0, &x_copy);
@@ -130,8 +130,8 @@ class GradientOp : public NormXcorrOp {
   using NormXcorrOp::NormXcorrOp;
 
   void Compute(OpKernelContext* context) override {
-    const Problem p = read_problem(context, 0, true);
-    if (!context->status().ok() || !check_shape(context, 2, shape_of_maps(p))) return;
+    const Problem p = gradient_problem(context);
+    if (!context->status().ok()) return;
     Tensor x_copy, y_copy, upstream_copy, scratch_holder;
     const Working<T>* x = read_input<T>(context, 0, &x_copy);
     const Working<T>* y = read_input<T>(context, 1, &y_copy);
@@ -157,8 +157,8 @@ class SummaryOp : public NormXcorrOp {
   using NormXcorrOp::NormXcorrOp;
 
   void Compute(OpKernelContext* context) override {
-    const Problem p = read_problem(context, context->input(3).NumElements(), false);
-    if (!context->status().ok() || !check_shape(context, 2, shape_of_kernel(p))) return;
+    const Problem p = summary_problem(context);
+    if (!context->status().ok()) return;
     Tensor x_copy, y_copy, kernel_copy, bias_copy, packed_holder, scratch_holder;
     const Working<T>* x = read_input<T>(context, 0, &x_copy);
     const Working<T>* y = read_input<T>(context, 1, &y_copy);
@@ -187,12 +187,8 @@ class SummaryGradientOp : public NormXcorrOp {
   using NormXcorrOp::NormXcorrOp;
 
   void Compute(OpKernelContext* context) override {
-    const Tensor& upstream_input = context->input(3);
-    const Problem p = read_problem(context, upstream_input.dims() == 4 ? upstream_input.dim_size(3) : 0, false);
-    if (!context->status().ok() || !check_shape(context, 2, shape_of_kernel(p)) ||
-        !check_shape(context, 3, shape_of_summary(p))) {
-      return;
-    }
+    const Problem p = summary_gradient_problem(context);
+    if (!context->status().ok()) return;
     Tensor x_copy, y_copy, kernel_copy, upstream_copy, packed_holder, partials_holder, scratch_holder;
     const Working<T>* x = read_input<T>(context, 0, &x_copy);
     const Working<T>* y = read_input<T>(context, 1, &y_copy);

@@ -65,7 +65,7 @@ class ForwardOp : public NormXcorrOp {
   using NormXcorrOp::NormXcorrOp;
 
   void Compute(OpKernelContext* context) override {
-    const Problem p = read_problem(context, 0, true);
+    const Problem p = forward_problem(context);
     if (!context->status().ok()) return;
     Tensor *out = nullptr, holder;
     OP_REQUIRES_OK(context, context->allocate_output(0, shape_of_maps(p), &out));
@@ -83,8 +83,8 @@ class GradientOp : public NormXcorrOp {
   using NormXcorrOp::NormXcorrOp;
 
   void Compute(OpKernelContext* context) override {
-    const Problem p = read_problem(context, 0, true);
-    if (!context->status().ok() || !check_shape(context, 2, shape_of_maps(p))) return;
+    const Problem p = gradient_problem(context);
+    if (!context->status().ok()) return;
     Tensor *dx = nullptr, *dy = nullptr, holder;
     OP_REQUIRES_OK(context, context->allocate_output(0, context->input(0).shape(), &dx));
     OP_REQUIRES_OK(context, context->allocate_output(1, context->input(1).shape(), &dy));
@@ -103,8 +103,8 @@ class SummaryOp : public NormXcorrOp {
   using NormXcorrOp::NormXcorrOp;
 
   void Compute(OpKernelContext* context) override {
-    const Problem p = read_problem(context, context->input(3).NumElements(), false);
-    if (!context->status().ok() || !check_shape(context, 2, shape_of_kernel(p))) return;
+    const Problem p = summary_problem(context);
+    if (!context->status().ok()) return;
     Tensor *out = nullptr, holder;
     OP_REQUIRES_OK(context, context->allocate_output(0, shape_of_summary(p), &out));
     if (p.batch == 0) return;
@@ -122,12 +122,8 @@ class SummaryGradientOp : public NormXcorrOp {
   using NormXcorrOp::NormXcorrOp;
 
   void Compute(OpKernelContext* context) override {
-    const Tensor& upstream = context->input(3);
-    const Problem p = read_problem(context, upstream.dims() == 4 ? upstream.dim_size(3) : 0, false);
-    if (!context->status().ok() || !check_shape(context, 2, shape_of_kernel(p)) ||
-        !check_shape(context, 3, shape_of_summary(p))) {
-      return;
-    }
+    const Problem p = summary_gradient_problem(context);
+    if (!context->status().ok()) return;
     Tensor *dx = nullptr, *dy = nullptr, *dkernel = nullptr, *dbias = nullptr, holder;
     OP_REQUIRES_OK(context, context->allocate_output(0, context->input(0).shape(), &dx));
     OP_REQUIRES_OK(context, context->allocate_output(1, context->input(1).shape(), &dy));
@@ -136,7 +132,7 @@ class SummaryGradientOp : public NormXcorrOp {
     void* workspace = take_workspace(context, cuda::summary_gradient_workspace<Device<T>>(p), &holder);
     if (workspace == nullptr) return;
     check(context, cuda::summary_gradient(p, data<T>(context->input(0)), data<T>(context->input(1)),
-                                          data<T>(context->input(2)), data<T>(upstream), data<T>(dx), data<T>(dy),
+                                          data<T>(context->input(2)), data<T>(context->input(3)), data<T>(dx), data<T>(dy),
                                           data<T>(dkernel), data<T>(dbias), workspace, stream_of(context)));
   }
 };

@@ -33,7 +33,30 @@ class NormXcorrOp : public tensorflow::OpKernel {
   }
 
  protected:
-  // The problem of these inputs; on an error the context's status says what is wrong.
+  // The problem of an operation's inputs, on any device; on an error the context's status says what is wrong.
+  Problem forward_problem(tensorflow::OpKernelContext* context) const { return read_problem(context, 0, true); }
+
+  Problem gradient_problem(tensorflow::OpKernelContext* context) const {
+    const Problem p = read_problem(context, 0, true);
+    if (context->status().ok()) check_shape(context, 2, {p.batch, p.height, p.width, p.maps()});
+    return p;
+  }
+
+  Problem summary_problem(tensorflow::OpKernelContext* context) const {
+    const Problem p = read_problem(context, context->input(3).NumElements(), false);
+    if (context->status().ok()) check_shape(context, 2, {p.maps(), p.filters});
+    return p;
+  }
+
+  Problem summary_gradient_problem(tensorflow::OpKernelContext* context) const {
+    const tensorflow::Tensor& upstream = context->input(3);
+    const Problem p = read_problem(context, upstream.dims() == 4 ? upstream.dim_size(3) : 0, false);
+    if (context->status().ok()) check_shape(context, 2, {p.maps(), p.filters});
+    if (context->status().ok()) check_shape(context, 3, {p.batch, p.height, p.width, p.filters});
+    return p;
+  }
+
+ private:
   Problem read_problem(tensorflow::OpKernelContext* context, int64_t filters, bool writes_maps) const {
     const tensorflow::Tensor &x = context->input(0), &y = context->input(1);
     const tensorflow::Tensor& epsilon = context->input(context->num_inputs() - 1);
@@ -59,16 +82,14 @@ class NormXcorrOp : public tensorflow::OpKernel {
     return problem;
   }
 
-  // Whether an input has this shape; if not, the context's status says so.
-  bool check_shape(tensorflow::OpKernelContext* context, int input, const tensorflow::TensorShape& expected) const {
+  // Checks the shape of an input.
+  void check_shape(tensorflow::OpKernelContext* context, int input, const tensorflow::TensorShape& expected) const {
     const tensorflow::TensorShape& shape = context->input(input).shape();
-    if (shape == expected) return true;
+    if (shape == expected) return;
     set_error(context, absl::StrCat("takes a tensor of shape ", expected.DebugString(), " as input ", input, "; got ",
                                     shape.DebugString(), "."));
-    return false;
   }
 
- private:
   void set_error(tensorflow::OpKernelContext* context, absl::string_view error) const {
     context->SetStatus(absl::InvalidArgumentError(absl::StrCat(type_string(), " ", error)));
   }
