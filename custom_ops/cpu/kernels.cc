@@ -260,49 +260,89 @@ void pack(const Problem& p, const T* kernel, T* packed) {
   }
 }
 
+// Patches of several images of y at a time, so that those of an image serve all the pairs of a tile it is in.
+constexpr int64_t kSlots = 8;
+
 template <typename T>
 struct SummaryScratch {
   SummaryScratch(const Problem& p, Arena<T>& arena)
       : x(p, Patches<T>::Of::kX, Patches<T>::kByPixel, false, kBlockRows, arena),
-        y(p, Patches<T>::Of::kY, Patches<T>::kByPixel, false, kBlockRows + p.rows - 1, arena),
+        y{of_y(p, arena), of_y(p, arena), of_y(p, arena), of_y(p, arena),
+          of_y(p, arena), of_y(p, arena), of_y(p, arena), of_y(p, arena)},
         scores(arena.take(kTile * scores_stride<T>(p))),
-        sums(arena.take(kBlockRows * p.width * padded<T>(p.filters))) {}
-  Patches<T> x, y;
-  T *scores, *sums;
+        sums_of_pair(kBlockRows * p.width * padded<T>(p.filters)),
+        sums(arena.take(kMostPairs * sums_of_pair)) {}
+  static Patches<T> of_y(const Problem& p, Arena<T>& arena) {
+    return Patches<T>(p, Patches<T>::Of::kY, Patches<T>::kByPixel, false, kBlockRows + p.rows - 1, arena);
+  }
+  Patches<T> x, y[kSlots];
+  T* scores;
+  const int64_t sums_of_pair;
+  T* sums;
 };
 
+// The slot of y of each of `count` pairs: one for each image where there are repeats and slots enough; otherwise all share
+// the first one, which then stays in the nearest cache.
+inline void choose_slots(const int64_t* y_of, int64_t count, int64_t* slots) {
+  int64_t used = 0;
+  for (int64_t pair = 0; pair < count; ++pair) {
+    int64_t earlier = 0;
+    while (earlier < pair && y_of[earlier] != y_of[pair]) ++earlier;
+    slots[pair] = earlier < pair ? slots[earlier] : used++;
+  }
+  if (used <= kSlots && used < count) return;
+  for (int64_t pair = 0; pair < count; ++pair) slots[pair] = 0;
+}
+
+// Scores of a block of rows of a pair in one channel, and their share of the sums.
 template <typename T>
-void summary(const Problem& p, const T* x, const T* y, const T* packed, const T* bias, T* out, T* scratch, int64_t begin,
-             int64_t end) {
+void add_to_sums(const Problem& p, const Comparison<T>& comparison, int64_t rows, const T* kernel, bool add, T* scores,
+                 T* sums) {
+  const int64_t stride = scores_stride<T>(p), filters = padded<T>(p.filters);
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t column = 0; column < p.width; column += kTile) {
+      const int64_t count = least(kTile, p.width - column);
+      comparison.scores(row, column, count, scores, stride);
+      for (int64_t i = 0; i < count * stride; i += kLanes<T>) store(scores + i, relu<T>(load(scores + i)));
+      product<T, true>(count, filters, p.window(), {scores, stride, 1}, {kernel, 0, filters},
+                       sums + (row * p.width + column) * filters, filters, add);
+    }
+  }
+}
+
+template <typename T>
+void summary(const Problem& p, const T* x, const T* y, const Repeats& repeats, const T* packed, const T* bias, T* out,
+             T* scratch, int64_t begin, int64_t end) {
   Arena<T> arena(scratch);
   SummaryScratch<T> here(p, arena);
-  const Comparison<T> comparison(p, here.x, here.y);
   const Packed<T> layout(p);
-  const int64_t stride = scores_stride<T>(p);
+  const int64_t size = p.pixels() * p.channels;
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t image = item / blocks_of_rows(p), first = item % blocks_of_rows(p) * kBlockRows;
-    const int64_t rows = least(kBlockRows, p.height - first);
-    const int64_t start = image * p.pixels() * p.channels;
+    const int64_t start = item / blocks_of_rows(p) * repeats.tile, first = item % blocks_of_rows(p) * kBlockRows;
+    const int64_t pairs = least(repeats.tile, p.batch - start), rows = least(kBlockRows, p.height - first);
+    const int64_t *x_of = repeats.x_of + start, *y_of = repeats.y_of + start;
+    int64_t slots[kMostPairs];
+    choose_slots(y_of, pairs, slots);
     for (int64_t channel = 0; channel < p.channels; ++channel) {
-      here.x.read(x + start, channel, first, rows);
-      here.y.read(y + start, channel, first, rows + p.rows - 1);
-      const T* kernel = layout.channel_by_position(packed, channel);
-      for (int64_t row = 0; row < rows; ++row) {
-        for (int64_t column = 0; column < p.width; column += kTile) {
-          const int64_t count = least(kTile, p.width - column);
-          comparison.scores(row, column, count, here.scores, stride);
-          for (int64_t i = 0; i < count * stride; i += kLanes<T>) {
-            store(here.scores + i, relu<T>(load(here.scores + i)));
-          }
-          product<T, true>(count, layout.filters, p.window(), {here.scores, stride, 1}, {kernel, 0, layout.filters},
-                           here.sums + (row * p.width + column) * layout.filters, layout.filters, channel > 0);
-        }
+      int64_t x_read = -1, y_read[kSlots];
+      for (int64_t& image : y_read) image = -1;
+      for (int64_t pair = 0; pair < pairs; ++pair) {
+        Patches<T>& of_y = here.y[slots[pair]];
+        if (x_read != x_of[pair]) here.x.read(x + x_of[pair] * size, channel, first, rows);
+        if (y_read[slots[pair]] != y_of[pair]) of_y.read(y + y_of[pair] * size, channel, first, rows + p.rows - 1);
+        x_read = x_of[pair];
+        y_read[slots[pair]] = y_of[pair];
+        add_to_sums(p, Comparison<T>(p, here.x, of_y), rows, layout.channel_by_position(packed, channel), channel > 0,
+                    here.scores, here.sums + pair * here.sums_of_pair);
       }
     }
-    T* to = out + (image * p.height + first) * p.width * p.filters;
-    for (int64_t pixel = 0; pixel < rows * p.width; ++pixel) {
-      for (int64_t filter = 0; filter < p.filters; ++filter) {
-        to[pixel * p.filters + filter] = here.sums[pixel * layout.filters + filter] + bias[filter];
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      const T* from = here.sums + pair * here.sums_of_pair;
+      T* to = out + ((start + pair) * p.height + first) * p.width * p.filters;
+      for (int64_t pixel = 0; pixel < rows * p.width; ++pixel) {
+        for (int64_t filter = 0; filter < p.filters; ++filter) {
+          to[pixel * p.filters + filter] = from[pixel * layout.filters + filter] + bias[filter];
+        }
       }
     }
   }

@@ -1,5 +1,7 @@
 // The operations on a CPU: memory and threads are TensorFlow's.
+#include <algorithm>
 #include <type_traits>
+#include <vector>
 
 #include "tensorflow/core/framework/bfloat16.h"
 #include "tensorflow/core/util/work_sharder.h"
@@ -99,6 +101,24 @@ class Parts {
   const int64_t items_, count_;
 };
 
+// Which images of the batches are the same, and a tile that leaves each thread some.
+class FoundRepeats {
+ public:
+  template <typename T>
+  FoundRepeats(const Problem& p, const T* x, const T* y, int64_t threads)
+      : x_of_(p.batch), y_of_(p.batch), tile_(std::clamp<int64_t>(p.batch / (2 * threads), 1, cpu::kMostPairs)) {
+    const int64_t size = p.pixels() * p.channels * sizeof(T);
+    cpu::find_repeats(x, p.batch, size, x_of_.data());
+    cpu::find_repeats(y, p.batch, size, y_of_.data());
+  }
+
+  cpu::Repeats get() const { return {x_of_.data(), y_of_.data(), tile_}; }
+
+ private:
+  std::vector<int64_t> x_of_, y_of_;
+  const int64_t tile_;
+};
+
 template <typename T>
 class ForwardOp : public NormXcorrOp {
  public:
@@ -167,7 +187,8 @@ class SummaryOp : public NormXcorrOp {
     Output<T> out(context, 0, shape_of_summary(p));
     if (!context->status().ok() || p.batch == 0) return;
     const auto& kernels = *cpu::best_kernels<Working<T>>();
-    const Parts parts(context, cpu::forward_items(p));
+    const FoundRepeats repeats(p, x, y, Parts(context, p.batch).count());
+    const Parts parts(context, cpu::summary_items(p, repeats.get()));
     const int64_t size = kernels.summary_scratch(p);
     Working<T>* packed = take_scratch<Working<T>>(context, kernels.packed_size(p), &packed_holder);
     if (packed == nullptr) return;
@@ -175,7 +196,7 @@ class SummaryOp : public NormXcorrOp {
     if (scratch == nullptr) return;
     kernels.pack(p, kernel, packed);
     parts.each([&](int64_t part, int64_t begin, int64_t end) {
-      kernels.summary(p, x, y, packed, bias, out.data(), scratch + part * size, begin, end);
+      kernels.summary(p, x, y, repeats.get(), packed, bias, out.data(), scratch + part * size, begin, end);
     });
     out.finish();
   }

@@ -5,7 +5,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <random>
@@ -45,6 +47,12 @@ inline oracle::Numbers random_maps(const Problem& p, Maps kind, std::mt19937& ra
     if (kind == Maps::kNearlyFlat) value = float(0.5 + 0.01 * value);
     if (kind == Maps::kOffset) value = float(20 + value);
     if (kind == Maps::kNotANumber && random() % 40 == 0) value = random() % 2 ? NAN : INFINITY;
+  }
+  // Every other batch has images more than once.
+  const int64_t size = p.pixels() * p.channels, different = 1 + random() % (2 * p.batch + 1);
+  for (int64_t image = different; image < p.batch; ++image) {
+    const int64_t from = random() % different;
+    std::copy(&maps[from * size], &maps[from * size] + size, &maps[image * size]);
   }
   return maps;
 }
@@ -86,6 +94,19 @@ bool near(const char* what, Memory<T>& found, const oracle::Numbers& expected, d
     }
   }
   return true;
+}
+
+// The first image of a batch that equals that of a pair.
+inline int64_t first_equal(const oracle::Numbers& maps, const Problem& p, int64_t pair) {
+  const int64_t size = p.pixels() * p.channels;
+  int64_t first = 0;
+  while (memcmp(&maps[first * size], &maps[pair * size], size * sizeof(double)) != 0) ++first;
+  return first;
+}
+
+inline bool same_image(const char* what, int64_t found, int64_t expected) {
+  if (found != expected) fprintf(stderr, "%s: %lld; expected %lld\n", what, (long long)found, (long long)expected);
+  return found == expected;
 }
 
 // Whether all kernels of one instruction set are right on this problem; the work is cut in two, as by two threads.
@@ -130,9 +151,17 @@ bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned
   for (double score : scores) near_zero |= score != 0 && fabs(score) < 1e-5;
   Memory<T> packed(kernels.packed_size(p)), sums(of_summary.size());
   kernels.pack(p, K.get(), packed.get());
-  in_two(cpu::forward_items(p), [&](int64_t begin, int64_t end) {
+  std::vector<int64_t> x_of(p.batch), y_of(p.batch);
+  cpu::find_repeats(X.get(), p.batch, p.pixels() * p.channels * sizeof(T), x_of.data());
+  cpu::find_repeats(Y.get(), p.batch, p.pixels() * p.channels * sizeof(T), y_of.data());
+  for (int64_t pair = 0; pair < p.batch; ++pair) {
+    right &= same_image("repeats of x", x_of[pair], first_equal(x, p, pair)) &&
+             same_image("repeats of y", y_of[pair], first_equal(y, p, pair));
+  }
+  const cpu::Repeats repeats{x_of.data(), y_of.data(), int64_t(1 + seed % cpu::kMostPairs)};
+  in_two(cpu::summary_items(p, repeats), [&](int64_t begin, int64_t end) {
     Memory<T> scratch(kernels.summary_scratch(p));
-    kernels.summary(p, X.get(), Y.get(), packed.get(), B.get(), sums.get(), scratch.get(), begin, end);
+    kernels.summary(p, X.get(), Y.get(), repeats, packed.get(), B.get(), sums.get(), scratch.get(), begin, end);
   });
   right &= near("summary", sums, oracle::summary(p, x, y, kernel, bias), of_gradient);
 
@@ -165,7 +194,8 @@ int64_t check_random_problems(double seconds, Check check) {
   int64_t checked = 0;
   while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < seconds) {
     Problem p{};
-    p.batch = up_to(3) - 1;
+    // Now and then so many small pairs that a tile is full, or more than one.
+    p.batch = random() % 8 ? up_to(3) - 1 : up_to(40);
     p.height = up_to(11);
     p.width = up_to(30);
     p.channels = up_to(3);
@@ -176,6 +206,7 @@ int64_t check_random_problems(double seconds, Check check) {
     p.epsilon = 0.01;
     p.published = random() % 2 == 0;
     p.filters = up_to(40) - 1;
+    if (p.batch > 3) p.height = up_to(3), p.width = up_to(8), p.channels = 1;
     if (p.patch() == 1) continue;
     const Maps kind = Maps(random() % (int(Maps::kNotANumber) + 1));
     if (!check(p, kind, unsigned(random()))) return -1;

@@ -17,6 +17,7 @@ int main(int count, char** arguments) {
       {1, 4, 3, 1, 1, 3, 1, 0, 0.01, false, 0},      //
       {1, 19, 4, 1, 7, 7, 9, 0, 0.5, false, 2},      // more than one vector a patch row of doubles; many rows
       {0, 4, 3, 2, 3, 3, 3, 0, 0.01, false, 2},      // no image
+      {40, 3, 4, 2, 3, 3, 3, 0, 0.01, false, 5},     // more pairs than a tile
       {1, 3, 4, 2, 1, 21, 1, 33, 0.01, false, 5},    // long, thin patches and windows
   };
   for (const Problem& problem : chosen) {

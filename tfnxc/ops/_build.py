@@ -90,7 +90,7 @@ def _commands(compiler, nvcc):
         f"kernels_{name}": [*plain, *extra, f"-DTFNXC_ISA={name}", f"{sources}/cpu/kernels.cc"]
         for name, extra in INSTRUCTION_SETS.items()
     }
-    for path in ("cpu/dispatch.cc", "problem.cc"):
+    for path in ("cpu/dispatch.cc", "cpu/repeats.cc", "problem.cc"):
         commands[pathlib.Path(path).stem] = [*plain, f"{sources}/{path}"]
     for name in ("ops", "cpu_kernels"):
         commands[name] = [*plain, *tensorflow, f"{sources}/tensorflow/{name}.cc"]

@@ -42,6 +42,17 @@ constexpr int64_t kMostElements = INT32_MAX;
 
 namespace cpu {
 
+// Which images of the two batches are the same: a kernel that is told takes their patches once for all pairs of a tile,
+// as when some probes are compared with some gallery images each.
+struct Repeats {
+  const int64_t *x_of, *y_of;  // of each pair: the first image of its batch that equals its own
+  int64_t tile;                // pairs that are worked on together, 1 to kMostPairs
+};
+constexpr int64_t kMostPairs = 32;
+
+// Fills `first` with the first image of a batch that equals each: bit for bit, `size` bytes an image.
+void find_repeats(const void* images, int64_t batch, int64_t size, int64_t* first);
+
 // One instruction set's kernels. Each does the items [begin, end) of its work, so that threads can share it: they write
 // disjoint parts of the results. `scratch` holds as many elements as the function of that name asks, for each thread.
 template <typename T>
@@ -57,12 +68,13 @@ struct Kernels {
   void (*gradient)(const Problem&, const T* x, const T* y, const T* upstream, T* dx, T* dy, T* scratch, int64_t begin,
                    int64_t end);
 
-  // Summary: bias + kernel (maps, filters) applied to ReLU(correlation). `packed` is the kernel as pack wrote it.
+  // Summary: bias + kernel (maps, filters) applied to ReLU(correlation). `packed` is the kernel as pack wrote it. Items:
+  // summary_items(problem, repeats).
   int64_t (*packed_size)(const Problem&);
   void (*pack)(const Problem&, const T* kernel, T* packed);
   int64_t (*summary_scratch)(const Problem&);
-  void (*summary)(const Problem&, const T* x, const T* y, const T* packed, const T* bias, T* out, T* scratch,
-                  int64_t begin, int64_t end);
+  void (*summary)(const Problem&, const T* x, const T* y, const Repeats&, const T* packed, const T* bias, T* out,
+                  T* scratch, int64_t begin, int64_t end);
 
   // Gradient of the summary. Each caller brings a `partial` of its own, of partial_size elements, that it set to zero
   // and gives to all of its calls; add_partials then sums those of all callers.
@@ -73,10 +85,14 @@ struct Kernels {
   void (*add_partials)(const Problem&, const T* partials, int64_t count, const T* upstream, T* dkernel, T* dbias);
 };
 
-// The work of the forward kernels is cut into blocks of rows of an image, that of the gradients into channels of one.
+// The work of the forward kernel is cut into blocks of rows of an image, that of the summary into blocks of rows of a tile
+// of pairs, that of the gradients into channels of an image.
 constexpr int64_t kBlockRows = 8;
 inline int64_t blocks_of_rows(const Problem& p) { return (p.height + kBlockRows - 1) / kBlockRows; }
 inline int64_t forward_items(const Problem& p) { return p.batch * blocks_of_rows(p); }
+inline int64_t summary_items(const Problem& p, const Repeats& repeats) {
+  return (p.batch + repeats.tile - 1) / repeats.tile * blocks_of_rows(p);
+}
 inline int64_t gradient_items(const Problem& p) { return p.batch * p.channels; }
 
 // The kernels of the best instruction set of this processor; or of a named one, null where it has none such.
