@@ -8,8 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from tfnxc.evaluation.cmc import CMC, cmc
+from tfnxc.evaluation.cmc import CMC, cmc, mean_average_precision, mean_inverse_negative_penalty
 from tfnxc.evaluation.protocols import PROTOCOLS, draw_trials, get_protocol, needed_pairs
+from tfnxc.identities import DISTRACTOR, JUNK
 
 
 def naive_gallery(gallery_ids, allowed, priority) -> list[int]:
@@ -22,34 +23,48 @@ def naive_gallery(gallery_ids, allowed, priority) -> list[int]:
     return gallery
 
 
-def naive_curves(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties, repeats, seed):
-    """SPEC section 5, a loop over repeats, probes and gallery images."""
-    curves = []
+def naive_galleries(probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, seed, repeat):
+    """The gallery of each probe, SPEC section 5: `{row: columns}`."""
+    rows = range(len(probe_ids))
+    priority = np.random.default_rng([seed, repeat]).random(len(gallery_ids))
+    if protocol == "paper":
+        everyone = naive_gallery(gallery_ids, lambda j: True, priority)
+        return {i: everyone for i in rows if i not in everyone}
+    if protocol == "market":
+        probes = [(i, probe_ids[i], probe_cameras[i]) for i in rows]
+        return {
+            i: [j for j in range(len(gallery_ids)) if (gallery_ids[j], gallery_cameras[j]) != (identity, camera)]
+            for i, identity, camera in probes
+        }
+    if protocol == "cuhk03-classic":  # each probe has a draw of its own: TestCuhk03Classic looks at the draws
+        labels = probe_ids, gallery_ids, probe_cameras, gallery_cameras
+        trials = draw_trials(*labels, protocol, repeats=repeat + 1, seed=seed)[repeat]
+        return {i: gallery for trial in trials for i, gallery in zip(trial.probes, trial.gallery, strict=True)}
+    by_camera = {
+        camera: naive_gallery(gallery_ids, lambda j, camera=camera: gallery_cameras[j] != camera, priority)
+        for camera in set(probe_cameras)
+    }
+    return {i: by_camera[probe_cameras[i]] for i in rows}
+
+
+def naive_figures(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties, repeats, seed):
+    """CMC curves, mAP and mINP of each repeat, a loop over repeats, probes and gallery images."""
+    curves, precisions, penalties = [], [], []
     for repeat in range(repeats):
-        priority = np.random.default_rng([seed, repeat]).random(len(gallery_ids))
-        if protocol == "paper":
-            everyone = naive_gallery(gallery_ids, lambda j: True, priority)
-            galleries = {i: everyone for i in range(len(probe_ids)) if i not in everyone}
-        else:
-            by_camera = {
-                camera: naive_gallery(gallery_ids, lambda j, camera=camera: gallery_cameras[j] != camera, priority)
-                for camera in set(probe_cameras)
-            }
-            galleries = {i: by_camera[probe_cameras[i]] for i in range(len(probe_ids))}
-        ranks = [naive_rank(scores[i], gallery, probe_ids[i], gallery_ids, ties) for i, gallery in galleries.items()]
+        galleries = naive_galleries(probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, seed, repeat)
+        ranks = [naive_ranks(scores[i], gallery, probe_ids[i], gallery_ids, ties) for i, gallery in galleries.items()]
         longest = max(map(len, galleries.values()))
-        curves.append([sum(rank <= k for rank in ranks) / len(ranks) for k in range(1, longest + 1)])
-    return curves
+        curves.append([sum(each[0] <= k for each in ranks) / len(ranks) for k in range(1, longest + 1)])
+        precisions.append(np.mean([np.mean([n / rank for n, rank in enumerate(each, 1)]) for each in ranks]))
+        penalties.append(np.mean([len(each) / each[-1] for each in ranks]))
+    return curves, precisions, penalties
 
 
-def naive_rank(row, gallery, identity, gallery_ids, ties) -> int:
-    """1 for a probe whose true match is the best of its gallery."""
-    (true,) = [j for j in gallery if gallery_ids[j] == identity]
-    rank = 1
-    for j in gallery:
-        if j != true and (row[j] > row[true] or (ties == "pessimistic" and row[j] == row[true])):
-            rank += 1
-    return rank
+def naive_ranks(row, gallery, identity, gallery_ids, ties) -> list[int]:
+    """Ranks of the true matches, 1 for one that is the best of the gallery: the gallery sorted, ties one way."""
+    matches_first = {"optimistic": 1, "pessimistic": -1}[ties]
+    order = sorted(gallery, key=lambda j: (-row[j], -matches_first * (gallery_ids[j] == identity)))
+    return [rank for rank, j in enumerate(order, 1) if gallery_ids[j] == identity]
 
 
 def image_set(seed: int, people: int = 9) -> tuple[np.ndarray, np.ndarray]:
@@ -100,7 +115,7 @@ class TestByHand:
     def test_pessimistic_is_the_default(self):
         assert cmc(np.zeros((3, 3)), **PEOPLE).ties == "pessimistic"
 
-    @pytest.mark.parametrize("protocol", PROTOCOLS)
+    @pytest.mark.parametrize("protocol", ["cross-camera", "paper", "cuhk03-classic"])
     def test_a_constant_scorer(self, protocol):
         ids, cameras = image_set(0)
         for constant in (0.0, 1.0, -np.inf, np.inf):
@@ -129,6 +144,69 @@ class TestByHand:
         assert result.curves.tolist() == [[1, 1] if probe == [0] else [0, 1] for probe in probes]
         assert 0 < result.rank(1) < 1
         assert (result.probes, result.gallery) == (1, 2)
+
+    def test_without_cameras_rows_and_columns_are_of_two_cameras(self):
+        without = cmc(self.SCORES, [1, 2, 3], [1, 2, 3])
+        np.testing.assert_array_equal(without.curves, cmc(self.SCORES, **PEOPLE).curves)
+
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
+    def test_a_probe_without_a_match_counts_for_nothing(self, protocol):
+        # Probe 3, identity 7, is nowhere else; the first two are found at once.
+        nan = np.nan
+        ids, cameras = [1, 2, 7, 1, 2], [0, 0, 0, 1, 1]
+        scores = np.where(np.equal.outer(ids, ids), 9.0, np.arange(5))
+        scores[2] = nan
+        result = cmc(scores, ids, ids, cameras, cameras, protocol, probes=None)
+        assert (result.curves == 1).all()
+        # Under `paper` everyone is in the gallery once, so the only image of 7 is no probe that lacks a match.
+        assert result.unmatched == (0 if protocol == "paper" else 1)
+        assert result.probes == (2 if protocol == "paper" else 4)
+
+    def test_market(self):
+        # Probe of person 1, camera 0. Columns, with what camera and score:
+        #   0: person 1, camera 0, 0.99   its own view: left out
+        #   1: junk, camera 1, 0.98       left out
+        #   2: person 2, camera 0, 0.9    stays, though of the same camera      rank 1
+        #   3: person 1, camera 1, 0.8    match                                 rank 2
+        #   4: distractor, camera 2, 0.7  stays                                 rank 3
+        #   5: distractor, camera 1, 0.6  stays                                 rank 4
+        #   6: person 1, camera 2, 0.5    match                                 rank 5
+        # AP: (1/2 + 2/5) / 2 = 0.45. INP: 2/5. Person 2 has no other image: unmatched.
+        ids, cameras = [1, JUNK, 2, 1, DISTRACTOR, DISTRACTOR, 1], [0, 1, 0, 1, 2, 1, 2]
+        scores = [[0.99, 0.98, 0.9, 0.8, 0.7, 0.6, 0.5], [np.nan] * 7]
+        result = cmc(scores, [1, 2], ids, [0, 0], cameras, "market")
+        assert result.curves.tolist() == [[0, 1, 1, 1, 1]]
+        assert result.mean_average_precision == pytest.approx(0.45)
+        assert result.mean_inverse_negative_penalty == pytest.approx(0.4)
+        assert (result.probes, result.unmatched, result.gallery, result.repeats) == (1, 1, 5, 1)
+        arguments = (scores[:1], [1], ids, [0], cameras)
+        assert mean_average_precision(*arguments) == result.mean_average_precision
+        assert mean_inverse_negative_penalty(*arguments) == result.mean_inverse_negative_penalty
+
+    def test_market_with_ties(self):
+        #   person 1 at 5, 5 and 3; others at 5, 3, 1.
+        #   optimistic:  1 1 . 1 . .   ranks 1, 2, 4    AP (1 + 1 + 3/4) / 3      INP 3/4
+        #   pessimistic: . 1 1 . 1 .   ranks 2, 3, 5    AP (1/2 + 2/3 + 3/5) / 3  INP 3/5
+        scores, ids = [[5, 5, 3, 5, 3, 1]], [1, 1, 1, 2, 3, 4]
+        optimistic, pessimistic = (
+            cmc(scores, [1], ids, protocol="market", ties=t) for t in ("optimistic", "pessimistic")
+        )
+        assert optimistic.mean_average_precision == pytest.approx((1 + 1 + 3 / 4) / 3)
+        assert optimistic.mean_inverse_negative_penalty == 3 / 4 and optimistic.rank(1) == 1
+        assert pessimistic.mean_average_precision == pytest.approx((1 / 2 + 2 / 3 + 3 / 5) / 3)
+        assert pessimistic.mean_inverse_negative_penalty == 3 / 5 and pessimistic.curves[0, :2].tolist() == [0, 1]
+
+    @pytest.mark.parametrize("protocol", ["cross-camera", "cuhk03-classic"])
+    def test_distractors_and_junk_where_one_image_an_identity_is_drawn(self, protocol):
+        # Two images of person 1 that score alike, three distractors of which each counts, one junk that does not.
+        #   true 2; distractors 3, 3, 1; junk 9; person 2 at 0       rank 3 of 5
+        ids = [1, 1, DISTRACTOR, DISTRACTOR, DISTRACTOR, JUNK, 2]
+        result = cmc([[2, 2, 3, 3, 1, 9, 0]], [1], ids, [0], [1] * 7, protocol)
+        assert result.curves.tolist() == [[0, 0, 1, 1, 1]] * 10
+        # A distractor or junk among the rows is never a probe.
+        scores = [[2, 2, 3, 3, 1, 9, 0], [9] * 7, [9] * 7]
+        again = cmc(scores, [1, DISTRACTOR, JUNK], ids, [0, 0, 0], [1] * 7, protocol)
+        assert again.curves.tolist() == result.curves.tolist() and again.unmatched == 0
 
     def test_infinite_scores(self):
         #   probe 1: inf 0 1       true inf, alone                        rank 1
@@ -180,8 +258,10 @@ class TestAgainstTheNaiveCount:
         scores = np.random.default_rng(seed).integers(levels, size=(len(ids), len(ids))).astype(np.float32)
         result = cmc(scores, ids, ids, cameras, cameras, protocol, ties, repeats=3, seed=seed)
         ids, cameras = ids.tolist(), cameras.tolist()
-        expected = naive_curves(scores.tolist(), ids, ids, cameras, cameras, protocol, ties, 3, seed)
-        np.testing.assert_allclose(result.curves, expected, rtol=0, atol=1e-12)
+        expected = naive_figures(scores.tolist(), ids, ids, cameras, cameras, protocol, ties, 3, seed)
+        found = result.curves, result.average_precisions, result.inverse_negative_penalties
+        for figure, naive in zip(found, expected, strict=True):
+            np.testing.assert_allclose(figure, naive, rtol=0, atol=1e-12)
 
     @pytest.mark.parametrize("ties", ["pessimistic", "optimistic"])
     @pytest.mark.parametrize("seed", range(6))
@@ -192,7 +272,7 @@ class TestAgainstTheNaiveCount:
         gallery_ids, gallery_cameras = np.append(gallery_ids, [50, 51, 51]), np.append(gallery_cameras, [2, 2, 2])
         scores = np.random.default_rng(seed).integers(5, size=(9, len(gallery_ids)))
         arrays = (scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras)
-        expected = naive_curves(*(array.tolist() for array in arrays), "cross-camera", ties, 4, seed)
+        expected, _, _ = naive_figures(*(array.tolist() for array in arrays), "cross-camera", ties, 4, seed)
         np.testing.assert_allclose(cmc(*arrays, "cross-camera", ties, 4, seed).curves, expected, rtol=0, atol=1e-12)
 
 
@@ -209,7 +289,7 @@ class TestRepeats:
     def test_default_is_the_protocols_own_number(self, protocol):
         ids, cameras = image_set(3)
         scores = np.zeros((len(ids), len(ids)))
-        assert cmc(scores, ids, ids, cameras, cameras, protocol).repeats == 10
+        assert cmc(scores, ids, ids, cameras, cameras, protocol).repeats == (1 if protocol == "market" else 10)
         shorter = dataclasses.replace(get_protocol(protocol), repeats=4)
         assert cmc(scores, ids, ids, cameras, cameras, shorter).repeats == 4
 
@@ -218,7 +298,7 @@ class TestRepeats:
         ids, cameras = image_set(3)
         scores = np.random.default_rng(3).random((len(ids), len(ids)))
         curves = cmc(scores, ids, ids, cameras, cameras, protocol).curves
-        assert curves.shape == (10, 9)
+        assert curves.shape[1] == 9 or protocol == "market"
         assert curves.dtype == np.float64
         assert (np.diff(curves, axis=1) >= 0).all()
         assert (curves[:, -1] == 1).all()
@@ -226,7 +306,8 @@ class TestRepeats:
 
 class TestCMC:
     # Two repeats. Means 0.3, 0.75, 1; deviations |0.2 - 0.4| / sqrt(2) = 0.1 sqrt(2), 0.25 sqrt(2), 0.
-    RESULT = CMC("paper", "optimistic", 2, 3, 5, 3, np.array([[0.2, 0.5, 1], [0.4, 1, 1]]))
+    CURVES = np.array([[0.2, 0.5, 1], [0.4, 1, 1]])
+    RESULT = CMC("paper", "optimistic", 2, 3, 5, 3, CURVES, np.array([0.4, 0.6]), np.array([0.5, 0.7]), unmatched=4)
 
     def test_mean_and_deviation(self):
         np.testing.assert_allclose(self.RESULT.mean, [0.3, 0.75, 1])
@@ -251,20 +332,24 @@ class TestCMC:
 
     def test_to_dict_is_json(self):
         result = json.loads(json.dumps(self.RESULT.to_dict()))
-        ranks, mean = result.pop("ranks"), result.pop("mean")
+        ranks, mean, precision, penalty = (result.pop(key) for key in ("ranks", "mean", "mAP", "mINP"))
         assert result == {
             "protocol": "paper",
             "ties": "optimistic",
             "repeats": 2,
             "seed": 3,
             "probes": 5,
+            "unmatched": 4,
             "gallery": 3,
             "unit": "per cent",
         }
         assert mean == pytest.approx([30, 75, 100])
-        assert list(ranks) == ["1", "5", "10", "20"]
-        assert ranks["1"] == {"mean": pytest.approx(30), "deviation": pytest.approx(10 * 2**0.5)}
-        assert ranks["5"] == ranks["20"] == {"mean": 100, "deviation": 0}
+        assert list(ranks) == ["1", "5", "10", "20", "50"]
+        # t is 12.706 for two values: 12.706 * 10 sqrt(2) / sqrt(2).
+        approximately = {"mean": 30, "deviation": 10 * 2**0.5, "interval95": 127.06}
+        assert ranks["1"] == pytest.approx(approximately)
+        assert ranks["5"] == ranks["20"] == {"mean": 100, "deviation": 0, "interval95": 0}
+        assert (precision["mean"], penalty["mean"]) == pytest.approx((50, 60))
 
     def test_to_dict_of_a_measured_curve_is_json(self):
         result = cmc(np.eye(2), np.array([1, 2]), np.array([1, 2]), [0, 0], [1, 1], seed=np.int64(3))
@@ -286,8 +371,7 @@ class TestMissingScores:
         scores = np.eye(3)
         scores[1, 2] = scores[2, 0] = np.nan
         message = (
-            "2 of the 9 scores that the protocol 'cross-camera' reads are NaN, the first at row 1, column 2. "
-            "Score every pair that needed_pairs"
+            "2 of the 9 scores read first are NaN, such as that at row 1, column 2. Score every pair that needed_pai"
         )
         with pytest.raises(ValueError, match=message):
             cmc(scores, [1, 2, 3], [1, 2, 3], [0] * 3, [1] * 3)
@@ -303,7 +387,9 @@ class TestMissingScores:
 
 class TestErrors:
     def test_shape(self):
-        with pytest.raises(ValueError, match=r"probe_ids, shape \(2,\), .* shape \(3,\); received shape \(3, 2\)"):
+        with pytest.raises(
+            ValueError, match=r"each of the 2 probe_ids .* of the 3 gallery_ids; received shape \(3, 2\)"
+        ):
             cmc(np.zeros((3, 2)), [1, 2], [1, 2, 3], [0, 0], [1, 1, 1])
 
     @pytest.mark.parametrize("shape", [(3,), (2, 2, 2), (), (0, 3), (3, 0)])
@@ -324,10 +410,11 @@ class TestErrors:
         with pytest.raises(ValueError, match="Unknown protocol 'classic'; known are"):
             cmc([[1.0]], [1], [1], [0], [1], protocol="classic")
 
-    def test_cameras_are_required(self):
-        with pytest.raises(ValueError, match="needs probe_cameras and gallery_cameras"):
-            cmc([[1.0]], [1], [1])
+    def test_cameras_of_one_side(self):
+        with pytest.raises(ValueError, match=r"both probe_cameras and gallery_cameras or neither.*for gallery_cameras"):
+            cmc([[1.0]], [1], [1], [0])
 
-    def test_probe_without_a_match(self):
-        with pytest.raises(ValueError, match="1 probe identities have no image: 2"):
-            cmc(np.zeros((2, 1)), [1, 2], [1], [0, 0], [1])
+    @pytest.mark.parametrize("protocol", ["cross-camera", "market", "cuhk03-classic"])
+    def test_no_probe_has_a_match(self, protocol):
+        with pytest.raises(ValueError, match=f"'{protocol}' takes .*: there is no match for any of the 2 probes"):
+            cmc(np.zeros((2, 1)), [1, 2], [3], [0, 0], [1], protocol)

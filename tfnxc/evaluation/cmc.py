@@ -1,4 +1,4 @@
-"""The cumulative matching characteristic (CMC) of a score matrix."""
+"""The cumulative matching characteristic (CMC) of a score matrix, with mean average precision and mINP beside it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from tfnxc.errors import InputError
-from tfnxc.evaluation.protocols import Protocol, Trial, draw_trials, get_protocol, needed_pairs, whole_number
+from tfnxc.evaluation.protocols import Protocol, draw, whole_number
+from tfnxc.evaluation.ranking import check_scores, rank_matches
+from tfnxc.evaluation.spread import Spread
 
-REPORTED_RANKS = (1, 5, 10, 20)
-"""The ranks that `CMC.to_dict` names one by one."""
+REPORTED_RANKS = (1, 5, 10, 20, 50)
+"""The ranks that results name one by one."""
 
-TIES = ("pessimistic", "optimistic")
+_LISTED_RANKS = 1000  # of a curve, in a result file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,9 +27,14 @@ class CMC:
         repeats: How many galleries were drawn.
         seed: What the draws were seeded with.
         probes: Number of probes in a repeat.
-        gallery: Number of images in the gallery; where the cameras' galleries differ in size, in the largest.
+        gallery: Number of images in the gallery; where galleries differ in size, in the largest.
         curves: Float64 array of shape `(repeats, gallery)`, shares in [0, 1]: entry `[r, k - 1]` is the share of
             the probes of repeat r whose identity is among their k best. Its last column is 1.
+        average_precisions: Float64 array of shape `(repeats,)`, in [0, 1]: the mean over the probes of a repeat of the
+            average precision, which is the mean over a probe's matches of the precision at the rank of the match.
+        inverse_negative_penalties: Float64 array of shape `(repeats,)`, in [0, 1]: the mean over the probes of a repeat
+            of the number of matches over the rank of the last of them (mINP).
+        unmatched: How many more probes there would be, had they a match in the gallery; they count for nothing.
 
     Example:
         >>> result = cmc([[0.9, 0.1], [0.8, 0.7]], [1, 2], [1, 2], [0, 0], [1, 1])
@@ -36,7 +42,7 @@ class CMC:
         (0.5, 1.0)
 
     References:
-        SPEC section 5.
+        SPEC section 5. mINP: Ye et al., "Deep Learning for Person Re-identification: A Survey and Outlook", 2021.
     """
 
     protocol: str
@@ -46,6 +52,9 @@ class CMC:
     probes: int
     gallery: int
     curves: np.ndarray
+    average_precisions: np.ndarray
+    inverse_negative_penalties: np.ndarray
+    unmatched: int = 0
 
     @property
     def mean(self) -> np.ndarray:
@@ -56,6 +65,16 @@ class CMC:
     def deviation(self) -> np.ndarray:
         """Standard deviation over the repeats at each rank (n - 1 in the denominator); zeros for a single repeat."""
         return self.curves.std(axis=0, ddof=1) if len(self.curves) > 1 else np.zeros(self.curves.shape[1])
+
+    @property
+    def mean_average_precision(self) -> float:
+        """Mean average precision (mAP), averaged over the repeats: a share in [0, 1]."""
+        return float(self.average_precisions.mean())
+
+    @property
+    def mean_inverse_negative_penalty(self) -> float:
+        """Mean inverse negative penalty (mINP), averaged over the repeats: a share in [0, 1]."""
+        return float(self.inverse_negative_penalties.mean())
 
     def rank(self, k: int) -> float:
         """Share of the probes whose identity is among the k best, averaged over the repeats.
@@ -69,34 +88,41 @@ class CMC:
         Raises:
             ValueError: If `k` is not a whole number, 1 or above.
         """
-        return float(self.mean[self._column(k)])
+        return float(self.at(k).mean())
+
+    def at(self, k: int) -> np.ndarray:
+        """`rank(k)` of each repeat."""
+        return self.curves[:, min(whole_number("k", k, least=1), self.curves.shape[1]) - 1]
+
+    def figures(self) -> dict[str, np.ndarray]:
+        """The reported figures by name, of each repeat: `"rank 1"` and so on, `"mAP"`, `"mINP"`; shares in [0, 1]."""
+        ranks = {f"rank {k}": self.at(k) for k in REPORTED_RANKS}
+        return {**ranks, "mAP": self.average_precisions, "mINP": self.inverse_negative_penalties}
 
     def to_dict(self) -> dict:
         """Everything but the single curves, in plain Python types for JSON; all shares in per cent.
 
         Returns:
-            A dict of `protocol`, `ties`, `repeats`, `seed`, `probes`, `gallery`; `unit`, which is `"per cent"`;
-            `ranks`, `{"1": {"mean": ..., "deviation": ...}, ...}` for ranks 1, 5, 10 and 20; and `mean`, the whole
-            mean curve, from rank 1 on.
+            A dict of `protocol`, `ties`, `repeats`, `seed`, `probes`, `unmatched`, `gallery`; `unit`, which is
+            `"per cent"`; `ranks`, `{"1": {"mean": ..., "deviation": ..., "interval95": ...}, ...}` for ranks 1, 5, 10,
+            20 and 50 over the repeats; `mAP` and `mINP` likewise; and `mean`, the mean curve from rank 1 on, at most
+            1,000 ranks of it.
         """
-        mean, deviation = 100 * self.mean, 100 * self.deviation
+        spreads = {name: Spread.of(values).to_dict(100) for name, values in self.figures().items()}
         return {
             "protocol": self.protocol,
             "ties": self.ties,
             "repeats": int(self.repeats),
             "seed": int(self.seed),
             "probes": int(self.probes),
+            "unmatched": int(self.unmatched),
             "gallery": int(self.gallery),
             "unit": "per cent",
-            "ranks": {
-                str(k): {"mean": float(mean[self._column(k)]), "deviation": float(deviation[self._column(k)])}
-                for k in REPORTED_RANKS
-            },
-            "mean": mean.tolist(),
+            "ranks": {str(k): spreads[f"rank {k}"] for k in REPORTED_RANKS},
+            "mAP": spreads["mAP"],
+            "mINP": spreads["mINP"],
+            "mean": (100 * self.mean[:_LISTED_RANKS]).tolist(),
         }
-
-    def _column(self, k: int) -> int:
-        return min(whole_number("k", k, least=1), self.curves.shape[1]) - 1
 
 
 def cmc(
@@ -113,21 +139,24 @@ def cmc(
 ) -> CMC:
     """Measures the CMC of a score matrix: rank-k is the share of probes whose identity is among the k best.
 
-    Only the pairs that the protocol draws are read (see `needed_pairs`); all others may be NaN. The probes of all
-    cameras are pooled in a repeat. Where the cameras' galleries differ in size, the curve is as long as the largest
-    of them, and a probe whose gallery is smaller counts as found at every rank from its gallery's size on: the curve
-    of a small gallery is extended with 1.
+    Only the pairs that the protocol draws are read (see `needed_pairs`), block by block; all others may be NaN, and the
+    matrix may be memory-mapped. The probes of all cameras are pooled in a repeat. Where galleries differ in size, the
+    curve is as long as the largest of them, and a probe whose gallery is smaller counts as found at every rank from its
+    gallery's size on: the curve of a small gallery is extended with 1.
 
     Args:
-        scores: Matrix of shape `(probes, gallery)`; a higher score means more alike. Infinite scores are fine.
-        probe_ids: Identities of the rows.
+        scores: Matrix of shape `(probes, gallery)`; a higher score means more alike. Infinite scores are fine. Of a
+            matrix of distances give the negative.
+        probe_ids: Identities of the rows: whole numbers or names. Below 0 they are nobody's (`tfnxc.identities`).
         gallery_ids: Identities of the columns.
-        probe_cameras: Cameras of the rows. `None` (default) where the protocol reads no cameras.
-        gallery_cameras: Cameras of the columns. `None` (default) where the protocol reads no cameras.
+        probe_cameras: Cameras of the rows: whole numbers or names. `None` (default), with `gallery_cameras`: all rows
+            are of one camera and all columns of another.
+        gallery_cameras: Cameras of the columns. Defaults to `None`.
         protocol: A `Protocol` or its name. Defaults to `"cross-camera"`.
         ties: `"pessimistic"` (default): whoever scores the same as the true match is ranked before it, so a constant
             scorer wins nothing. `"optimistic"`: after it, as some published code has it.
-        repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10.
+        repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10, or 1 where nothing is
+            drawn.
         seed: A whole number, 0 or above. Defaults to 0.
         probes: The most probes of a repeat, drawn at random where there are more. Defaults to `None`: all.
 
@@ -145,61 +174,75 @@ def cmc(
     References:
         SPEC section 5.
     """
-    protocol = get_protocol(protocol)
-    if ties not in TIES:
-        raise ValueError(f"ties must be one of {', '.join(map(repr, TIES))}, received {ties!r}")
-    scores, probe_ids, gallery_ids = _score_matrix(scores), np.asarray(probe_ids), np.asarray(gallery_ids)
-    if scores.shape != probe_ids.shape + gallery_ids.shape:
-        raise ValueError(
-            f"scores must have one row for each of probe_ids, shape {probe_ids.shape}, and one column for each of "
-            f"gallery_ids, shape {gallery_ids.shape}; received shape {scores.shape}"
-        )
-    trials = draw_trials(probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, repeats, seed, probes)
-    _check_scored(scores, trials, protocol)
-
-    gallery = max(len(trial.gallery) for repeat in trials for trial in repeat)
-    curves = np.empty((len(trials), gallery))
-    for curve, repeat in zip(curves, trials, strict=True):
-        ahead = np.concatenate([_impostors_ahead(scores, probe_ids, gallery_ids, trial, ties) for trial in repeat])
-        curve[:] = np.cumsum(np.bincount(ahead, minlength=gallery)) / len(ahead)
-    return CMC(protocol.name, ties, len(trials), int(seed), len(ahead), gallery, curves)
-
-
-def _impostors_ahead(scores, probe_ids, gallery_ids, trial: Trial, ties: str) -> np.ndarray:
-    """For each probe of a trial, how many of its gallery are ranked before its true match."""
-    identities = gallery_ids[trial.gallery]
-    order = np.argsort(identities)
-    true_column = order[np.searchsorted(identities, probe_ids[trial.probes], sorter=order)]
-    read = scores[np.ix_(trial.probes, trial.gallery)]
-    true_score = np.take_along_axis(read, true_column[:, None], axis=1)
-    if ties == "optimistic":
-        return np.count_nonzero(read > true_score, axis=1)
-    # The true match is among those that score at least as much as itself: it is no impostor.
-    return np.count_nonzero(read >= true_score, axis=1) - 1
+    protocol, scores, labels = check_scores(
+        scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties
+    )
+    trials = draw(labels, protocol, repeats, seed, probes)
+    found = [rank_matches(scores, labels, repeat, ties) for repeat in trials]
+    gallery = int(max(matches.gallery.max() for matches in found))
+    curves = [np.cumsum(np.bincount(matches.first - 1, minlength=gallery)) / len(matches.first) for matches in found]
+    return CMC(
+        protocol.name,
+        ties,
+        len(trials),
+        int(seed),
+        len(found[0].first),
+        gallery,
+        np.array(curves),
+        np.array([matches.average_precision.mean() for matches in found]),
+        np.array([matches.inverse_negative_penalty.mean() for matches in found]),
+        sum(trial.unmatched for trial in trials[0]),
+    )
 
 
-def _score_matrix(scores) -> np.ndarray:
-    scores = np.asarray(scores)
-    if scores.ndim != 2 or not scores.size:
-        raise ValueError(
-            f"scores must be a matrix of probes x gallery, at least 1 x 1; received an array of shape {scores.shape}"
-        )
-    if scores.dtype.kind not in "fiub":
-        raise ValueError(f"scores must be real numbers, e.g. float32; received dtype {scores.dtype}")
-    return scores
+def mean_average_precision(scores, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None, **options):
+    """Mean average precision (mAP) of a score matrix: a share in [0, 1].
+
+    The mean over probes and draws of the average precision: the mean over a probe's matches of the precision at the
+    rank of the match. (Market-1501's first evaluation code integrates by trapezoids, which gives a little less.)
+
+    Args:
+        scores: As in `cmc`, like the labels.
+        probe_ids: Identities of the rows.
+        gallery_ids: Identities of the columns.
+        probe_cameras: Cameras of the rows. Defaults to `None`.
+        gallery_cameras: Cameras of the columns. Defaults to `None`.
+        **options: The other options of `cmc`; `protocol` defaults to `"market"`.
+
+    Raises:
+        ValueError: As in `cmc`.
+
+    Example:
+        >>> mean_average_precision([[0.9, 0.8, 0.7]], [1], [1, 2, 1])
+        0.8333333333333333
+    """
+    options = {"protocol": "market", **options}
+    return cmc(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, **options).mean_average_precision
 
 
-def _check_scored(scores: np.ndarray, trials: list[tuple[Trial, ...]], protocol: Protocol) -> None:
-    missing = np.isnan(scores)
-    if not missing.any():
-        return
-    needed = needed_pairs(trials, scores.shape)
-    missing &= needed
-    if missing.any():
-        row, column = np.argwhere(missing)[0]
-        raise InputError(
-            f"{np.count_nonzero(missing)} of the {np.count_nonzero(needed)} scores that the protocol "
-            f"{protocol.name!r} reads are NaN, the first at row {row}, column {column}. Score every pair that "
-            "needed_pairs() marks for the trials of this protocol, repeats and seed; if all of them were scored, "
-            "the scorer itself gave NaN"
-        )
+def mean_inverse_negative_penalty(scores, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None, **options):
+    """Mean inverse negative penalty (mINP) of a score matrix: a share in [0, 1].
+
+    The mean over probes and draws of the number of a probe's matches over the rank of the last of them: what it costs
+    to find the hardest match.
+
+    Args:
+        scores: As in `cmc`, like the labels.
+        probe_ids: Identities of the rows.
+        gallery_ids: Identities of the columns.
+        probe_cameras: Cameras of the rows. Defaults to `None`.
+        gallery_cameras: Cameras of the columns. Defaults to `None`.
+        **options: The other options of `cmc`; `protocol` defaults to `"market"`.
+
+    Raises:
+        ValueError: As in `cmc`.
+
+    Example:
+        >>> mean_inverse_negative_penalty([[0.9, 0.8, 0.7]], [1], [1, 2, 1])
+        0.6666666666666666
+
+    References:
+        Ye et al., "Deep Learning for Person Re-identification: A Survey and Outlook", 2021.
+    """
+    options = {"protocol": "market", **options}
+    return cmc(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, **options).mean_inverse_negative_penalty

@@ -1,0 +1,94 @@
+"""Identities and cameras of the rows and columns of a score matrix, checked, as integers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Labels:
+    """Who and which camera each row (probe) and each column (gallery image) shows.
+
+    Args:
+        probe_ids: Integers, one a row.
+        gallery_ids: Integers, one a column.
+        probe_cameras: Integers, 0 or above, one a row.
+        gallery_cameras: Integers, 0 or above, one a column.
+        cameras_given: Whether the cameras were given; if not, all rows are of one camera and all columns of another.
+    """
+
+    probe_ids: np.ndarray
+    gallery_ids: np.ndarray
+    probe_cameras: np.ndarray
+    gallery_cameras: np.ndarray
+    cameras_given: bool
+
+    @classmethod
+    def of(cls, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None) -> Labels:
+        """The labels of two sides.
+
+        Args:
+            probe_ids: Identities of the rows: integers, or names.
+            gallery_ids: Identities of the columns, of the same kind.
+            probe_cameras: Cameras of the rows: integers, or names. `None` (default), with `gallery_cameras`: all rows
+                are of one camera and all columns of another.
+            gallery_cameras: Cameras of the columns. Defaults to `None`.
+
+        Raises:
+            ValueError: If a side is empty or no sequence, or identities and cameras of a side differ in number, or
+                cameras are given for one side only.
+        """
+        if (probe_cameras is None) != (gallery_cameras is None):
+            missing = "probe_cameras" if probe_cameras is None else "gallery_cameras"
+            raise ValueError(f"Give both probe_cameras and gallery_cameras or neither; received none for {missing}")
+        ids = _sequence("probe", probe_ids), _sequence("gallery", gallery_ids)
+        if probe_cameras is None:
+            return cls(*_integers(*ids), np.zeros(len(ids[0]), int), np.ones(len(ids[1]), int), False)
+        sides = ("probe", ids[0], probe_cameras), ("gallery", ids[1], gallery_cameras)
+        cameras = [_one_each(*side) for side in sides]
+        # Cameras only have to be told apart: numbering them keeps `view` small whatever they are called.
+        _, numbers = np.unique(np.concatenate(cameras), return_inverse=True)
+        return cls(*_integers(*ids), *np.split(numbers.ravel(), [len(ids[0])]), True)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the score matrix."""
+        return len(self.probe_ids), len(self.gallery_ids)
+
+    def views(self) -> tuple[np.ndarray, np.ndarray]:
+        """One number for identity and camera together, of each row and of each column."""
+        cameras = 1 + max(self.probe_cameras.max(), self.gallery_cameras.max())
+        return (
+            self.probe_ids * cameras + self.probe_cameras,
+            self.gallery_ids * cameras + self.gallery_cameras,
+        )
+
+
+def _sequence(side, identities):
+    identities = np.asarray(identities)
+    if identities.ndim != 1 or not len(identities):
+        raise ValueError(f"{side}_ids must be a sequence of one identity an image, received shape {identities.shape}")
+    return identities
+
+
+def _one_each(side, identities, cameras):
+    cameras = np.asarray(cameras)
+    if cameras.shape != identities.shape:
+        raise ValueError(
+            f"{side}_cameras must hold one camera for each of the {len(identities)} {side}_ids, "
+            f"received shape {cameras.shape}"
+        )
+    return cameras
+
+
+def _integers(probe_ids, gallery_ids):
+    """Whole numbers as they are, so that junk and distractors keep theirs; names numbered in their order."""
+    if all(
+        ids.dtype.kind in "iu" or (ids.dtype.kind == "f" and (ids == np.rint(ids)).all())
+        for ids in (probe_ids, gallery_ids)
+    ):
+        return probe_ids.astype(np.int64), gallery_ids.astype(np.int64)
+    _, numbers = np.unique(np.concatenate([probe_ids, gallery_ids]), return_inverse=True)
+    return np.split(numbers.ravel(), [len(probe_ids)])
