@@ -22,9 +22,6 @@ COMMANDS = [
     "train",
     "evaluate",
     "export",
-    "datasets",
-    "datasets list",
-    "datasets check",
     "build-ops",
     "info",
 ]
@@ -131,24 +128,6 @@ def test_train_evaluate_export(campus, tmp_path, split):
     assert exported.exit_code == 0, exported.output
     assert (tmp_path / "served" / "mine" / "1" / "saved_model.pb").exists()
     assert "--name takes letters" in error_of("export", folder, "--name", "../mine")
-
-
-def test_datasets_list_names_sets_and_splits():
-    result = run("datasets", "list")
-    assert result.exit_code == 0
-    for name in ("cuhk01", "synthetic", "cuhk01-486-10", "random-TEST-SEED"):
-        assert name in result.output
-
-
-def test_datasets_check_names_every_broken_picture(campus):
-    broken = campus / "campus" / "0001002.png"
-    broken.write_bytes(broken.read_bytes()[:4000])
-    (campus / "campus" / "0002001.png").write_text("hello")
-    result = run("datasets", "check", "cuhk01", "--data", campus)
-    assert result.exit_code == 1
-    assert "20 pictures of 5 identities, 2 broken" in result.output
-    assert "0001002.png: broken picture" in result.output and "0002001.png: not a picture" in result.output
-    assert "official: 3884 pictures of 971 identities: NOT equal" in result.output
 
 
 def test_info_says_what_computes_and_why(native_library, monkeypatch):

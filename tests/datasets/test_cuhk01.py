@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfnxc.datasets import cuhk01, published_splits
+from tfnxc.datasets import cuhk01, get_splits
 from tfnxc.errors import InputError
 
 
@@ -39,5 +39,7 @@ def test_missing_and_empty_folders_are_one_clear_error(tmp_path):
 def test_the_real_set_is_whole_and_the_published_splits_fit_it(real_data):
     people = cuhk01(real_data / "cuhk01")
     assert (len(people), len(np.unique(people.identities))) == (3884, 971)
-    for split in published_splits().values():
-        assert len(people.of_identities(split.test)) == 486 * 4
+    for family, test in (("cuhk01-486", 486), ("cuhk01-100", 100)):
+        for split in get_splits(family, people.identities):
+            assert len(split.test_part(people)) == test * 4
+            assert len(split.training_part(people)) == (971 - test) * 4

@@ -16,6 +16,7 @@ def test_the_default_is_the_published_recipe():
     optimizer = recipe.make_optimizer(steps=100)
     assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.9 and not optimizer.nesterov
     assert (recipe.batch_size, recipe.passes, recipe.l2) == (128, 20, 5e-4)
+    assert (recipe.positives, recipe.negatives) == ("any", "uniform")
     for step in (0, 10_000):
         np.testing.assert_allclose(rate(optimizer, step), 0.005 / (1 + 1e-4 * step), rtol=1e-6)
 
@@ -38,3 +39,17 @@ def test_schedules():
 def test_unknown_names_are_one_clear_error(recipe, message):
     with pytest.raises(InputError, match=message):
         recipe.make_optimizer(1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"positives": "all"}, "positives must be one of any, cross-camera; got 'all'"),
+        ({"negatives": "easy"}, "negatives must be one of uniform, hard; got 'easy'"),
+        ({"hard_share": 0}, "hard_share must be above 0 and at most 1, and pool 1 or more; got 0 and 20"),
+        ({"pool": 0}, "pool 1 or more; got 0.5 and 0"),
+    ],
+)
+def test_pairs_that_cannot_be_chosen_are_one_clear_error(options, message):
+    with pytest.raises(InputError, match=message):
+        Recipe(**options)

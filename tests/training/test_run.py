@@ -58,3 +58,23 @@ def test_what_a_kill_left_behind_does_not_block_the_folder(tmp_path):
 def test_the_data_may_move(tmp_path):
     Run.start(tmp_path / "run", {"seed": 1}, SPLIT, data="here")
     assert Run.start(tmp_path / "run", {"seed": 1}, SPLIT, data="there").settings == {"seed": 1}
+
+
+def test_a_run_of_before_a_setting_existed_goes_on_with_its_default(tmp_path):
+    earlier = {"batch_size": 64, "passes": 3}
+    Run.start(tmp_path / "run", earlier, SPLIT)
+    now = {**earlier, "positives": "any", "negatives": "uniform", "hard_share": 0.5, "pool": 20}
+    assert Run.start(tmp_path / "run", now, SPLIT).settings == earlier
+    with pytest.raises(InputError, match=r"other settings \(negatives: uniform there, hard now\)"):
+        Run.start(tmp_path / "run", {**now, "negatives": "hard"}, SPLIT)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"passes_done": "1"}', '{"passes_done": -1}', "\xff"])
+def test_damaged_progress_is_one_clear_error(tmp_path, text):
+    run = Run.start(tmp_path / "run", {}, SPLIT)
+    assert run.passes_done == 0
+    run.passes_done = 2
+    assert run.passes_done == 2
+    (run.folder / "progress.json").write_text(text, encoding="latin-1")
+    with pytest.raises(InputError, match=r"progress.json: damaged. The tfnxc train command that began the run"):
+        run.passes_done  # noqa: B018

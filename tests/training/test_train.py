@@ -1,99 +1,231 @@
+import csv
+import pathlib
+import signal
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 
-from tfnxc.datasets import Split
+from tests.training.small_training import (
+    HARD,
+    IDENTITIES,
+    STEPS,
+    At,
+    make_images,
+    run_in,
+    small_training,
+)
+from tfnxc import files
+from tfnxc.datasets.hard_negatives import hard_negatives
 from tfnxc.errors import InputError
 from tfnxc.training import Recipe, Run, train
 
-IDENTITIES = np.repeat(np.arange(4), 2)
-RECIPE = Recipe("adam", 0.001, "cosine", l2=0.0, batch_size=6, passes=2)
-SPLIT = Split("mine", "by hand", (0, 1, 2, 3), (4,))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEPT = {"run.json", "initial.keras", "model.keras", "progress.json", "history.csv"}
 
 
-@pytest.fixture
-def images(rng):
-    colours = rng.integers(0, 255, (4, 1, 1, 1, 3))
-    noise = rng.integers(-20, 20, (4, 2, 40, 28, 3))
-    return np.clip(colours + noise, 0, 255).astype(np.uint8).reshape(8, 40, 28, 3)
+def names(folder):
+    return {path.name for path in folder.iterdir()}
 
 
-def run_in(folder):
-    return Run.start(folder, {"passes": RECIPE.passes}, SPLIT)
+def history(folder):
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-class StopInSecondPass(keras.callbacks.Callback):
-    """Cuts the training off in the middle of the second pass."""
+def interrupt():
+    raise KeyboardInterrupt
+
+
+class Count(keras.callbacks.Callback):
+    """Counts what callbacks are told."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = self.steps = self.ended = 0
+        self.losses = []
+
+    def on_train_begin(self, logs=None):
+        self.begun += 1
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.passes == 2 and batch == 1:
-            raise KeyboardInterrupt
+        self.steps += 1
 
-    passes = 0
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(logs["loss"])
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.passes += 1
+    def on_train_end(self, logs=None):
+        self.ended += 1
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An uninterrupted training: its folder and its weights."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, small_training(folder / "run").get_weights()
+
+
+def assert_like_the_whole(whole, folder, model):
+    for one, other in zip(whole[1], model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    expected, found = history(whole[0] / "run"), history(folder)
+    assert [row["epoch"] for row in found] == [0, 1, 2]
+    for one, other in zip(expected, found, strict=True):
+        assert other == pytest.approx(one, rel=1e-5)
+    assert names(folder) == KEPT and Run.open(folder).passes_done == 3
 
 
 @pytest.mark.parametrize("architecture", ["normxcorr", "ahmed", "fused"])
-def test_training_keeps_both_models_and_the_history(tmp_path, images, architecture):
+def test_training_keeps_both_models_and_the_history(tmp_path, architecture):
+    images = make_images()
     run = run_in(tmp_path / "run")
-    model = train(run, architecture, images, IDENTITIES, RECIPE, verbose=0)
+    recipe = Recipe("adam", 0.001, l2=0.0, batch_size=12, passes=2)
+    model = train(run, architecture, images, IDENTITIES, recipe, verbose=0)
     initial, trained = run.load_model("initial")[0], run.load_model()[0]
     pair = [images[:2] / 255.0, images[2:4] / 255.0]
     np.testing.assert_allclose(trained.predict(pair, verbose=0), model.predict(pair, verbose=0), atol=1e-6)
     assert np.abs(initial.predict(pair, verbose=0) - trained.predict(pair, verbose=0)).max() > 1e-4
-    assert len((tmp_path / "run" / "history.csv").read_text().split()) == 1 + RECIPE.passes
-    assert {path.name for path in run.folder.iterdir()} == {
-        "run.json",
-        "initial.keras",
-        "model.keras",
-        "progress.json",
-        "history.csv",
-    }
+    assert [row["epoch"] for row in history(run.folder)] == [0, 1]
+    assert names(run.folder) == KEPT
+    with pytest.raises(InputError, match=f"holds a model {architecture}; asked for was tiny"):
+        train(run, "tiny", images, IDENTITIES, recipe, verbose=0)
 
 
-# A training that is cut off closes nothing: Keras' CSVLogger leaves its file to the garbage collector.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, images):
-    whole = train(run_in(tmp_path / "whole"), "normxcorr", images, IDENTITIES, RECIPE, verbose=0)
-    with pytest.raises(KeyboardInterrupt):
-        stop = [StopInSecondPass()]
-        train(run_in(tmp_path / "cut"), "normxcorr", images, IDENTITIES, RECIPE, callbacks=stop, verbose=0)
-    resumed = train(run_in(tmp_path / "cut"), "normxcorr", images, IDENTITIES, RECIPE, verbose=0)
-    for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
-    assert len((tmp_path / "cut" / "history.csv").read_text().split()) == 1 + RECIPE.passes
+def test_a_training_interrupted_twice_ends_with_the_same_weights_and_history(tmp_path, whole):
+    for seconds in (300, 0):  # without a checkpoint in the pass it begins again, with one it goes on behind it
+        with pytest.raises(KeyboardInterrupt):
+            small_training(tmp_path / "run", callbacks=[At(1, 0, interrupt)], checkpoint_seconds=seconds)
+        assert Run.open(tmp_path / "run").passes_done == 1
+        assert names(tmp_path / "run") == KEPT | ({"checkpoint.keras"} if seconds == 0 else set())
+    count = Count()
+    model = small_training(tmp_path / "run", callbacks=[count])
+    assert (count.begun, count.steps, count.ended) == (1, STEPS + 1, 1)
+    np.testing.assert_allclose(count.losses, [row["loss"] for row in history(tmp_path / "run")[1:]])
+    assert_like_the_whole(whole, tmp_path / "run", model)
     # A finished run is not trained further.
-    again = train(run_in(tmp_path / "cut"), "normxcorr", images, IDENTITIES, RECIPE, verbose=0)
-    np.testing.assert_array_equal(again.get_weights()[0], resumed.get_weights()[0])
+    count = Count()
+    assert_like_the_whole(whole, tmp_path / "run", small_training(tmp_path / "run", callbacks=[count]))
+    assert (count.begun, count.steps, count.ended) == (0, 0, 0)
 
 
-def test_a_loss_of_nan_stops_with_a_clear_error_and_keeps_no_broken_model(tmp_path, images):
-    recipe = Recipe("sgd", 1e30, "constant", batch_size=6, passes=3)
-    run = Run.start(tmp_path / "run", {}, SPLIT)
+def test_a_killed_training_ends_with_the_same_weights_and_history(tmp_path, whole):
+    command = [sys.executable, "-m", "tests.training.small_training", tmp_path / "run"]
+    assert subprocess.run(command, cwd=ROOT, stderr=subprocess.DEVNULL).returncode == -signal.SIGKILL
+    assert names(tmp_path / "run") == KEPT | {"checkpoint.keras"}
+    (tmp_path / "run" / ".tfnxc-checkpoint.1234.keras").write_bytes(b"half")
+    assert_like_the_whole(whole, tmp_path / "run", small_training(tmp_path / "run"))
+
+
+def test_a_training_may_end_between_any_two_writes(tmp_path, whole, monkeypatch):
+    """Whatever of the first pass is on disk when it ends there, the next training puts it right."""
+    replace = files.os.replace
+    for name in ("history.csv", "model.keras", "progress.json"):
+        seen = []
+
+        def stop_before(source, target, name=name, seen=seen):
+            seen.append(pathlib.Path(target).name)
+            # progress.json is also written when a training begins.
+            if seen.count(name) == 1 + (name == "progress.json"):
+                raise KeyboardInterrupt
+            replace(source, target)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(files.os, "replace", stop_before)
+            small_training(tmp_path, checkpoint_seconds=0)
+        assert seen[-1] == name and "checkpoint.keras" in names(tmp_path)
+        assert ("history.csv" in names(tmp_path)) == (name != "history.csv")
+    assert_like_the_whole(whole, tmp_path, small_training(tmp_path))
+
+
+def test_hard_negatives_are_mined_once_a_pass_and_kept_for_its_rest(tmp_path, whole, monkeypatch):
+    mined = []
+
+    def spy(identities, probes, score, number, *options):
+        mined.append((number, hard_negatives(identities, probes, score, number, *options)))
+        return mined[-1][1]
+
+    monkeypatch.setattr(sys.modules["tfnxc.training.train"], "hard_negatives", spy)
+    expected = small_training(tmp_path / "whole", HARD).get_weights()
+    assert [number for number, _ in mined] == [0, 1, 2] and names(tmp_path / "whole") == KEPT
+    # All positives of these identities are across cameras, so without them the training would be that of `whole`.
+    assert not np.array_equal(expected[0], whole[1][0])
+    del mined[:]
+    with pytest.raises(KeyboardInterrupt):
+        small_training(tmp_path / "cut", HARD, callbacks=[At(1, 0, interrupt)], checkpoint_seconds=0)
+    assert names(tmp_path / "cut") == KEPT | {"checkpoint.keras", "negatives.npz"}
+    np.testing.assert_array_equal(np.load(tmp_path / "cut" / "negatives.npz")["mined"], mined[1][1])
+    found = small_training(tmp_path / "cut", HARD).get_weights()
+    assert [number for number, _ in mined] == [0, 1, 2]
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_damaged_file_is_one_clear_error_that_says_how_to_go_on(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        small_training(tmp_path, HARD, callbacks=[At(1, 0, interrupt)], checkpoint_seconds=0)
+    negatives, checkpoint = tmp_path / "negatives.npz", tmp_path / "checkpoint.keras"
+    negatives.write_bytes(b"PK broken")
+    with pytest.raises(InputError, match=r"negatives.npz: damaged. Delete it and checkpoint.keras to go on after the"):
+        small_training(tmp_path, HARD)
+    negatives.unlink()
+    with pytest.raises(InputError, match=r"lacks the hard negatives of its pass 2. Delete checkpoint.keras to go on"):
+        small_training(tmp_path, HARD)
+    checkpoint.write_bytes(b"PK broken")
+    with pytest.raises(InputError, match=r"checkpoint.keras: broken model file .* Delete it to go on after the last"):
+        small_training(tmp_path, HARD)
+    checkpoint.write_bytes((tmp_path / "model.keras").read_bytes())
+    with pytest.raises(InputError, match=r"checkpoint.keras: no checkpoint of this package. Delete it to go on"):
+        small_training(tmp_path, HARD)
+    checkpoint.unlink()
+    small_training(tmp_path, HARD)
+    assert [row["epoch"] for row in history(tmp_path)] == [0, 1, 2] and names(tmp_path) == KEPT
+
+
+def test_early_stopping_works_over_the_passes(tmp_path):
+    stop = keras.callbacks.EarlyStopping("loss", min_delta=100, patience=1)
+    count = Count()
+    model = small_training(tmp_path, callbacks=[stop, count])
+    assert stop.stopped_epoch == 1 and (count.begun, count.steps, count.ended) == (1, 2 * STEPS, 1)
+    assert Run.open(tmp_path).passes_done == 2 and list(model.history.history["loss"]) == count.losses
+    assert model.history.epoch == [0, 1]
+
+
+def test_a_callback_that_stops_in_the_middle_of_a_pass_leaves_a_checkpoint(tmp_path, whole):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = int(self.model.optimizer.iterations) == STEPS + 1
+
+    small_training(tmp_path, callbacks=[Stop()])
+    assert names(tmp_path) == KEPT | {"checkpoint.keras"} and len(history(tmp_path)) == 1
+    assert_like_the_whole(whole, tmp_path, small_training(tmp_path))
+
+
+def test_a_loss_of_nan_stops_with_a_clear_error_and_keeps_no_broken_model(tmp_path):
+    recipe = Recipe("sgd", 1e30, "constant", batch_size=7, passes=3)
     with pytest.raises(InputError, match=r"became NaN or infinite in pass \d.*smaller learning rate"):
-        train(run, "normxcorr", images, IDENTITIES, recipe, verbose=0)
-    assert not run.model_path().exists() and run.passes_done == 0
+        small_training(tmp_path, recipe)
+    assert names(tmp_path) == {"run.json", "initial.keras", "progress.json"}
+    assert Run.open(tmp_path).passes_done == 0
 
 
 class BreakWeights(keras.callbacks.Callback):
     """What an update that overflows does, after the loss of its step was computed."""
 
+    def on_train_batch_begin(self, batch, logs=None):
+        self.whole = self.model.get_weights()
+
     def on_train_batch_end(self, batch, logs=None):
-        self.model.set_weights([np.full_like(weight, np.nan) for weight in self.model.get_weights()])
+        self.model.set_weights([np.full_like(weight, np.nan) for weight in self.whole])
 
 
-def test_weights_of_nan_after_the_last_step_of_a_pass_are_not_kept(tmp_path, images):
-    recipe = Recipe("adam", 0.001, batch_size=12, passes=1)
-    run = Run.start(tmp_path / "run", {}, SPLIT)
+@pytest.mark.parametrize(("batch_size", "kept"), [(12, set()), (7, {"checkpoint.keras"})])
+def test_weights_of_nan_are_kept_neither_after_a_pass_nor_in_it(tmp_path, batch_size, kept):
+    recipe = Recipe("adam", 0.001, batch_size=batch_size, passes=1)
     with pytest.raises(InputError, match="became NaN or infinite in pass 1"):
-        train(run, "normxcorr", images, IDENTITIES, recipe, callbacks=[BreakWeights()], verbose=0)
-    assert not run.model_path().exists()
-
-
-def test_another_architecture_never_goes_on_with_a_model(tmp_path, images):
-    run = run_in(tmp_path / "run")
-    train(run, "normxcorr", images, IDENTITIES, RECIPE, verbose=0)
-    with pytest.raises(InputError, match="is a model normxcorr; asked for was ahmed"):
-        train(run, "ahmed", images, IDENTITIES, RECIPE, verbose=0)
+        small_training(tmp_path, recipe, callbacks=[BreakWeights()], checkpoint_seconds=0)
+    # What is kept is the model before its weights broke.
+    assert names(tmp_path) == {"run.json", "initial.keras", "progress.json"} | kept
+    for state in ["checkpoint"] * len(kept):
+        assert np.isfinite(run_in(tmp_path).load_model(state)[0].get_weights()[0]).all()

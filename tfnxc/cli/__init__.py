@@ -17,6 +17,7 @@ from tfnxc.cli.demo import demo
 from tfnxc.cli.evaluate import evaluate
 from tfnxc.cli.export import export
 from tfnxc.cli.info import info
+from tfnxc.cli.splits import splits
 from tfnxc.cli.train import train
 from tfnxc.errors import InputError
 
@@ -51,5 +52,5 @@ def main():
     """
 
 
-for _command in (demo, train, evaluate, export, datasets, build_ops, info):
+for _command in (demo, train, evaluate, export, datasets, splits, build_ops, info):
     main.add_command(_command)

@@ -6,60 +6,290 @@ import click
 
 from tfnxc.cli._sources import SOURCES, open_source
 
+_DATASET = click.argument("name", metavar="NAME", type=click.Choice(list(SOURCES)))
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for a report or a program.")
+_MISSING_SHOWN = 50
+
+
+def _data(about):
+    return click.option("--data", type=click.Path(), help=about)
+
 
 @click.group()
 def datasets():
-    """What can be trained on, and whether what is on disk is whole."""
+    r"""What can be trained on, and whether what is on disk is whole.
+
+    \b
+    tfnxc datasets list
+    tfnxc datasets info market1501
+    tfnxc datasets check cuhk01 --data cuhk01/campus
+    tfnxc datasets prepare cuhk01 --data cuhk01/campus --to prepared/cuhk01
+    """
 
 
 @datasets.command("list")
-def list_():
-    """Lists the data sets and their splits, with the digest that names a split in every result.
+@_AS_JSON
+def list_(as_json):
+    r"""Lists the data sets, their official counts, and the families of their published splits.
 
+    \b
     tfnxc datasets list
+    tfnxc datasets info cuhk03-labeled     one of them: what must lie where
+    tfnxc splits                           the splits
     """
     from tfnxc.cli._console import console
-    from tfnxc.datasets import published_splits
+    from tfnxc.datasets.catalogue import CATALOGUE
 
-    console.print("Data sets")
-    for name, about in SOURCES.items():
-        console.print(f"  {name:22} {about}")
-    console.print("Splits")
-    for name, split in published_splits().items():
-        console.print(f"  {name:22} {len(split.train)} train, {len(split.test)} test, {split.digest}: {split.source}")
-    console.print("  random-TEST-SEED       TEST identities test, drawn with SEED, e.g. random-100-0")
-    console.print('  FILE.json              your own: {"train": [...], "test": [...]}, lists of identities')
+    rows = [_facts(source) for source in CATALOGUE.values()]
+    if as_json:
+        _print_json(rows)
+        return
+    table = _table("Data sets", {"name": True, "pictures": False, "identities": False, "splits": True, "on disk": True})
+    for row in rows:
+        families = ", ".join(row["families"]) or row["default_split"]
+        table.add_row(row["name"], _number(row["pictures"]), _number(row["identities"]), families, row["about"])
+    console.print(table)
+    _print("Pictures and identities are official counts. Every set takes random-TEST-SEED and files as splits, too.")
 
 
 @datasets.command()
-@click.argument("dataset", type=click.Choice(list(SOURCES)))
-@click.option("--data", type=click.Path(), help="Folder of the data set.")
-def check(dataset, data):
-    """Reads every picture, counts, and names each one that is broken."""
+@_DATASET
+@_data("What is on disk; counted, not read.")
+@_AS_JSON
+def info(name, data, as_json):
+    r"""Explains one data set: what must lie where, what its numbers mean, and what is official.
+
+    \b
+    tfnxc datasets info cuhk03-labeled
+    tfnxc datasets info cuhk01 --data cuhk01/campus
+    """
+    from tfnxc.datasets.catalogue import CATALOGUE
+
+    source = CATALOGUE[name]
+    people = open_source(name, data) if data is not None or not source.needs_path else None
+    facts = {**_facts(source), "layout": source.layout, "reference": source.reference}
+    if people is not None:
+        facts["found"] = {**_counts(people), "parts": _parts(source, people)}
+    if as_json:
+        _print_json(facts)
+        return
+    _print(f"{source.title} ({name})")
+    _print(f"On disk: {source.about}", *(f"  {line}" for line in source.layout.splitlines()))
+    if people is None:
+        for part in source.official:
+            of = "" if part.identities is None else f" of {part.identities} identities"
+            _print(f"Official: {part.name}: {part.pictures} pictures{of}")
+    _print(f"Families of splits: {', '.join(source.families) or 'none published'}")
+    _print(f"Split where none is named: {source.default_split}")
+    _print(f"Protocol: {source.default_protocol}")
+    _print(f"Reference: {source.reference}")
+    if people is not None:
+        _print_parts(facts["found"]["parts"], data)
+        _print(_counted(facts["found"]))
+
+
+@datasets.command()
+@_DATASET
+@_data("The folder or file to check: the data set, or what tfnxc datasets prepare made of it.")
+@_AS_JSON
+def check(name, data, as_json):
+    r"""Reads every picture, counts, and names each one that is missing or broken.
+
+    The counts are compared with those of the official set, part by part. Of prepared pictures the checksum of every
+    shard is compared, too. Exits with 1 if anything is missing, broken or otherwise than official.
+
+    \b
+    tfnxc datasets check cuhk01 --data cuhk01/campus
+    tfnxc datasets check cuhk03-detected --data cuhk-03.mat
+    tfnxc datasets check cuhk01 --data prepared/cuhk01 --json > report.json
+    """
+    from tfnxc.datasets.catalogue import CATALOGUE, missing_pictures
+
+    source = CATALOGUE[name]
+    people = open_source(name, data)
+    report = {
+        "name": name,
+        "data": None if data is None else str(data),
+        **_counts(people),
+        "parts": _parts(source, people),
+        "missing": missing_pictures(name, people),
+        "broken": _broken(people, data, as_json),
+    }
+    report["whole"] = not (report["missing"] or report["broken"] or any(part["differs"] for part in report["parts"]))
+    if as_json:
+        _print_json(report)
+    else:
+        _print_report(report)
+    if not report["whole"]:
+        raise click.exceptions.Exit(1)
+
+
+@datasets.command()
+@_DATASET
+@_data("The data set on disk.")
+@click.option("--to", "folder", required=True, type=click.Path(), help="The folder to make.")
+@click.option("--height", default=160, show_default=True, type=click.IntRange(1), help="Of every picture, in pixels.")
+@click.option("--width", default=60, show_default=True, type=click.IntRange(1), help="Of every picture, in pixels.")
+@click.option("--shards", type=click.IntRange(1), help="How many files. Default: up to 16, more of a large set.")
+@click.option("--workers", type=click.IntRange(1), help="Threads. Default: one a processor core.")
+def prepare(name, data, folder, height, width, shards, workers):
+    r"""Resizes every picture once, into TFRecord shards that training reads at the speed of the disk.
+
+    The folder is then given as --data to every command, in the place of the data set. It appears when it is whole: a
+    command that was stopped goes on where it was when it is given again, and a picture that cannot be read leaves
+    nothing behind. manifest.json in it has the SHA-256 of every shard; tfnxc datasets check compares them.
+
+    \b
+    tfnxc datasets prepare cuhk01 --data cuhk01/campus --to prepared/cuhk01
+    tfnxc datasets check cuhk01 --data prepared/cuhk01
+    tfnxc train cuhk01 --data prepared/cuhk01
+    """
+    from tfnxc.cli._console import progress_bar
+    from tfnxc.datasets.prepare import prepare
+
+    people = open_source(name, data)
+    with progress_bar("Preparing pictures", len(people)) as advance:
+        made = prepare(people, folder, (height, width), shards, workers, advance)
+    _print(f"{folder}: {len(made)} pictures of {len(made.people)} identities, {height} x {width}")
+    _print(f"Use it in the place of the data set: tfnxc train {name} --data {folder}")
+
+
+def _facts(source):
+    names = ("name", "title", "about", "pictures", "identities", "families", "default_split", "default_protocol")
+    facts = {name: getattr(source, name) for name in names}
+    parts = [{"name": part.name, "pictures": part.pictures, "identities": part.identities} for part in source.official]
+    return {**facts, "families": list(source.families), "official": parts}
+
+
+def _counts(people):
     import numpy as np
 
-    from tfnxc.cli._console import console, progress_bar
-    from tfnxc.datasets.cuhk01 import OFFICIAL_COUNTS
+    from tfnxc.identities import DISTRACTOR, JUNK
+
+    return {
+        "pictures": len(people),
+        "identities": len(people.people),
+        "cameras": len(np.unique(people.cameras)),
+        "probes": None if people.probes is None else int(people.probes.sum()),
+        "distractors": int((people.identities == DISTRACTOR).sum()),
+        "junk": int((people.identities == JUNK).sum()),
+    }
+
+
+def _parts(source, people):
+    """The official parts with what is found of each."""
+    parts = []
+    for part in source.official:
+        pictures, identities = part.count(people)
+        parts.append(
+            {
+                "name": part.name,
+                "pictures": pictures,
+                "official_pictures": part.pictures,
+                "identities": identities,
+                "official_identities": part.identities,
+                "differs": (pictures, identities) != (part.pictures, part.identities),
+            }
+        )
+    return parts
+
+
+def _broken(people, data, quiet):
+    """The pictures that cannot be read, and of prepared ones the broken shards: each a file with the reason."""
+    import concurrent.futures
+    import pathlib
+
     from tfnxc.errors import InputError
 
-    people = open_source(dataset, data)
+    def reason(index):
+        try:
+            people.read(index)
+            return None
+        except InputError as error:
+            return str(error)
+
     broken = []
-    with progress_bar("Reading pictures", len(people)) as advance:
-        for index in range(len(people)):
-            try:
-                people.read(index)
-            except InputError as error:
-                broken.append(str(error))
+    with _bar("Reading pictures", len(people), quiet) as advance, concurrent.futures.ThreadPoolExecutor() as pool:
+        for path, message in zip(people.paths, pool.map(reason, range(len(people))), strict=True):
             advance(1)
-    identities = len(np.unique(people.identities))
-    console.print(f"{dataset}: {len(people)} pictures of {identities} identities, {len(broken)} broken")
-    for line in broken:
-        console.print(f"  {line}")
-    if dataset == "cuhk01":
-        whole = (len(people), identities) == OFFICIAL_COUNTS
-        verdict = "equal" if whole else "NOT equal"
-        console.print(f"  official: {OFFICIAL_COUNTS[0]} pictures of {OFFICIAL_COUNTS[1]} identities: {verdict}")
-        if not whole:
-            broken.append("counts")
-    if broken:
-        raise click.exceptions.Exit(1)
+            if message is not None:
+                broken.append({"file": path, "reason": message.removeprefix(f"{path}: ")})
+    if data is not None and (pathlib.Path(data) / "manifest.json").is_file():
+        from tfnxc.datasets.prepared import broken_shards
+
+        with _bar("Reading shards", None, quiet) as advance:
+            shards = broken_shards(data, advance)
+        broken += [{"file": path, "reason": what} for path, what in shards.items()]
+    return broken
+
+
+def _bar(title, total, quiet):
+    import contextlib
+
+    from tfnxc.cli._console import progress_bar
+
+    return contextlib.nullcontext(lambda count: None) if quiet else progress_bar(title, total)
+
+
+def _print_report(report):
+    _print_parts(report["parts"], report["data"])
+    _print(_counted(report))
+    for path in report["missing"][:_MISSING_SHOWN]:
+        _print(f"  missing: {path}")
+    more = len(report["missing"]) - _MISSING_SHOWN
+    if more > 0:
+        _print(f"  missing: {more} more; --json lists all")
+    for each in report["broken"]:
+        _print(f"  broken: {each['file']}: {each['reason']}")
+    what = [f"{len(report[kind])} {kind}" for kind in ("missing", "broken") if report[kind]]
+    what += ["counts differ from the official ones"] * any(part["differs"] for part in report["parts"])
+    _print(f"{report['name']}: " + (", ".join(what) if what else "whole"))
+
+
+def _print_parts(parts, data):
+    from tfnxc.cli._console import console
+
+    if not parts:
+        return
+    columns = {"part": True, "pictures": False, "official": False, "identities": False, "official ": False, "": True}
+    table = _table(f"Found in {data}" if data else "Found", columns)
+    for part in parts:
+        keys = ("pictures", "official_pictures", "identities", "official_identities")
+        verdict = "differs" if part["differs"] else "as official"
+        table.add_row(part["name"], *(_number(part[key]) for key in keys), verdict)
+    console.print(table)
+
+
+def _counted(counts):
+    text = f"{counts['pictures']} pictures of {counts['identities']} identities, {counts['cameras']} cameras"
+    others = [f"{counts[kind]} {kind}" for kind in ("probes", "distractors", "junk") if counts[kind]]
+    return ", ".join([text, *others])
+
+
+def _table(title, columns):
+    """A table of columns, each with whether it is a text, to be set from the left."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left")
+    for column, is_text in columns.items():
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=column in ("name", "part"))
+    return table
+
+
+def _number(value):
+    return "-" if value is None else f"{value:,}"
+
+
+def _print(*lines):
+    """Prints lines as they are: what looks like markup in the name of a file is none."""
+    from tfnxc.cli._console import console
+
+    for line in lines:
+        console.print(line.encode("utf-8", "backslashreplace").decode("utf-8"), markup=False)
+
+
+def _print_json(data):
+    import json
+
+    click.echo(json.dumps(data, indent=1))

@@ -1,22 +1,65 @@
 """People: readers behind one record type, splits, and training pairs in `tf.data`."""
 
+import importlib
+
+from tfnxc.datasets.catalogue import CATALOGUE, Part, Source, dataset_splits, missing_pictures, open_dataset
+from tfnxc.datasets.csv_file import csv_file
 from tfnxc.datasets.cuhk01 import cuhk01
+from tfnxc.datasets.cuhk03 import cuhk03, cuhk03_test_sets
+from tfnxc.datasets.grid import grid
+from tfnxc.datasets.identity_folders import identity_folders
 from tfnxc.datasets.image_set import IMAGE_SIZE, ImageSet
-from tfnxc.datasets.pairs import PairPipeline
+from tfnxc.datasets.market1501 import market1501, market1501_split
 from tfnxc.datasets.picture_file import read_picture
-from tfnxc.datasets.splits import Split, get_split, load_split, published_splits, seeded_split
+from tfnxc.datasets.prepare import prepare
+from tfnxc.datasets.prepared import prepared, prepared_dataset
+from tfnxc.datasets.splits import Family, Split, families, get_split, get_splits, load_split, seeded_split
 from tfnxc.datasets.synthetic import synthetic
+from tfnxc.datasets.viper import viper
 
 __all__ = [
+    "CATALOGUE",
     "IMAGE_SIZE",
+    "Family",
     "ImageSet",
     "PairPipeline",
+    "Part",
+    "Source",
     "Split",
+    "csv_file",
     "cuhk01",
+    "cuhk03",
+    "cuhk03_test_sets",
+    "dataset_splits",
+    "families",
     "get_split",
+    "get_splits",
+    "grid",
+    "identity_folders",
     "load_split",
-    "published_splits",
+    "market1501",
+    "market1501_split",
+    "missing_pictures",
+    "open_dataset",
+    "prepare",
+    "prepared",
+    "prepared_dataset",
     "read_picture",
     "seeded_split",
     "synthetic",
+    "viper",
 ]
+
+# What imports TensorFlow is imported when it is first used, so that readers and `tfnxc --help` do not wait for it. No
+# name here may be the name of its own module: once imported, the module would stand in its place.
+_MODULES = {"PairPipeline": "pairs"}
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__():
+    return sorted(__all__)

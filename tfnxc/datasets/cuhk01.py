@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 
 import numpy as np
 
-from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.picture_file import read_picture
-from tfnxc.errors import InputError
-
-OFFICIAL_COUNTS = 3884, 971
-"""Pictures and identities (SPEC section 5)."""
+from tfnxc.datasets._folder import existing_folder, matching, pictures
 
 _NAME = re.compile(r"(\d{4})(00[1-4])\.png")
 
@@ -39,20 +33,14 @@ def cuhk01(folder):
     References:
         Li, Zhao, Wang, "Human Reidentification with Transferred Metric Learning", ACCV 2012.
     """
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected the folder campus of CUHK01.")
+    folder = existing_folder(folder, "the folder campus of CUHK01")
     if (folder / "campus").is_dir():
         folder = folder / "campus"
-    names = sorted(entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name))
-    if not names:
-        raise InputError(f"{folder}: no picture of CUHK01 here; expected files named PPPPKKK.png, such as 0001001.png.")
-    matches = [_NAME.fullmatch(name) for name in names]
-    paths = [str(folder / name) for name in names]
-    return ImageSet(
-        name="cuhk01",
-        paths=paths,
-        identities=np.array([int(match[1]) for match in matches]),
-        cameras=np.array([0 if match[2] in ("001", "002") else 1 for match in matches]),
-        read=lambda index: read_picture(paths[index]),
+    files = "no picture of CUHK01 here; expected files named PPPPKKK.png, such as 0001001.png"
+    found = matching(folder, _NAME, files)
+    return pictures(
+        "cuhk01",
+        [path for path, _ in found],
+        np.array([int(match[1]) for _, match in found]),
+        np.array([0 if match[2] in ("001", "002") else 1 for _, match in found]),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -24,10 +24,14 @@ class ImageSet:
     Args:
         name: What the set is called in results and split files, e.g. `"cuhk01"`.
         paths: One name a picture: its file, or for a drawn set a name that says what it is.
-        identities: Integers, one a picture: who it is.
+        identities: Integers, one a picture: who it is, 0 or above; or `tfnxc.identities.JUNK` or `DISTRACTOR`.
         cameras: Integers, one a picture: which camera took it (0 = A, 1 = B).
         read: `index -> uint8 array of shape (height, width, 3)`, RGB; raises `InputError` with the path in its message
             where a picture cannot be read.
+        probes: Booleans, one a picture: whether it is a probe where the data set or a split fixes that (Market-1501's
+            `query`); a picture that is not belongs to the gallery. Defaults to `None`: the protocol decides.
+        read_many: `(indices, size) -> their pictures of that size in turn`, where there is a faster way than one by
+            one; it gives `None` for a size that has none. Defaults to `None`: `images()` reads one by one.
 
     Raises:
         ValueError: If the sequences differ in length.
@@ -43,11 +47,22 @@ class ImageSet:
     identities: np.ndarray
     cameras: np.ndarray
     read: Callable[[int], np.ndarray] = dataclasses.field(repr=False)
+    probes: np.ndarray | None = None
+    read_many: Callable[[np.ndarray, tuple], Iterable[np.ndarray] | None] | None = dataclasses.field(
+        default=None, repr=False
+    )
 
     def __post_init__(self):
         lengths = len(self.paths), len(self.identities), len(self.cameras)
+        if self.probes is not None:
+            lengths = (*lengths, len(self.probes))
         if len(set(lengths)) != 1:
-            raise ValueError(f"paths, identities and cameras must be equally many; got {lengths}.")
+            raise ValueError(f"paths, identities, cameras and probes must be equally many; got {lengths}.")
+
+    @property
+    def people(self):
+        """The identities in this set, ascending, each once: neither junk nor distractors."""
+        return np.unique(self.identities[self.identities >= 0])
 
     def __len__(self):
         return len(self.paths)
@@ -66,6 +81,13 @@ class ImageSet:
             InputError: If a picture cannot be read; the message names it.
         """
         images = np.empty((len(self), *size, 3), np.uint8)
+        stream = None if self.read_many is None else self.read_many(np.arange(len(self)), size)
+        if stream is not None:
+            for index, picture in enumerate(stream):
+                images[index] = picture
+                if progress is not None:
+                    progress(1)
+            return images
 
         def fill(index):
             images[index] = resize(self.read(index), size)
@@ -106,12 +128,14 @@ class ImageSet:
     def take(self, indices):
         """The pictures of these positions, in their order, as an `ImageSet`."""
         indices = np.asarray(indices, int)
-        return ImageSet(
-            self.name,
-            [self.paths[index] for index in indices],
-            self.identities[indices],
-            self.cameras[indices],
-            lambda index: self.read(indices[index]),
+        return dataclasses.replace(
+            self,
+            paths=[self.paths[index] for index in indices],
+            identities=self.identities[indices],
+            cameras=self.cameras[indices],
+            read=lambda index: self.read(indices[index]),
+            probes=None if self.probes is None else self.probes[indices],
+            read_many=self.read_many and (lambda some, size: self.read_many(indices[some], size)),
         )
 
 

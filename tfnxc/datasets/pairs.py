@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
+import os
 
 import numpy as np
 import tensorflow as tf
 
+from tfnxc.datasets.augmentation import MovedImages, on_the_cpu
 from tfnxc.errors import InputError
 
-SHIFT = 0.05
-"""Largest translation, as a share of height and of width (SPEC section 4)."""
+POSITIVES = ("any", "cross-camera")
+"""Which pairs of one identity's images are positives."""
+
+SHARD_POLICIES = ("off", "auto", "data", "file", "hint")
+"""Names of `tf.data.experimental.AutoShardPolicy`."""
+
+_AT_ONCE = min(4, os.cpu_count() or 1)
+"""Batches that are made at once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,19 +35,41 @@ class PairPipeline:
 
     Args:
         images: uint8 array of shape `(images, height, width, 3)`.
-        identities: Integers, one an image.
-        batch_size: Pairs a batch; the last batch of a pass may be smaller. Defaults to `128`.
+        identities: Integers, one an image: who it is, 0 or above.
+        batch_size: Pairs a batch, over all workers; the last batch of a pass may be smaller. Defaults to `128`.
         seed: A whole number, 0 or above. Defaults to `0`.
         augment: Whether images are translated and flipped. Defaults to `True`.
+        cameras: Integers, one an image: which camera took it. Defaults to `None`: not known.
+        positives: `"any"`, or `"cross-camera"`: only pairs of images by different cameras. Defaults to `"any"`, as the
+            paper.
+        shard: `(number, of)`: this pipeline gives every batch's share of the worker `number` of `of`, counted from 0;
+            together the workers' shares are the batch that one worker alone would get. Defaults to `None`: all of it.
+        deterministic: Whether batches come in their order. `False` lets a batch that is ready overtake one that is not,
+            so a training cannot be repeated or resumed exactly. Defaults to `True`.
+        threads: Size of a pool of threads that this pipeline has for itself. Defaults to `None`: it shares
+            TensorFlow's pool.
+        prefetch: Batches made ready ahead. Defaults to `4`.
+        shard_policy: What `tf.distribute` does with the dataset where it distributes it to several workers:
+            `"off"`: nothing, each worker reads the whole of it; `"data"`: each worker makes the whole and discards what
+            is for the others; `"file"`: each worker reads some of the input files, of which images in memory have none;
+            `"auto"`: files where there are any, or else data; `"hint"`: the place where the dataset itself names a
+            shard, which this one does not. Defaults to `"off"`, because of `shard`.
 
     Raises:
         ValueError: If an argument is not as described.
-        InputError: If no identity has two images, or there are fewer than two identities.
+        InputError: If there are fewer than two identities, no positive, or not enough pairs in a batch for each worker.
 
     Example:
         >>> people = tfnxc.datasets.synthetic(identities=8)
         >>> pairs = tfnxc.datasets.PairPipeline(people.images(), people.identities, batch_size=16)
         >>> model.fit(pairs.dataset(), steps_per_epoch=pairs.steps_per_pass, epochs=2)
+
+        With several workers of one device each, whose shares `tf.distribute` is to take as they are:
+
+        >>> def share(context):
+        ...     shard = context.input_pipeline_id, context.num_input_pipelines
+        ...     return tfnxc.datasets.PairPipeline(people.images(), people.identities, shard=shard).dataset()
+        >>> batches = strategy.distribute_datasets_from_function(share)
 
     References:
         SPEC section 4; Subramaniam et al., NIPS 2016.
@@ -49,60 +80,187 @@ class PairPipeline:
     batch_size: int = 128
     seed: int = 0
     augment: bool = True
+    _: dataclasses.KW_ONLY
+    cameras: np.ndarray | None = dataclasses.field(default=None, repr=False)
+    positives: str = "any"
+    shard: tuple[int, int] | None = None
+    deterministic: bool = True
+    threads: int | None = None
+    prefetch: int = 4
+    shard_policy: str = "off"
 
     def __post_init__(self):
         shape, dtype = np.shape(self.images), getattr(self.images, "dtype", None)
         if len(shape) != 4 or dtype != np.uint8:
             raise ValueError(f"images must be uint8 of shape (images, height, width, 3); got {dtype} of shape {shape}.")
-        object.__setattr__(self, "identities", np.asarray(self.identities))
-        if self.identities.shape != shape[:1]:
-            raise ValueError(f"{shape[0]} images need as many identities; got {self.identities.shape}.")
+        for name in ("identities", "cameras"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, np.asarray(getattr(self, name)))
+                if getattr(self, name).shape != shape[:1]:
+                    raise ValueError(f"{shape[0]} images need as many {name}; got {getattr(self, name).shape}.")
         if self.batch_size < 1 or self.seed < 0:
             raise ValueError(f"batch_size must be 1 or more and seed 0 or more; got {self.batch_size} and {self.seed}.")
-        if len(np.unique(self.identities)) < 2 or not len(positive_pairs(self.identities)):
-            raise InputError("pairs need at least two identities, one of them with at least two images.")
+        if self.prefetch < 1 or (self.threads is not None and self.threads < 1):
+            raise ValueError(
+                f"prefetch must be 1 or more, and threads 1 or more or None; got {self.prefetch} and {self.threads}."
+            )
+        for name, known in (("positives", POSITIVES), ("shard_policy", SHARD_POLICIES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}.")
+        self._check_people()
+        self._check_shard()
+
+    def _check_people(self):
+        if (self.identities < 0).any():
+            raise InputError("junk and distractors are nobody's pictures: train with split.training_part(people).")
+        if self.positives == "cross-camera" and self.cameras is None:
+            raise InputError("cross-camera positives need cameras, one an image.")
+        if len(np.unique(self.identities)) < 2 or not len(self._positives):
+            across = " by different cameras" * (self.positives == "cross-camera")
+            raise InputError(f"pairs need at least two identities, one of them with at least two images{across}.")
+
+    def _check_shard(self):
+        if self.shard is None:
+            return
+        number, of = self.shard
+        if not 0 <= number < of:
+            raise ValueError(f"shard must be (number, of) with 0 <= number < of; got {self.shard}.")
+        if self.shard_policy != "off":
+            raise ValueError(
+                f"shard goes with shard_policy 'off', or shares are shared again; got {self.shard_policy!r}."
+            )
+        least = min(self.batch_size, self.pairs_per_pass - (self.steps_per_pass - 1) * self.batch_size)
+        if least < of:
+            raise InputError(
+                f"the smallest batch of a pass has {least} of {self.pairs_per_pass} pairs, too few for {of} workers: "
+                "choose another batch_size."
+            )
+
+    @functools.cached_property
+    def _positives(self):
+        return positive_pairs(self.identities, self.cameras if self.positives == "cross-camera" else None)
+
+    @functools.cached_property
+    def _moved(self):
+        return MovedImages(self.images)
 
     @property
     def pairs_per_pass(self):
         """Pairs in one pass over the positives: three for each."""
-        return 3 * len(positive_pairs(self.identities))
+        return 3 * len(self._positives)
 
     @property
     def steps_per_pass(self):
         """Batches in one pass."""
         return math.ceil(self.pairs_per_pass / self.batch_size)
 
-    def dataset(self, first_pass=0):
+    @property
+    def probes_of_negatives(self):
+        """The probe of each negative of a pass: int32 array of shape `(2 * positives,)`."""
+        return negative_probes(self._positives)
+
+    def pairs(self, number, mined=None):
+        """The pairs of one pass, as `pair_indices` gives them.
+
+        Args:
+            number: Number of the pass, from 0.
+            mined: Negatives to take in place of random ones, as from `hard_negatives`. Defaults to `None`.
+        """
+        return pair_indices(self.identities, self.seed, int(number), self._positives, mined)
+
+    def dataset(self, first_pass=0, first_step=0):
         """An endless `tf.data.Dataset` of passes.
 
         Args:
             first_pass: Number of the first pass; a resumed training starts at the one it had not finished. Defaults
                 to `0`.
+            first_step: Number of the first batch in the first pass. Defaults to `0`.
 
         Returns:
             Dataset of `({"probe": images, "gallery": images}, same)`: float32 of shape `(batch, height, width, 3)` in
-            [0, 1], and int32 of shape `(batch,)`, 1 where both show one person.
-        """
-        images = tf.constant(self.images)
+            [0, 1], and int32 of shape `(batch,)`, 1 where both show one person. From any start it gives exactly the
+            batches that follow there when it starts at 0.
 
-        def pairs_of(number):
-            return pair_indices(self.identities, self.seed, int(number))
+        Raises:
+            ValueError: If there is no such pass or step.
+        """
+        self._check_position(first_pass, first_step)
 
         def one_pass(number):
-            pairs = tf.ensure_shape(tf.numpy_function(pairs_of, [number], tf.int32), [self.pairs_per_pass, 3])
-            batches = tf.data.Dataset.from_tensor_slices(pairs).batch(self.batch_size).enumerate()
-            return batches.map(lambda step, batch: load(number * self.steps_per_pass + step, batch))
+            pairs = tf.ensure_shape(tf.numpy_function(self.pairs, [number], tf.int32), [self.pairs_per_pass, 3])
+            skipped = tf.where(number == first_pass, tf.constant(first_step, tf.int64), 0)
+            return self._numbered(pairs, number * self.steps_per_pass).skip(skipped)
 
-        def load(step, batch):
-            # One seed a batch of the whole training, so that a resumed run continues with the same pictures.
-            seed = tf.stack([tf.constant(self.seed, tf.int64), step])
-            both = tf.gather(images, tf.concat([batch[:, 0], batch[:, 1]], axis=0))
-            if self.augment:
-                both = augment(both, seed)
-            probe, gallery = tf.split(to_input(both), 2)
-            return {"probe": probe, "gallery": gallery}, batch[:, 2]
+        return self._loaded(tf.data.Dataset.range(first_pass, np.iinfo(np.int64).max).flat_map(one_pass))
 
-        return tf.data.Dataset.range(first_pass, np.iinfo(np.int64).max).flat_map(one_pass).prefetch(tf.data.AUTOTUNE)
+    def one_pass(self, number, first_step=0, mined=None):
+        """The batches of one pass, the same as `dataset` gives unless hard negatives take the place of random ones.
+
+        Args:
+            number: Number of the pass, from 0.
+            first_step: Number of the first batch. Defaults to `0`.
+            mined: Negatives to take in place of random ones, as from `hard_negatives`. Defaults to `None`.
+
+        Returns:
+            A `tf.data.Dataset` as from `dataset`, which ends with the pass.
+
+        Raises:
+            ValueError: If there is no such pass or step.
+
+        Example:
+            >>> for number in range(20):
+            ...     model.fit(pairs.one_pass(number), initial_epoch=number, epochs=number + 1)
+        """
+        self._check_position(number, first_step)
+        batches = self._numbered(tf.constant(self.pairs(number, mined)), number * self.steps_per_pass)
+        return self._loaded(batches.skip(first_step))
+
+    def _check_position(self, number, step):
+        if number < 0 or not 0 <= step < self.steps_per_pass:
+            raise ValueError(
+                f"a pass is numbered from 0 and has the steps 0 to {self.steps_per_pass - 1}; "
+                f"got pass {number}, step {step}."
+            )
+
+    def _numbered(self, pairs, first):
+        """Batches of pairs of indices, each with its number in the whole training."""
+        return tf.data.Dataset.from_tensor_slices(pairs).batch(self.batch_size).enumerate(first)
+
+    def _loaded(self, batches):
+        """The images and labels of numbered batches, under the options of this pipeline."""
+        options = tf.data.Options()
+        options.deterministic = self.deterministic
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy[
+            self.shard_policy.upper()
+        ]
+        if self.threads is not None:
+            options.threading.private_threadpool_size = self.threads
+        # TensorFlow's tuning of such numbers takes turns of seconds, for which the end of each pass would wait.
+        options.autotune.enabled = False
+        return batches.map(self._traced_load, num_parallel_calls=_AT_ONCE).prefetch(self.prefetch).with_options(options)
+
+    def _load(self, step, batch):
+        # One seed a batch of the whole training, so that a resumed run continues with the same pictures.
+        seed = tf.stack([tf.constant(self.seed, tf.int64), step])
+        draws = tf.random.stateless_uniform([3, 2 * tf.shape(batch)[0]], seed)
+        if self.shard is not None:
+            # Drawn for the whole batch, so that a worker's pictures do not depend on how many workers there are.
+            number, of = self.shard
+            draws = tf.reshape(tf.reshape(draws, [3, 2, -1])[:, :, number::of], [3, -1])
+            batch = batch[number::of]
+        indices = tf.concat([batch[:, 0], batch[:, 1]], axis=0)
+        both = self._moved.take(indices, draws) if self.augment else tf.gather(self._images, indices)
+        probe, gallery = tf.split(to_input(both), 2)
+        return {"probe": probe, "gallery": gallery}, batch[:, 2]
+
+    @functools.cached_property
+    def _traced_load(self):
+        """`_load`, traced once and not for each pass."""
+        return tf.function(self._load)
+
+    @functools.cached_property
+    def _images(self):
+        return on_the_cpu(self.images)
 
 
 def to_input(images):
@@ -110,64 +268,79 @@ def to_input(images):
     return tf.cast(images, tf.float32) / 255.0
 
 
-def positive_pairs(identities):
-    """Every unordered pair of images of one identity: int array (pairs, 2), ordered by identity and image."""
+def positive_pairs(identities, cameras=None):
+    """Every unordered pair of images of one identity.
+
+    Args:
+        identities: Integers, one an image.
+        cameras: Integers, one an image: only pairs across cameras. Defaults to `None`: any pair.
+
+    Returns:
+        int32 array of shape `(pairs, 2)`, ordered by identity and image.
+    """
     members = [np.flatnonzero(identities == identity) for identity in np.unique(identities)]
     pairs = [pair for images in members for pair in itertools.combinations(images, 2)]
-    return np.array(pairs, np.int32).reshape(-1, 2)
+    pairs = np.array(pairs, np.int32).reshape(-1, 2)
+    return pairs if cameras is None else pairs[cameras[pairs[:, 0]] != cameras[pairs[:, 1]]]
 
 
-def pair_indices(identities, seed, number):
+def negative_probes(positives):
+    """The probe of each negative: two negatives go with a positive, and its first image is their probe."""
+    return np.repeat(positives[:, 0], 2)
+
+
+def others_of(identities, probes, draw):
+    """The images of other identities than the probes' that are the `draw`-th of those.
+
+    Args:
+        identities: Integers, one an image.
+        probes: Indices of images.
+        draw: `count -> integers`: for each probe some integers below its `count`, the number of such images.
+
+    Returns:
+        Indices of images, of the shape that `draw` gives.
+    """
+    # With images in the order of their identities, those of one identity are a run that a draw from all others steps
+    # over.
+    order = np.argsort(identities, kind="stable")
+    ordered = identities[order]
+    start = np.searchsorted(ordered, identities[probes], "left")
+    count = np.searchsorted(ordered, identities[probes], "right") - start
+    drawn = draw(len(identities) - count)
+    start, count = (each.reshape(-1, *[1] * (drawn.ndim - 1)) for each in (start, count))
+    return order[drawn + count * (drawn >= start)]
+
+
+def pair_indices(identities, seed, number, positives=None, mined=None):
     """The pairs of one pass: each positive with its two negatives, shuffled.
 
     Args:
         identities: Integers, one an image.
         seed: Seed of the pipeline.
         number: Number of the pass.
+        positives: The positives, as from `positive_pairs`. Defaults to `None`: all of them.
+        mined: For each negative, in the order of `negative_probes`, the image to take as its second, or -1 for the
+            random one. Defaults to `None`: all random.
 
     Returns:
         int32 array of shape `(3 * positives, 3)`: index of the probe, index of the gallery image, 1 for same.
+
+    Raises:
+        ValueError: If `mined` does not belong to these positives.
     """
     rng = np.random.default_rng([seed, number])
     identities = np.asarray(identities)
-    positives = positive_pairs(identities)
-    # A random image of another identity: with images in the order of their identities, those of one identity are a run
-    # that a draw from all the others steps over.
-    order = np.argsort(identities, kind="stable")
-    ordered = identities[order]
-    firsts = np.repeat(positives[:, 0], 2)
-    start = np.searchsorted(ordered, identities[firsts], "left")
-    count = np.searchsorted(ordered, identities[firsts], "right") - start
-    draw = rng.integers(0, len(identities) - count)
-    others = order[draw + count * (draw >= start)]
+    positives = positive_pairs(identities) if positives is None else positives
+    probes = negative_probes(positives)
+    others = others_of(identities, probes, lambda count: rng.integers(0, count))
+    if mined is not None:
+        if np.shape(mined) != probes.shape:
+            raise ValueError(f"{len(probes)} negatives need as many mined ones or -1; got {np.shape(mined)}.")
+        others = np.where(mined >= 0, mined, others)
     pairs = np.concatenate(
         [
             np.column_stack([positives, np.ones(len(positives), int)]),
-            np.column_stack([firsts, others, np.zeros(len(firsts), int)]),
+            np.column_stack([probes, others, np.zeros(len(probes), int)]),
         ]
     )
     return rng.permutation(pairs).astype(np.int32)
-
-
-def augment(images, seed):
-    """Each image translated by up to 5 % of height and width, zeros moving in, and flipped or not, at random.
-
-    Args:
-        images: Tensor of shape `(images, height, width, channels)`, all known but the first.
-        seed: Two integers: the same seed gives the same images.
-
-    Returns:
-        Tensor like `images`.
-    """
-    _, height, width, _ = images.shape
-    draws = tf.random.stateless_uniform([3, tf.shape(images)[0]], seed)
-    down, right = int(SHIFT * height), int(SHIFT * width)
-    top, left = (
-        tf.cast(draw * (2 * most + 1), tf.int32)
-        for draw, most in zip(tf.unstack(draws[:2]), (down, right), strict=True)
-    )
-    padded = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
-    rows = top[:, None] + tf.range(height)
-    columns = tf.range(width)[None]
-    columns = left[:, None] + tf.where(draws[2][:, None] < 0.5, columns, width - 1 - columns)
-    return tf.gather(tf.gather(padded, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)

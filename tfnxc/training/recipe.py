@@ -6,6 +6,8 @@ import dataclasses
 
 import keras
 
+from tfnxc.datasets.hard_negatives import NEGATIVES
+from tfnxc.datasets.pairs import POSITIVES
 from tfnxc.errors import InputError
 
 SCHEDULES = ("published", "constant", "cosine")
@@ -23,6 +25,15 @@ class Recipe:
         l2: The gradient of every weight and bias receives `l2` times its value. Defaults to `5e-4`.
         batch_size: Pairs a batch. Defaults to `128`.
         passes: Passes over the positive pairs. Defaults to `20`.
+        positives: `"any"`: every pair of one identity's images; or `"cross-camera"`: only those by different cameras.
+            Defaults to `"any"`.
+        negatives: `"uniform"`: random images of other identities; or `"hard"`: some of them those that the model takes
+            most for the same person at the start of each pass. Defaults to `"uniform"`.
+        hard_share: Share of the negatives that are hard, where any are. Defaults to `0.5`.
+        pool: Random images of other identities of which the hardest are taken for a probe. Defaults to `20`.
+
+    Raises:
+        InputError: If one of the last four is not as described.
 
     References:
         SPEC section 4.
@@ -34,6 +45,19 @@ class Recipe:
     l2: float = 5e-4
     batch_size: int = 128
     passes: int = 20
+    positives: str = "any"
+    negatives: str = "uniform"
+    hard_share: float = 0.5
+    pool: int = 20
+
+    def __post_init__(self):
+        for name, known in (("positives", POSITIVES), ("negatives", NEGATIVES)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}.")
+        if not 0 < self.hard_share <= 1 or self.pool < 1:
+            raise InputError(
+                f"hard_share must be above 0 and at most 1, and pool 1 or more; got {self.hard_share} and {self.pool}."
+            )
 
     def make_optimizer(self, steps):
         """The Keras optimizer for a training of this many steps.

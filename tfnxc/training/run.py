@@ -16,6 +16,7 @@ import tfnxc.layers  # noqa: F401  registers the layers that a model file names
 from tfnxc._version import __version__
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary, write_json
+from tfnxc.training.recipe import Recipe
 
 
 class Run:
@@ -23,7 +24,8 @@ class Run:
 
     It holds `run.json` (settings, split, where the data lies, versions), `initial.keras` (the model before training),
     `model.keras` (after the last finished pass, with its optimizer), `progress.json` (how many passes that are),
-    `history.csv`, and what evaluation adds: `scores/` and `results/`.
+    `history.csv`, and what evaluation adds: `scores/` and `results/`. In the middle of a pass also `checkpoint.keras`
+    (the model there) and, with hard negatives, `negatives.npz` (those of the pass).
 
     Args:
         folder: The folder. Use `Run.start` to make or resume one, `Run.open` to read one.
@@ -58,7 +60,9 @@ class Run:
         if (folder / "run.json").exists():
             run = cls.open(folder)
             asked = json.loads(json.dumps({**settings, "split": split.digest}))
-            found = {**run.record["settings"], "split": run.record["split_digest"]}
+            # A run of an earlier version lacks settings that came later: it was trained with what are their defaults.
+            later = {key: value for key, value in vars(Recipe()).items() if key in asked}
+            found = {**later, **run.record["settings"], "split": run.record["split_digest"]}
             differing = sorted(key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key))
             if differing:
                 details = "; ".join(f"{key}: {found.get(key)} there, {asked.get(key)} now" for key in differing)
@@ -94,25 +98,37 @@ class Run:
 
     @property
     def passes_done(self):
-        """Passes that `model.keras` has seen."""
+        """Passes that `model.keras` has seen; raises `InputError` where the file that says so is damaged."""
+        path = self.folder / "progress.json"
         try:
-            return json.loads((self.folder / "progress.json").read_text(encoding="utf-8"))["passes_done"]
+            count = json.loads(path.read_text(encoding="utf-8"))["passes_done"]
         except FileNotFoundError:
             return 0
+        except (OSError, ValueError, KeyError, TypeError):
+            count = None
+        if type(count) is not int or count < 0:
+            raise InputError(f"{path}: damaged. The tfnxc train command that began the run writes it anew.")
+        return count
 
     @passes_done.setter
     def passes_done(self, count):
         write_json(self.folder / "progress.json", {"passes_done": count})
 
+    def remove_temporary(self):
+        """Removes what a kill in the middle of writing left behind."""
+        for path in filter(is_temporary, self.folder.iterdir()):
+            path.unlink(missing_ok=True)
+
     def model_path(self, state="trained"):
-        """File of the model, `"initial"` or `"trained"`."""
-        return self.folder / {"initial": "initial.keras", "trained": "model.keras"}[state]
+        """File of the model, `"initial"`, `"trained"` or, in the middle of a pass, `"checkpoint"`."""
+        files = {"initial": "initial.keras", "trained": "model.keras", "checkpoint": "checkpoint.keras"}
+        return self.folder / files[state]
 
     def load_model(self, state="trained", compile=False):
-        """The Keras model, `"initial"` or `"trained"`, with the digest of its file.
+        """The Keras model in a state, with the digest of its file.
 
         Args:
-            state: `"initial"` or `"trained"`. Defaults to `"trained"`.
+            state: `"initial"`, `"trained"` or `"checkpoint"`. Defaults to `"trained"`.
             compile: Whether the optimizer is restored too, to train on. Defaults to `False`.
 
         Raises:

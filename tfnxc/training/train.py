@@ -1,20 +1,36 @@
-"""Training a pair model with `model.fit`, resumable after each pass."""
+"""Training a pair model with `model.fit`, resumable at any step."""
 
 from __future__ import annotations
 
-import math
-
 import keras
-import numpy as np
 
 from tfnxc import models
+from tfnxc.datasets.hard_negatives import hard_negatives
 from tfnxc.datasets.pairs import PairPipeline
 from tfnxc.errors import InputError
-from tfnxc.files import replacing, write_text
+from tfnxc.evaluation.scoring import PairScorer
+from tfnxc.files import replacing
+from tfnxc.training.checkpoint import KeepProgress, load_latest, load_negatives, save_negatives
 
 
-def train(run, architecture, images, identities, recipe, seed=0, search_size=None, callbacks=(), verbose="auto"):
-    """Trains a model in a run folder, from its start or from the last finished pass.
+def train(
+    run,
+    architecture,
+    images,
+    identities,
+    recipe,
+    seed=0,
+    search_size=None,
+    callbacks=(),
+    verbose="auto",
+    cameras=None,
+    checkpoint_seconds=300,
+):
+    """Trains a model in a run folder, from its start or from the last checkpoint.
+
+    The model is saved after each pass and, beside it, in the middle of a pass. After a kill at any moment the same call
+    goes on with the same pairs and pictures, and ends with the weights that it would have had without: exactly where
+    the machine repeats its sums exactly, as CPUs do, and to rounding elsewhere.
 
     Args:
         run: The `Run`.
@@ -24,63 +40,64 @@ def train(run, architecture, images, identities, recipe, seed=0, search_size=Non
         recipe: The `Recipe`.
         seed: Seeds initialization, pairs and augmentation. Defaults to `0`.
         search_size: Search window of the architecture. Defaults to `None`: the architecture's own.
-        callbacks: More Keras callbacks.
+        callbacks: More Keras callbacks, such as `keras.callbacks.EarlyStopping("loss")`. An epoch is a pass. What they
+            remember begins anew where a training goes on.
         verbose: As in `model.fit`. Defaults to `"auto"`.
+        cameras: Integers, one an image, which cross-camera positives need. Defaults to `None`.
+        checkpoint_seconds: Time from one checkpoint in the middle of a pass to the next; `math.inf` for none. Defaults
+            to `300`.
 
     Returns:
         The trained `keras.Model`.
 
     Raises:
-        InputError: If the loss becomes NaN, where the model of the last pass before it is kept; or if the run holds a
-            model of another architecture.
+        InputError: If the loss becomes NaN, where the last good model before is kept; or if the run holds a model of
+            another architecture, or a broken file.
 
     Example:
         >>> run = Run.start("runs/mine", settings, split)
         >>> model = train(run, "normxcorr", people.images(), people.identities, Recipe(passes=2))
     """
-    pairs = PairPipeline(images, identities, recipe.batch_size, seed)
-    model = _latest(run, architecture, images.shape[1:], recipe, seed, search_size, pairs)
-    passes_done = run.passes_done = int(model.optimizer.iterations) // pairs.steps_per_pass
-    if passes_done >= recipe.passes:
-        return model
-    keep = _KeepModel(run)
-    model.fit(
-        pairs.dataset(first_pass=passes_done),
-        steps_per_epoch=pairs.steps_per_pass,
-        initial_epoch=passes_done,
-        epochs=recipe.passes,
-        verbose=verbose,
-        shuffle=False,  # the pipeline shuffles
-        callbacks=[
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.CSVLogger(str(_history(run, passes_done)), append=passes_done > 0),
-            keep,
-            *callbacks,
-        ],
+    pairs = PairPipeline(images, identities, recipe.batch_size, seed, cameras=cameras, positives=recipe.positives)
+    run.remove_temporary()
+    model, means = _latest(run, architecture, images.shape[1:], recipe, seed, search_size, pairs)
+    first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
+    run.passes_done = first_pass
+    keep = KeepProgress(run, pairs, checkpoint_seconds, first_step, means)
+    listeners = _Callbacks(
+        [keep, keras.callbacks.TerminateOnNaN(), *callbacks], model, 1 if verbose == "auto" else verbose
     )
+    for number in range(first_pass, recipe.passes):
+        step = first_step if number == first_pass else 0
+        mined = _mined(run, model, pairs, recipe, number, step) if recipe.negatives == "hard" else None
+        listeners.expect(steps=pairs.steps_per_pass - step, epochs=recipe.passes)
+        # A call a pass: what hard negatives a pass has is known when the one before it is over.
+        model.fit(
+            pairs.one_pass(number, step, mined),
+            initial_epoch=number,
+            epochs=number + 1,
+            verbose=verbose,
+            shuffle=False,  # the pipeline shuffles
+            callbacks=listeners,
+        )
+        if model.stop_training:
+            break
+    listeners.finish()
     if keep.failed is not None:
         raise InputError(
-            f"the loss or a weight became NaN or infinite in pass {keep.failed + 1}; {run.model_path()} keeps the last "
-            "good pass, if there was one. Try a smaller learning rate."
+            f"the loss or a weight became NaN or infinite in pass {keep.failed + 1}; {run.folder} keeps the last good "
+            "model, if there was one. Try a smaller learning rate."
         )
     return model
 
 
-def _history(run, passes_done):
-    """The history file, without rows of passes that were not finished or not kept."""
-    path = run.folder / "history.csv"
-    if passes_done and path.exists():
-        write_text(path, "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[: 1 + passes_done]))
-    return path
-
-
 def _latest(run, architecture, input_shape, recipe, seed, search_size, pairs):
-    """The compiled model as the last finished pass left it, or a new one."""
-    if run.model_path().exists():
-        model, _ = run.load_model(compile=True)
+    """The compiled model as the run has it, with the means of its pass so far; or a new one."""
+    model, means = load_latest(run)
+    if model is not None:
         if model.name != architecture:
-            raise InputError(f"{run.model_path()} is a model {model.name}; asked for was {architecture}.")
-        return model
+            raise InputError(f"{run.folder} holds a model {model.name}; asked for was {architecture}.")
+        return model, means
     keras.utils.set_random_seed(seed)
     options = {} if search_size is None else {"search_size": search_size}
     model = models.BUILDERS[architecture](input_shape=input_shape, l2=recipe.l2, **options)
@@ -92,23 +109,57 @@ def _latest(run, architecture, input_shape, recipe, seed, search_size, pairs):
         loss=keras.losses.SparseCategoricalCrossentropy(),
         metrics=["accuracy"],
     )
-    return model
+    return model, means
 
 
-class _KeepModel(keras.callbacks.Callback):
-    """Saves the model after each pass that left everything finite, in place of the one before."""
+def _mined(run, model, pairs, recipe, number, step):
+    """The hard negatives of a pass: those it began with, or at its start those of the model as it is."""
+    mined = load_negatives(run, number)
+    if mined is None:
+        if step:
+            raise InputError(
+                f"{run.folder} lacks the hard negatives of its pass {number + 1}. Delete "
+                f"{run.model_path('checkpoint').name} to go on after the last finished pass."
+            )
+        scorer = PairScorer(model, pairs.images)
+        mined = hard_negatives(
+            pairs.identities,
+            pairs.probes_of_negatives,
+            scorer.score,
+            number,
+            pairs.seed,
+            recipe.pool,
+            recipe.hard_share,
+        )
+        save_negatives(run, number, mined)
+    return mined
 
-    def __init__(self, run):
-        super().__init__()
-        self.run = run
-        self.failed = None
 
-    def on_epoch_end(self, epoch, logs=None):
-        # The loss was computed before the last update, so the weights are looked at too.
-        if not math.isfinite(logs["loss"]) or not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
-            self.failed = epoch
-            self.model.stop_training = True
-            return
-        with replacing(self.run.model_path()) as new:
-            self.model.save(new)
-        self.run.passes_done = epoch + 1
+class _Callbacks(keras.callbacks.CallbackList):
+    """The callbacks of one training that calls `fit` several times: it begins once and ends once."""
+
+    def __init__(self, callbacks, model, verbose):
+        self._began = False
+        self._verbose = verbose
+        super().__init__(callbacks, add_history=True, add_progbar=verbose != 0, model=model, **self._of_fit(0, 0))
+
+    def _of_fit(self, steps, epochs):
+        return {"verbose": self._verbose, "epochs": epochs, "steps": steps}
+
+    def expect(self, steps, epochs):
+        """Says how many steps the next call of `fit` makes, and how many epochs the training has."""
+        self.set_params(self._of_fit(steps, epochs))
+
+    def on_train_begin(self, logs=None):
+        if not self._began:
+            self._began = True
+            super().on_train_begin(logs)
+
+    def on_train_end(self, logs=None):
+        """Nothing yet: `fit` says so after each pass."""
+        self._logs = logs
+
+    def finish(self):
+        """Tells the callbacks that the training is over."""
+        if self._began:
+            super().on_train_end(self._logs)

@@ -1,0 +1,108 @@
+import re
+
+import pytest
+
+from tests.datasets.picture_files import lay_out
+from tfnxc.datasets import csv_file
+from tfnxc.errors import InputError
+from tfnxc.identities import DISTRACTOR, JUNK
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Writes a CSV file beside the pictures `a.png` to `d.png`."""
+    lay_out(tmp_path, "a.png", "b.png", "in/c.png", "in/d.png")
+
+    def write(text, encoding="utf-8"):
+        (tmp_path / "people.csv").write_bytes(text.encode(encoding))
+        return tmp_path / "people.csv"
+
+    return write
+
+
+def test_numerals_are_kept_and_paths_are_relative_to_the_file(table):
+    path = table("path,identity,camera\na.png,0007,1\nin/c.png,12,3\n")
+    people = csv_file(path)
+    assert people.name == "csv" and people.probes is None
+    assert people.identities.tolist() == [7, 12] and people.cameras.tolist() == [1, 3]
+    assert people.paths == [str(path.parent / "a.png"), str(path.parent / "in" / "c.png")]
+    assert people.read(1)[0, 0, 0] == 2
+
+
+def test_what_a_spreadsheet_writes_is_read(table):
+    text = 'Camera,Path, identity ,note\r\nlift,a.png,Ärzte,"x, y"\r\n\r\ndoor,b.png,anna,\r\n'
+    people = csv_file(table(text, "utf-8-sig"))
+    assert people.identities.tolist() == [1, 0] and people.cameras.tolist() == [1, 0]
+
+
+def test_nobody_and_roles(table):
+    people = csv_file(
+        table(
+            "path,identity,camera,role\na.png,3,0,probe\nb.png,3,1,Gallery\nin/c.png,Junk,1,\nin/d.png,distractor,1,\n"
+        )
+    )
+    assert people.identities.tolist() == [3, 3, JUNK, DISTRACTOR]
+    assert people.probes.tolist() == [True, False, False, False]
+
+
+def test_without_a_role_the_protocol_decides(table):
+    assert csv_file(table("path,identity,camera,role\na.png,3,0,\n")).probes is None
+
+
+def test_an_absolute_path_is_taken_as_it_is(table, tmp_path):
+    assert csv_file(table(f"path,identity,camera\n{tmp_path / 'a.png'},1,0\n")).paths == [str(tmp_path / "a.png")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "",
+            "no column path and no column identity and no column camera; expected a first line that names the columns",
+        ),
+        ("a.png,1,0\n", "no column path and no column identity and no column camera"),
+        (
+            "path,identity,kamera\na.png,1,0\n",
+            "no column camera; expected a first line that names the columns, such as",
+        ),
+        ("path,identity,camera,path\na.png,1,0,b.png\n", "two columns are called path"),
+        ("path,identity,camera\n", "no picture in it; expected a line a picture after the header"),
+        ("path,identity,camera\na.png,1,0\nb.png,1\n", "people.csv, line 3: 2 fields; expected 3, as the header has"),
+        ("path,identity,camera\na,1.png,1,0\n", "line 2: 4 fields; expected 3, as the header has"),
+        ("path,identity,camera\n\n ,1,0\n", "line 3: no path; expected one in every line"),
+        ("path,identity,camera\na.png,,0\n", "line 2: no identity"),
+        ("path,identity,camera\na.png,1, \n", "line 2: no camera"),
+        (
+            "path,identity,camera\na.png,-1,0\n",
+            "line 2: the identity -1; expected a number of 0 or above or a name, or one of",
+        ),
+        ("path,identity,camera\na.png,1,-1\n", "line 2: the camera -1; expected a number of 0 or above or a name."),
+        ("path,identity,camera\na.png,1,0\n./a.png,2,0\n", "line 3: ./a.png is listed in line 2 already"),
+        ('path,identity,camera\n"a.png"x,1,0\n', "line 2: not CSV"),
+        ('path,identity,camera\n"a.png,1,0\n', "not CSV"),
+        (
+            "path,identity,camera,role\na.png,1,0,query\n",
+            "line 2: the role 'query'; expected probe, gallery or nothing",
+        ),
+        ("path,identity,camera,role\na.png,junk,0,probe\n", "line 2: junk and distractors are in no probe"),
+    ],
+)
+def test_a_line_that_is_not_of_the_form_is_named(table, text, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        csv_file(table(text))
+
+
+def test_all_missing_files_are_counted_and_five_are_shown(table):
+    lines = "".join(f"{number}.png,1,0\n" for number in range(7))
+    expected = r"7 of 8 files are missing: 0\.png \(line 3\), .*, 4\.png \(line 7\), \.\.\.\. Paths are relative to"
+    with pytest.raises(InputError, match=expected):
+        csv_file(table(f"path,identity,camera\na.png,1,0\n{lines}"))
+
+
+def test_a_file_that_is_no_text_or_not_there_is_named(table, tmp_path):
+    with pytest.raises(InputError, match=r"people\.csv: not in UTF-8 \(invalid .* at byte \d+\); save it as UTF-8"):
+        csv_file(table("path,identity,camera\na.png,Ärzte,0\n", "latin-1"))
+    with pytest.raises(InputError, match=r"nowhere\.csv: cannot be read \(No such file or directory\)"):
+        csv_file(tmp_path / "nowhere.csv")
+    with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
+        csv_file(tmp_path)

@@ -1,0 +1,72 @@
+"""A training that takes a second: a tiny model, few pictures. Also run as a program, to be killed."""
+
+import dataclasses
+import os
+import signal
+import sys
+import unittest.mock
+
+import keras
+import numpy as np
+
+from tfnxc import models
+from tfnxc.datasets import Split
+from tfnxc.training import Recipe, Run, train
+
+IDENTITIES = np.repeat(np.arange(4), 2)
+CAMERAS = np.tile([0, 1], 4)
+STEPS = 2  # a pass: 12 pairs
+RECIPE = Recipe(schedule="cosine", learning_rate=0.1, batch_size=7, passes=3)
+HARD = dataclasses.replace(RECIPE, positives="cross-camera", negatives="hard", pool=3)
+SPLIT = Split("mine", "by hand", (0, 1, 2, 3), (4,))
+
+
+def tiny(input_shape, l2):
+    """A pair model in two parts, as small as can be."""
+    image = keras.Input(input_shape, name="image")
+    tower = keras.Model(image, keras.layers.AveragePooling2D(10)(image), name="tower")
+    inputs = [keras.Input(tower.output_shape[1:], name=name) for name in ("probe_features", "gallery_features")]
+    hidden = keras.layers.Dense(3, activation="tanh", kernel_regularizer=keras.regularizers.L2(l2))
+    features = hidden(keras.layers.Flatten()(keras.layers.Subtract()(inputs)))
+    head = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(features), name="head")
+    images = [keras.Input(input_shape, name=side) for side in ("probe", "gallery")]
+    return keras.Model(images, head([tower(image) for image in images]), name="tiny")
+
+
+def make_images():
+    """Two pictures each of four people with colours of their own."""
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 255, (4, 1, 1, 1, 3))
+    noise = rng.integers(-20, 20, (4, 2, 40, 28, 3))
+    return np.clip(colours + noise, 0, 255).astype(np.uint8).reshape(8, 40, 28, 3)
+
+
+def run_in(folder):
+    return Run.start(folder, {"passes": RECIPE.passes}, SPLIT)
+
+
+def small_training(folder, recipe=RECIPE, **options):
+    """Trains the tiny model in a folder."""
+    options = {"verbose": 0, "cameras": CAMERAS, **options}
+    with unittest.mock.patch.dict(models.BUILDERS, tiny=tiny):
+        return train(run_in(folder), "tiny", make_images(), IDENTITIES, recipe, **options)
+
+
+class At(keras.callbacks.Callback):
+    """Does something after a step of a pass, both counted from 0."""
+
+    def __init__(self, number, step, act):
+        super().__init__()
+        self.place, self.act = (number, step), act
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.place:
+            self.act()
+
+
+if __name__ == "__main__":
+    kill = At(1, 0, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    small_training(sys.argv[1], callbacks=[kill], checkpoint_seconds=0)

@@ -1,0 +1,112 @@
+"""What the readers of pictures in folders share."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+from tfnxc.datasets.image_set import ImageSet
+from tfnxc.datasets.picture_file import read_picture
+from tfnxc.errors import InputError
+from tfnxc.identities import DISTRACTOR, JUNK
+
+EXTENSIONS = "png|jpg|jpeg|bmp"
+"""Of the picture formats that are read, as a piece of a regular expression."""
+
+NOBODY = {"junk": JUNK, "distractor": DISTRACTOR}
+"""How a user's folder or file says that a picture is nobody's."""
+
+
+def existing_folder(folder, expected):
+    """`folder` as a path, where it is one; `expected` says what it should be."""
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        what = "a file, not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {what}; expected {expected}.")
+    return folder
+
+
+def inside(folder, parts, holders, expected):
+    """The folder that holds all of `parts`: `folder` itself, or one of its sub-folders `holders`.
+
+    Args:
+        folder: What the user gave.
+        parts: Names of folders that must be in it.
+        holders: Names of sub-folders that are looked into as well, as an archive unpacks them.
+        expected: What the folder should be, for the message.
+
+    Raises:
+        InputError: If a part is missing; the message names it.
+    """
+    folder = existing_folder(folder, expected)
+    candidates = [folder, *(folder / holder for holder in holders)]
+    found = max(candidates, key=lambda candidate: sum((candidate / part).is_dir() for part in parts))
+    missing = [part for part in parts if not (found / part).is_dir()]
+    if missing:
+        raise InputError(f"{found}: no folder {' and no folder '.join(missing)} here; expected {expected}.")
+    return found
+
+
+def entries(folder):
+    """The paths in a folder, by name; what is hidden (a name that begins with a dot) is passed over."""
+    try:
+        found = [entry for entry in pathlib.Path(folder).iterdir() if not entry.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed ({error.strerror or error}).") from None
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def matching(folder, pattern, expected):
+    """The files of a folder whose whole name matches, as `(path, match)` by name.
+
+    Args:
+        folder: A folder that exists.
+        pattern: A compiled regular expression.
+        expected: What the files are called, for the message.
+
+    Raises:
+        InputError: If there is none.
+    """
+    found = [(str(entry), match) for entry in entries(folder) if (match := pattern.fullmatch(entry.name))]
+    if not found:
+        raise InputError(f"{folder}: {expected}.")
+    return found
+
+
+def pictures(name, paths, identities, cameras, probes=None, labels=None):
+    """An `ImageSet` of picture files; `labels` are its paths where they are not those of the files."""
+    paths = list(paths)
+    return ImageSet(
+        name,
+        paths if labels is None else labels,
+        identities,
+        cameras,
+        read=lambda index: read_picture(paths[index]),
+        probes=probes,
+    )
+
+
+def numbers(names, places, what, nobody=()):
+    """A whole number for each name: what it says where all are numerals, else its place in the order of the names.
+
+    Args:
+        names: Texts, with repetitions.
+        places: Where each is written, for the message.
+        what: What they name, for the message, e.g. `"identity"`.
+        nobody: Names, in small letters, that mean a number of their own: those of `NOBODY`. Defaults to none.
+
+    Returns:
+        A list of integers.
+
+    Raises:
+        InputError: If a name is a negative number.
+    """
+    for name, place in zip(names, places, strict=True):
+        if re.fullmatch(r"-[0-9]+", name):
+            others = f", or one of the words {' and '.join(nobody)}" if nobody else ""
+            raise InputError(f"{place}: the {what} {name}; expected a number of 0 or above or a name{others}.")
+    number = {name: NOBODY[name.lower()] for name in names if name.lower() in nobody}
+    others = sorted(set(names) - set(number))
+    numerals = all(re.fullmatch(r"[0-9]{1,15}", name) for name in others)
+    number |= {name: int(name) if numerals else place for place, name in enumerate(others)}
+    return [number[name] for name in names]

@@ -1,0 +1,120 @@
+"""A user's own pictures: a CSV file that lists them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pathlib
+
+import numpy as np
+
+from tfnxc.datasets._folder import NOBODY, numbers, pictures
+from tfnxc.errors import InputError
+
+_COLUMNS = ("path", "identity", "camera")
+_ROLES = ("probe", "gallery", "")
+
+
+def csv_file(path):
+    """Your own pictures, listed in a CSV file.
+
+    Args:
+        path: A file in UTF-8 whose first line names its columns: `path` (a PNG, JPEG or BMP file, relative to the CSV
+            file), `identity` and `camera`; and, if you like, `role`: `probe`, `gallery` or nothing, for pictures that
+            are always the one or the other. The order of the columns is free, and others are passed over. Identities
+            called `junk` and `distractor` are nobody's (`tfnxc.identities`).
+
+    Returns:
+        An `ImageSet` called `"csv"`, in the order of the lines. Identities keep their numbers where all are numerals,
+        such as `0007`; otherwise they are numbered from 0 in the order of their names. So are cameras. `probes` is
+        there where a line has a role. No picture is read.
+
+    Raises:
+        InputError: If the file cannot be read, a column is missing, a line is not of this form (the message has its
+            number), a picture is listed twice, or files are missing.
+
+    Example:
+        >>> people = tfnxc.datasets.csv_file("people.csv")
+    """
+    path = pathlib.Path(path)
+    rows = _rows(path)
+    if not rows:
+        raise InputError(f"{path}: no picture in it; expected a line a picture after the header.")
+    paths = _paths(path, rows)
+    places = [f"{path}, line {line}" for line, _ in rows]
+    identities, cameras = (
+        np.array(numbers([row[column] for _, row in rows], places, column, nobody))
+        for column, nobody in (("identity", NOBODY), ("camera", ()))
+    )
+    return pictures("csv", paths, identities, cameras, _probes(path, rows, identities))
+
+
+def _rows(path):
+    """`(number of the line, {column: text})` for every picture."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip().lower() for name in next(reader, [])]
+            _check_header(path, header)
+            rows = []
+            for fields in reader:
+                if not fields:
+                    continue
+                if len(fields) != len(header):
+                    raise InputError(
+                        f"{path}, line {reader.line_num}: {len(fields)} fields; expected {len(header)}, as the header "
+                        "has. Put quotation marks around a text with a comma."
+                    )
+                rows.append((reader.line_num, dict(zip(header, map(str.strip, fields), strict=True))))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a CSV file.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not CSV ({error}).") from None
+    for line, row in rows:
+        for column in _COLUMNS:
+            if not row[column]:
+                raise InputError(f"{path}, line {line}: no {column}; expected one in every line.")
+    return rows
+
+
+def _check_header(path, header):
+    missing = [column for column in _COLUMNS if column not in header]
+    if missing:
+        raise InputError(
+            f"{path}: no column {' and no column '.join(missing)}; expected a first line that names the columns, such "
+            f"as {','.join(_COLUMNS)}; got {','.join(header) or 'nothing'}."
+        )
+    twice = [column for column in (*_COLUMNS, "role") if header.count(column) > 1]
+    if twice:
+        raise InputError(f"{path}: two columns are called {twice[0]}; rename one of them.")
+
+
+def _paths(path, rows):
+    """The file of each picture, all of which exist and are listed once."""
+    lines, paths, missing = {}, [], []
+    for line, row in rows:
+        picture = os.path.normpath(path.parent / row["path"])
+        if picture in lines:
+            raise InputError(f"{path}, line {line}: {row['path']} is listed in line {lines[picture]} already.")
+        lines[picture] = line
+        paths.append(picture)
+        if not os.path.isfile(picture):
+            missing.append(f"{row['path']} (line {line})")
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise InputError(
+            f"{path}: {len(missing)} of {len(rows)} files are missing: {shown}. Paths are relative to {path.parent}."
+        )
+    return paths
+
+
+def _probes(path, rows, identities):
+    roles = [row.get("role", "").lower() for _, row in rows]
+    for (line, _), role, identity in zip(rows, roles, identities, strict=True):
+        if role not in _ROLES:
+            raise InputError(f"{path}, line {line}: the role {role!r}; expected probe, gallery or nothing.")
+        if role == "probe" and identity < 0:
+            raise InputError(f"{path}, line {line}: junk and distractors are in no probe; make it gallery.")
+    return np.array([role == "probe" for role in roles]) if any(roles) else None

@@ -1,0 +1,171 @@
+"""What a training keeps on disk so that it can go on after a kill: models, means over the pass so far, negatives."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import zipfile
+
+import keras
+import numpy as np
+
+from tfnxc.errors import InputError
+from tfnxc.files import replacing, write_text
+
+_MEANS = "tfnxc_means.json"
+"""Member of a checkpoint's archive with the means over the part of the pass that it has seen."""
+
+METRICS = ("accuracy", "loss")
+"""What the history holds of each pass."""
+
+
+def save_checkpoint(run, model, means):
+    """Saves a model in the middle of a pass, with its optimizer and the means of the pass so far, as one file."""
+    with replacing(run.model_path("checkpoint")) as new:
+        model.save(new)
+        with zipfile.ZipFile(new, "a") as archive:
+            archive.writestr(_MEANS, json.dumps(means))
+
+
+def load_latest(run):
+    """The model that got furthest, with its optimizer, and the means of its pass so far.
+
+    Args:
+        run: The `Run`.
+
+    Returns:
+        `(model, means)`, or `(None, {})` where nothing was saved yet. `means` is empty between two passes.
+
+    Raises:
+        InputError: If a file is broken.
+    """
+    found = []
+    if run.model_path().exists():
+        found.append((run.load_model(compile=True)[0], {}))
+    if run.model_path("checkpoint").exists():
+        path = run.model_path("checkpoint")
+        try:
+            found.append((run.load_model("checkpoint", compile=True)[0], _read_means(path)))
+        except InputError as error:
+            raise InputError(f"{error} Delete it to go on after the last finished pass.") from None
+    # Killed after it saved a pass and before it removed the checkpoint, a training leaves both.
+    return max(found, key=lambda each: int(each[0].optimizer.iterations), default=(None, {}))
+
+
+def _read_means(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            means = json.loads(archive.read(_MEANS))
+        return {name: float(means[name]) for name in METRICS}
+    except (KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        raise InputError(f"{path}: no checkpoint of this package.") from None
+
+
+def _negatives_path(run):
+    return run.folder / "negatives.npz"
+
+
+def save_negatives(run, number, mined):
+    """Keeps the hard negatives of a pass: a training that goes on in its middle needs those that it began with."""
+    with replacing(_negatives_path(run)) as new, open(new, "wb") as file:
+        np.savez(file, number=number, mined=mined)
+
+
+def load_negatives(run, number):
+    """The hard negatives kept of a pass, or `None` where there are none."""
+    path = _negatives_path(run)
+    try:
+        with np.load(path) as kept:
+            return kept["mined"] if kept["number"] == number else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise InputError(
+            f"{path}: damaged. Delete it and {run.model_path('checkpoint').name} to go on after the last finished pass."
+        ) from None
+
+
+class KeepProgress(keras.callbacks.Callback):
+    """Saves the model in the middle of passes and after each, unless it broke; writes the history.
+
+    It stands first among the callbacks of a training, so that all others get the means over the whole pass, also where
+    the training was interrupted in it.
+
+    Args:
+        run: The `Run`.
+        pairs: The `PairPipeline`.
+        seconds: Time from one checkpoint to the next; `math.inf` for none inside a pass.
+        first_step: Step of the first pass at which this training begins.
+        means: Means over the steps before that.
+    """
+
+    def __init__(self, run, pairs, seconds, first_step=0, means=None):
+        super().__init__()
+        self.failed = None
+        self._run, self._pairs, self._seconds = run, pairs, seconds
+        self._before = self._pairs_until(first_step), means or {}
+
+    def _pairs_until(self, step):
+        return min(step * self._pairs.batch_size, self._pairs.pairs_per_pass)
+
+    def on_train_begin(self, logs=None):
+        """The first checkpoint is due when its time is over."""
+        self._saved = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Notes the number of the pass."""
+        self._pass = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Saves a checkpoint if one is due."""
+        # The last step of a pass is saved with the pass.
+        if time.monotonic() - self._saved >= self._seconds and self._steps() < self._pairs.steps_per_pass:
+            self._keep(self._whole(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Puts the means over the whole pass into `logs` and saves what was reached."""
+        means = self._whole(logs)
+        logs.update(means)
+        self._keep(means)
+        self._before = 0, {}
+
+    def _steps(self):
+        """Steps that were made of the current pass."""
+        return int(self.model.optimizer.iterations) - self._pass * self._pairs.steps_per_pass
+
+    def _whole(self, logs):
+        """The means over the pass so far, from those over its parts before this training began and since."""
+        before, means = self._before
+        now = self._pairs_until(self._steps())
+        return {name: (before * means.get(name, 0.0) + (now - before) * float(logs[name])) / now for name in METRICS}
+
+    def _keep(self, means):
+        # The loss was computed before the last update, so the weights are looked at too.
+        weights = self.model.get_weights()
+        if not math.isfinite(means["loss"]) or not all(np.isfinite(weight).all() for weight in weights):
+            self.failed = self._pass
+            self.model.stop_training = True
+        elif self._steps() < self._pairs.steps_per_pass:  # also where a callback ended the pass early
+            save_checkpoint(self._run, self.model, means)
+        else:
+            self._finish_pass(means)
+        self._saved = time.monotonic()
+
+    def _finish_pass(self, means):
+        # In this order, so that after a kill between any two of them the next training puts it right.
+        _write_row(self._run.folder / "history.csv", self._pass, means)
+        with replacing(self._run.model_path()) as new:
+            self.model.save(new)
+        self._run.passes_done = self._pass + 1
+        for path in (self._run.model_path("checkpoint"), _negatives_path(self._run)):
+            path.unlink(missing_ok=True)
+
+
+def _write_row(path, number, means):
+    """Puts the row of a pass into the history, after those of the passes before it."""
+    rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    earlier = {str(each) for each in range(number)}
+    rows = [row for row in rows if row.partition(",")[0] in earlier]
+    rows.append(",".join(map(str, (number, *(means[name] for name in METRICS)))))
+    write_text(path, "\n".join([",".join(("epoch", *METRICS)), *rows, ""]))
