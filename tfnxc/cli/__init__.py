@@ -39,13 +39,15 @@ class _OneLineErrors(click.Group):
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main():
-    r"""Person re-identification by inexact matching.
+    """Person re-identification by inexact matching.
 
     \b
     tfnxc demo                      the whole job on drawn people, in minutes
     tfnxc train cuhk01 ...          train a model on CUHK01 into a run folder
     tfnxc evaluate RUN              measure the run by CMC
     tfnxc export RUN --name NAME    write a SavedModel for TensorFlow Serving
+    tfnxc datasets                  what can be trained on; check it, prepare it
+    tfnxc splits                    who trains and who tests, as published
     tfnxc build-ops                 compile the correlation: several times faster
 
     Each command explains itself: tfnxc COMMAND --help.

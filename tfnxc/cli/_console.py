@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+
+from tfnxc.evaluation.cmc import REPORTED_RANKS
 
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
@@ -16,6 +19,13 @@ if not console.is_terminal:
 @contextlib.contextmanager
 def progress_bar(title, total):
     """A bar of `total` steps, which may be told later; gives a function that moves it."""
+    with progress_bars((title, total)) as (advance,):
+        yield advance
+
+
+@contextlib.contextmanager
+def progress_bars(*tasks):
+    """Bars below each other, one for each `(title, total)`; gives a list of functions that move them."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -23,22 +33,54 @@ def progress_bar(title, total):
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+
+    def mover(progress, task):
+        return lambda count, total=None: progress.update(task, advance=count, total=total)
+
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(title, total=total)
-        yield lambda count, total=None: progress.update(task, advance=count, total=total)
+        yield [mover(progress, progress.add_task(title, total=total)) for title, total in tasks]
 
 
-def cmc_table(title, results):
-    """A table of CMC results: one row a label, in per cent, with the deviation over repeats."""
-    ranks = (1, 5, 10, 20)
-    table = Table(title=title, title_justify="left")
-    for column in ("", "protocol", *(f"rank {rank}" for rank in ranks), "probes", "gallery", "draws"):
-        table.add_column(column, justify="left" if column in ("", "protocol") else "right")
-    for label, result in results:
-        shown = result.to_dict()["ranks"]
-        cells = [f"{shown[str(rank)]['mean']:.2f}" for rank in ranks]
-        if result.repeats > 1:
-            cells = [f"{cell} ±{shown[str(rank)]['deviation']:.2f}" for cell, rank in zip(cells, ranks, strict=True)]
-        counts = (str(result.probes), str(result.gallery), str(result.repeats))
-        table.add_row(label, result.protocol, *cells, *counts)
+def cmc_tables(title, rows, published=()):
+    """A table of results for each protocol, in per cent, and what was published beside them.
+
+    Args:
+        title: Beginning of the titles.
+        rows: `(label, tfnxc.evaluation.Summary, pairs a second or None)` of each row.
+        published: `tfnxc.evaluation.published.Published` figures. Defaults to none.
+    """
+    protocols = dict.fromkeys(summary.results[0].protocol for _, summary, _ in rows)
+    for protocol in protocols:
+        here = [row for row in rows if row[1].results[0].protocol == protocol]
+        _table(f"{title}, {protocol}, in per cent", here, published)
+    if any(summary.figures["rank 1"].count > 1 for _, summary, _ in rows):
+        console.print(
+            "mean, ± standard deviation, (half the 95 % interval of the mean), over splits or draws of a split"
+        )
+
+
+def _table(title, rows, published):
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    names = [f"rank {k}" for k in REPORTED_RANKS] + ["mAP"]
+    table.add_column("")
+    for column in (*names, "probes", "gallery", "over", "pairs/s"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for label, summary, rate in rows:
+        first, count = summary.results[0], summary.figures["rank 1"].count
+        over = f"{count} {summary.over}" if count > 1 else f"1 {summary.over[:-1]}"
+        cells = [_cell(summary.figures[name]) for name in names]
+        speed = "" if rate is None else f"{rate:.0f}"
+        table.add_row(label, *cells, str(first.probes), str(first.gallery), over, speed)
+    if published:
+        table.add_section()
+    for each in published:
+        cells = [f"{each.ranks[k]:.2f}" if k in each.ranks else "" for k in REPORTED_RANKS]
+        protocol = each.protocol or "protocol not said"
+        table.add_row(f"{each.method} (published, {protocol})", *cells)
     console.print(table)
+
+
+def _cell(spread):
+    if spread.interval is None:
+        return f"{100 * spread.mean:.2f}"
+    return f"{100 * spread.mean:.2f}\n±{100 * spread.deviation:.2f}\n({100 * spread.interval:.2f})"

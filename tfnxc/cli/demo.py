@@ -21,8 +21,8 @@ def demo(folder, savedmodels, passes, seed):
     import pathlib
 
     from tfnxc import evaluation, serving, training, visualization
-    from tfnxc.cli._console import cmc_table, console, progress_bar
-    from tfnxc.cli._measure import measure
+    from tfnxc.cli._console import cmc_tables, console, progress_bar
+    from tfnxc.cli._measure import measure, of_colour_histogram, of_run
     from tfnxc.datasets import get_split
     from tfnxc.files import replacing
 
@@ -38,16 +38,19 @@ def demo(folder, savedmodels, passes, seed):
     verbose = 1 if console.is_terminal else 2
     training.train(run, "normxcorr", images, trainees.identities, recipe, seed, verbose=verbose)
 
-    draws = {"repeats": 1, "probes": 100, "seed": 0, "ties": "pessimistic"}
+    draws = {"repeats": 1, "probes": None, "seed": 0, "ties": "pessimistic"}
     protocol = "cross-camera"
     pictures = tested.images()
-    (before,) = measure(run, tested, pictures, None, [protocol], "initial", 32, draws)
-    (after,) = measure(run, tested, pictures, None, [protocol], "trained", 32, draws)
-    plan = evaluation.Evaluation(protocol, tested.identities, tested.cameras, **draws)
-    histogram = plan.measure(evaluation.colour_histogram_scores(pictures, pictures))
-
-    results = {"NormXcorr, untrained": before, "Colour histogram": histogram, "NormXcorr, trained": after}
-    cmc_table(f"Synthetic set, split {split.name}, in per cent", results.items())
+    about = {"dataset": "synthetic", "split": split.name, "split_digest": split.digest}
+    subjects = {
+        "NormXcorr, untrained": of_run(run, tested, pictures, "initial", evaluation.looks()),
+        "Colour histogram": of_colour_histogram(tested, pictures, about, run.folder / "results"),
+        "NormXcorr, trained": of_run(run, tested, pictures, "trained", evaluation.looks()),
+    }
+    measured = {label: measure(subject, [protocol], draws)[0] for label, subject in subjects.items()}
+    results = {label: each.result for label, each in measured.items()}
+    rows = [(label, evaluation.Summary.of([each.result]), each.pairs_per_second) for label, each in measured.items()]
+    cmc_tables(f"Synthetic set, split {split.name}", rows)
     picture = run.folder / "cmc.png"
     with replacing(picture) as new:
         visualization.plot_cmc(results, "Synthetic set, 100 test identities").savefig(new, dpi=150)

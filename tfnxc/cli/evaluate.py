@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
+import tempfile
+
 import click
 
-from tfnxc.cli._sources import open_source
+from tfnxc.cli._sources import SOURCES
+from tfnxc.errors import InputError
+from tfnxc.evaluation import PROTOCOLS
 
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path())
+@click.argument("folders", metavar="[RUN]...", nargs=-1, type=click.Path())
+@click.option("--baseline", type=click.Choice(["colour-histogram"]), help="Measure this instead of, or beside, runs.")
 @click.option(
-    "--data", type=click.Path(), help="Folder of the data set. Default: the one that the run was trained from."
+    "--scores", "files", multiple=True, type=click.Path(), help="Measure scores that --save-scores wrote; no model."
 )
+@click.option("--dataset", type=click.Choice(list(SOURCES)), help="Data set to test on. Default: the run's own.")
+@click.option("--data", type=click.Path(), help="Its folder or file. Default: the one that the run was trained from.")
+@click.option(
+    "--split", "split_name", help="Split, or family of splits, to test on: see tfnxc splits. Default: the run's own."
+)
+@click.option("--partial", is_flag=True, help="Test on those of the split's identities that are on disk.")
 @click.option(
     "--protocol",
     "protocols",
     multiple=True,
-    type=click.Choice(["cross-camera", "paper"]),
-    help="May be given twice. Default: both.",
+    type=click.Choice(list(PROTOCOLS)),
+    help="May be given more than once. Default: that of the data set, and paper where images are drawn.",
 )
 @click.option("--state", default="trained", type=click.Choice(["trained", "initial"]), show_default=True)
 @click.option(
-    "--repeats", default=10, show_default=True, type=click.IntRange(1), help="How often the gallery is drawn."
+    "--repeats",
+    default=None,
+    type=click.IntRange(1),
+    help="How often the gallery is drawn. Default: the protocol's own.",
 )
 @click.option("--probes", default=None, type=click.IntRange(1), help="At most so many probes a draw. Default: all.")
-@click.option("--batch-size", default=16, show_default=True, type=click.IntRange(1), help="Pairs at a time.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the draws.")
 @click.option(
     "--ties",
@@ -33,28 +48,80 @@ from tfnxc.cli._sources import open_source
     type=click.Choice(["pessimistic", "optimistic"]),
     help="Whether a tie counts against the probe.",
 )
-def evaluate(folder, data, protocols, state, batch_size, **options):
-    r"""Measures a run by single-shot CMC on the test identities of its split.
+@click.option("--both-orders", is_flag=True, help="Average over probe first and gallery image first: twice the work.")
+@click.option("--flips", is_flag=True, help="Average over the probe as it is and mirrored: twice the work.")
+@click.option("--batch-size", default=None, type=click.IntRange(1), help="Pairs at a time. Default: found by itself.")
+@click.option(
+    "--strategy",
+    "strategy_name",
+    default="none",
+    show_default=True,
+    type=click.Choice(["none", "mirrored", "multi-worker"]),
+    help="Share the pairs among the GPUs of this machine, or among the processes that TF_CONFIG names.",
+)
+@click.option(
+    "--save-scores", "save_to", type=click.Path(), help="Folder for the scores, to be measured again with --scores."
+)
+@click.option(
+    "--to",
+    "results",
+    default="results",
+    show_default=True,
+    type=click.Path(),
+    help="Folder of what is not a run's own.",
+)
+def evaluate(folders, baseline, files, results, **options):
+    """Measures runs by CMC and mean average precision on the test identities of their splits.
 
-    Two protocols, whose figures do not compare: cross-camera (probes from camera A, gallery from camera B) and
-    paper (the gallery from any camera, all other images are probes: easier). The towers run once an image, the head
-    once a pair.
-    Scores are kept in the run, so that a stopped command goes on and other draws score only what is new.
+    Each figure carries its protocol, because figures of different protocols do not compare: cross-camera (probes from
+    camera A, one gallery image an identity from camera B), paper (the gallery from any camera, all other images are
+    probes: easier), market (every gallery image; the probe's own view and junk left out), cuhk03-classic (a draw for
+    each probe, of all cameras). docs/evaluation.md says more. Several runs, one a split, are put together: mean,
+    standard deviation and 95 % interval over splits. Published figures stand beside.
+
+    The towers run once an image, the head once a pair. Scores are kept in the run, so that a stopped command goes on
+    and other draws score only what is new.
 
     \b
-    tfnxc evaluate runs/cuhk01-normxcorr                  every draw of both protocols: hours on CUHK01
-    tfnxc evaluate runs/cuhk01-normxcorr --repeats 1      one draw
-    tfnxc evaluate runs/cuhk01-normxcorr --repeats 1 --probes 100 --state initial
+    tfnxc evaluate runs/cuhk01-normxcorr
+    tfnxc evaluate runs/split-*                                    mean and spread over splits
+    tfnxc evaluate runs/mine --both-orders --flips
+    tfnxc evaluate runs/mine --dataset grid --data underground_reid --split grid-125
+    tfnxc evaluate --baseline colour-histogram --dataset cuhk01 --data cuhk01 --split cuhk01-486
+    tfnxc evaluate runs/mine --save-scores scores && tfnxc evaluate --scores scores/mine.npz --protocol market
     """
-    from tfnxc import training
-    from tfnxc.cli._console import cmc_table, progress_bar
+    if not folders and not files and baseline is None:
+        raise InputError("nothing to measure: name a run folder, --scores FILE.npz, or --baseline colour-histogram.")
+    from tfnxc.cli import _subjects
     from tfnxc.cli._measure import measure
+    from tfnxc.evaluation.distributed import is_chief, strategy_named
 
-    run = training.Run.open(folder)
-    data = data or run.record["data"]
-    people = open_source(run.settings["dataset"], data).of_identities(run.record["split"]["test"])
-    with progress_bar("Reading pictures", len(people)) as advance:
-        images = people.images(progress=advance)
-    results = measure(run, people, images, data, protocols or ("cross-camera", "paper"), state, batch_size, options)
-    title = f"{run.settings['dataset']}, split {run.record['split']['name']} ({run.record['split_digest']})"
-    cmc_table(title, [(f"{run.settings['model']} {state}", result) for result in results])
+    strategy_name = options.pop("strategy_name")
+    strategy = strategy_named(strategy_name)
+    chief = is_chief(strategy)
+    draws = {name: options.pop(name) for name in ("repeats", "probes", "seed", "ties")}
+    save_to, protocols = options.pop("save_to"), options.pop("protocols")
+    if save_to is not None:
+        pathlib.Path(save_to).mkdir(parents=True, exist_ok=True)
+    found = []
+    with contextlib.ExitStack() as stack:
+        # Workers have to score the same pairs, so that none may find scores of its own.
+        kept = None if strategy_name != "multi-worker" else stack.enter_context(tempfile.TemporaryDirectory())
+        if not chief:
+            stack.enter_context(_quiet())
+        for name, dataset, subject in _subjects.subjects(
+            folders, baseline, files, results, strategy=strategy, scores=kept, writes=chief, **options
+        ):
+            save = pathlib.Path(save_to) / f"{name}.npz" if save_to is not None and chief else None
+            found.append((dataset, measure(subject, protocols or _subjects.default_protocols(dataset), draws, save)))
+        if chief:
+            _subjects.report(found, pathlib.Path(results))
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Nothing on the console: the chief speaks for all workers."""
+    from tfnxc.cli._console import console
+
+    console.quiet = True
+    yield

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.evaluation.cmc import CMC, cmc
 from tfnxc.evaluation.protocols import draw_trials, get_protocol, needed_pairs
+from tfnxc.identities import DISTRACTOR, JUNK
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     """One protocol on one set of test images, of which a square score matrix is kept (rows probes, columns gallery).
 
-    Under `cross-camera` the probes are the images of the first camera and the gallery those of the others; under
-    `paper` both are all images.
+    Where the set fixes its probes, they are the rows and all other images the columns. Otherwise, under `cross-camera`
+    the probes are the images of the first camera and the gallery those of the others; under `market` and
+    `cuhk03-classic` rows and columns are all images. Under `paper` they always are.
 
     Args:
         protocol: Name of the protocol.
         identities: Identities of the images.
         cameras: Cameras of the images.
-        repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10.
+        repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number.
         probes: The most probes of a repeat, drawn at random where there are more. Defaults to `None`: all.
         seed: Seed of the draws. Defaults to `0`.
         ties: As in `cmc`. Defaults to `"pessimistic"`.
+        fixed_probes: Booleans, one an image, where the set fixes its probes (`ImageSet.probes`). Defaults to `None`.
 
     Raises:
-        InputError: If the protocol needs two cameras and the images are of one.
+        InputError: If there is no image that could be a probe, or none for a gallery.
 
     Example:
         >>> plan = Evaluation("paper", people.identities, people.cameras, repeats=1)
@@ -42,20 +46,47 @@ class Evaluation:
     probes: int | None = None
     seed: int = 0
     ties: str = "pessimistic"
+    fixed_probes: np.ndarray | None = dataclasses.field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, protocol, people, **options):
+        """The evaluation of an `ImageSet` under a protocol; `options` are those of the class."""
+        return cls(protocol, people.identities, people.cameras, fixed_probes=people.probes, **options)
 
     def __post_init__(self):
-        if not len(self.columns):
-            raise InputError(f"the protocol {self.protocol} needs images of two cameras; those given are all of one.")
+        for part in ("rows", "columns"):
+            if not len(getattr(self, part)):
+                what = "a probe" if part == "rows" else "in the gallery"
+                raise InputError(
+                    f"the protocol {self.protocol} finds no image that could be {what} among the {len(self.cameras)} "
+                    f"given, of {len(np.unique(self.cameras))} camera(s)."
+                )
 
     @property
     def rows(self):
         """Images that may be probes."""
-        return self._images(of_first_camera=True)
+        people = self.identities >= 0
+        protocol = get_protocol(self.protocol)
+        if protocol.same_images:
+            return np.arange(len(self.identities))
+        if self.fixed_probes is not None:
+            return np.flatnonzero(people & self.fixed_probes)
+        if protocol.probe_cameras == "first":
+            return np.flatnonzero(people & self._of_first_camera())
+        return np.flatnonzero(people)
 
     @property
     def columns(self):
         """Images that may be in the gallery."""
-        return self._images(of_first_camera=False)
+        protocol = get_protocol(self.protocol)
+        if protocol.same_images:
+            return np.arange(len(self.identities))
+        kept = self.identities != JUNK
+        if self.fixed_probes is not None:
+            return np.flatnonzero(kept & ~self.fixed_probes)
+        if protocol.probe_cameras == "first":
+            return np.flatnonzero(kept & (~self._of_first_camera() | (self.identities == DISTRACTOR)))
+        return np.flatnonzero(kept)
 
     def needed(self):
         """Boolean matrix (images, images): the pairs that have to be scored."""
@@ -66,15 +97,47 @@ class Evaluation:
 
     def measure(self, scores) -> CMC:
         """CMC of a score matrix (images, images), of which the needed pairs are read."""
-        part = np.asarray(scores)[np.ix_(self.rows, self.columns)]
-        options = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes, "ties": self.ties}
-        return cmc(part, *self._labels(), self.protocol, **options)
+        return self.measure_part(np.asarray(scores)[np.ix_(self.rows, self.columns)])
 
-    def _images(self, of_first_camera):
-        """Images of the first camera, or those of the others; all where the gallery comes from any camera."""
-        from_any = get_protocol(self.protocol).gallery_from == "any"
-        return np.flatnonzero(from_any | ((self.cameras == np.min(self.cameras)) == of_first_camera))
+    def measure_part(self, scores) -> CMC:
+        """CMC of a score matrix (rows, columns), of which the needed pairs are read."""
+        options = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes, "ties": self.ties}
+        return cmc(scores, *self._labels(), self.protocol, **options)
+
+    def _of_first_camera(self):
+        people = self.identities >= 0
+        return self.cameras == np.min(self.cameras[people], initial=np.iinfo(np.int64).max)
 
     def _labels(self):
         rows, columns = self.rows, self.columns
         return self.identities[rows], self.identities[columns], self.cameras[rows], self.cameras[columns]
+
+
+class Look(NamedTuple):
+    """One of the ways in which a pair is shown to a model.
+
+    Args:
+        exchanged: Whether the gallery image comes first and the probe second.
+        mirrored: Whether the first and the second image are mirrored, left for right.
+    """
+
+    exchanged: bool
+    mirrored: tuple[bool, bool]
+
+
+def looks(both_orders=False, flips=False):
+    """The ways in which each pair is shown, whose scores are averaged.
+
+    Args:
+        both_orders: Whether the images also change places: the correlation is not symmetric. Defaults to `False`.
+        flips: Whether the probe is also shown mirrored. Defaults to `False`.
+
+    Returns:
+        A tuple of one, two or four `Look`s.
+    """
+    found = [Look(False, (False, False))]
+    if flips:
+        found.append(Look(False, (True, False)))
+    if both_orders:
+        found += [Look(True, tuple(reversed(look.mirrored))) for look in tuple(found)]
+    return tuple(found)

@@ -1,0 +1,112 @@
+"""`tfnxc evaluate` beyond one run on its own split, which tests/cli/test_cli.py does."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tfnxc.cli import main
+from tfnxc.datasets import cuhk01, seeded_split
+from tfnxc.evaluation import Evaluation, SavedScores, colour_histogram_scores
+
+
+def evaluate(*arguments):
+    result = CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+    return result
+
+
+def error_of(*arguments):
+    result = evaluate(*arguments)
+    assert result.exit_code == 1 and "Traceback" not in result.output, result.output
+    return result.output.replace("\n", " ")
+
+
+@pytest.fixture
+def families(monkeypatch, campus):
+    """Two splits of the five identities, as a family called `few`."""
+    from tfnxc.datasets import catalogue
+
+    people = cuhk01(campus)
+    splits = [seeded_split(people.identities, 3, seed) for seed in (1, 2)]
+    found = catalogue.get_splits
+    monkeypatch.setattr(
+        catalogue, "get_splits", lambda name, identities: splits if name == "few" else found(name, identities)
+    )
+    return people, splits
+
+
+def test_a_baseline_on_all_splits_and_its_scores_measured_again(campus, families, tmp_path):
+    people, splits = families
+    to = tmp_path / "results"
+    found = evaluate(
+        "--baseline", "colour-histogram", "--dataset", "cuhk01", "--data", campus, "--split", "few", "--to", to,
+        "--save-scores", tmp_path / "scores", "--repeats", 2,
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    expected = []
+    for split in splits:
+        tested = split.test_part(people)
+        images = tested.images()
+        plan = Evaluation.of("cross-camera", tested, repeats=2)
+        expected.append(plan.measure(colour_histogram_scores(images, images)))
+    ranks = [result.rank(1) for result in expected]
+    (path,) = to.glob("summary-colour-histogram-random-3-2splits-*-cross-camera-pessimistic.json")
+    summary = json.loads(path.read_text())
+    assert summary["spread_over"] == "splits" and summary["count"] == 2
+    assert summary["ranks"]["1"]["mean"] == pytest.approx(100 * np.mean(ranks))
+    assert summary["ranks"]["1"]["deviation"] == pytest.approx(100 * np.std(ranks, ddof=1))
+    assert summary["splits"] == {split.name: split.digest for split in splits}
+    assert path.with_suffix(".csv").exists() and path.with_suffix(".png").stat().st_size > 1000
+
+    files = sorted((tmp_path / "scores").glob("*.npz"))
+    assert len(files) == 2
+    again = evaluate("--scores", files[0], "--to", to / "again", "--protocol", "market", "--protocol", "cross-camera",
+                     "--repeats", 2)  # fmt: skip
+    assert again.exit_code == 0, again.output
+    (same,) = (to / "again").glob("*cross-camera*.json")
+    assert json.loads(same.read_text())["mean"] == pytest.approx((100 * expected[0].mean).tolist())
+    saved = SavedScores.load(files[0])
+    market = Evaluation("market", saved.identities, saved.cameras).measure(saved.scores)
+    (other,) = (to / "again").glob("*market*.json")
+    record = json.loads(other.read_text())
+    assert record["mAP"]["mean"] == pytest.approx(100 * market.mean_average_precision)
+    assert record["split"] == splits[0].name and record["split_digest"] == splits[0].digest
+
+
+def test_a_run_is_not_tested_on_whom_it_was_trained_on(campus, families, tmp_path):
+    folder = tmp_path / "run"
+    arguments = ["train", "cuhk01", "--data", campus, "--split", "random-3-1", "--run", folder, "--passes", 1,
+                 "--batch-size", 8]  # fmt: skip
+    assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
+    assert "trained on" in error_of(folder, "--split", "random-3-2") and "would mean nothing" in error_of(
+        folder, "--split", "random-3-2"
+    )
+    found = evaluate(folder, "--both-orders", "--flips", "--repeats", 1, "--batch-size", 8, "--protocol", "market")
+    assert found.exit_code == 0, found.output
+    (path,) = (folder / "results").glob("trained-both-orders-flips-market-*.json")
+    assert json.loads(path.read_text())["looks"] == [
+        [False, [False, False]],
+        [False, [True, False]],
+        [True, [False, False]],
+        [True, [False, True]],
+    ]
+
+
+def test_bad_arguments_are_one_clear_error(campus, tmp_path):
+    assert "nothing to measure" in error_of()
+    assert "--baseline needs --dataset" in error_of("--baseline", "colour-histogram")
+    assert "no such file" in error_of("--scores", tmp_path / "none.npz")
+    assert "no split is called 'mine'" in error_of(
+        "--baseline", "colour-histogram", "--dataset", "cuhk01", "--data", campus, "--split", "mine"
+    )
+    published = ("--baseline", "colour-histogram", "--dataset", "cuhk01", "--data", campus, "--split", "cuhk01-486-01")
+    assert "add --partial" in error_of(*published)
+
+
+def test_a_part_of_a_set_is_tested_under_a_name_that_says_so(campus, tmp_path):
+    found = evaluate("--baseline", "colour-histogram", "--dataset", "cuhk01", "--data", campus, "--split",
+                     "cuhk01-486-01", "--partial", "--to", tmp_path, "--protocol", "cross-camera")  # fmt: skip
+    assert found.exit_code == 0, found.output
+    (path,) = tmp_path.glob("*.json")
+    assert "cuhk01-486-01-partial" in path.name

@@ -1,0 +1,81 @@
+"""Scores with all that is needed to measure them again, in one file: under another protocol, without the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+
+import numpy as np
+
+from tfnxc.errors import InputError
+from tfnxc.files import replacing
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SavedScores:
+    """Scores of a set of images.
+
+    Args:
+        scores: float32 matrix (images, images), rows probes, columns gallery; NaN where a pair was not scored.
+        identities: Integers, one an image.
+        cameras: Integers, one an image.
+        probes: Booleans, one an image, where the set fixes its probes, or `None`.
+        names: Names of the pictures.
+        about: What they are of, in plain types: label, data set, split and its digest, model digest and so on.
+    """
+
+    scores: np.ndarray
+    identities: np.ndarray
+    cameras: np.ndarray
+    probes: np.ndarray | None
+    names: list[str]
+    about: dict
+
+    def save(self, path):
+        """Writes an `.npz` file, whole or not at all."""
+        path = pathlib.Path(path)
+        if path.suffix != ".npz":
+            raise InputError(f"{path}: scores are saved as .npz; give a name that ends so.")
+        arrays = {"scores": self.scores, "identities": self.identities, "cameras": self.cameras}
+        if self.probes is not None:
+            arrays["probes"] = self.probes
+        texts = {"names": np.array(self.names), "about": np.array(json.dumps({"format": FORMAT, **self.about}))}
+        with replacing(path) as new:
+            np.savez_compressed(new, **arrays, **texts)
+
+    @classmethod
+    def load(cls, path):
+        """Reads such a file.
+
+        Raises:
+            InputError: If it is missing, broken, or not of this form.
+        """
+        try:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+                held = {name: file[name] for name in file.files}
+            about = json.loads(str(held["about"]))
+            images = len(held["identities"])
+            found = cls(
+                held["scores"],
+                held["identities"],
+                held["cameras"],
+                held.get("probes"),
+                held["names"].tolist(),
+                about,
+            )
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file.") from None
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path}: not a file of scores that tfnxc evaluate --save-scores wrote ({error})."
+            ) from None
+        if about.get("format") != FORMAT:
+            raise InputError(f"{path}: scores of the format {about.get('format')}; this version reads {FORMAT}.")
+        lengths = {len(found.cameras), len(found.names), *([] if found.probes is None else [len(found.probes)])}
+        if found.scores.shape != (images, images) or found.scores.dtype.kind != "f" or lengths != {images}:
+            raise InputError(f"{path}: scores of shape {found.scores.shape} do not fit {images} identities.")
+        return found
