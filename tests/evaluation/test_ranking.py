@@ -145,7 +145,7 @@ def naive_average_precision(scores, relevant):
 def test_market_is_the_naive_count(rng):
     ids, cameras = rng.integers(DISTRACTOR, 60, 2000), rng.integers(6, size=2000)
     probe_ids, probe_cameras = rng.integers(80, size=300), rng.integers(6, size=300)
-    scores = rng.random((300, 2000), np.float32)
+    scores = rng.random((300, 2000))
     found = cmc(scores, probe_ids, ids, probe_cameras, cameras, "market")
     firsts, precisions, penalties, unmatched = [], [], [], 0
     for row, identity, camera in zip(scores, probe_ids, probe_cameras, strict=True):

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfnxc import models
 from tfnxc.evaluation import scoring
@@ -52,6 +53,14 @@ def test_the_batch_size_is_found_with_the_first_pairs_and_changes_no_score(model
     few = PairScorer(model, images)
     np.testing.assert_allclose(few.score(pairs[:3]), scores[:3], atol=1e-6)
     assert few.batch_size is None  # too few to tell
+
+
+def test_a_strategy_gives_the_same_scores(model, images):
+    pairs = np.argwhere(np.ones((7, 7), bool))
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    shared = PairScorer(model, images, 4, strategy=strategy)
+    np.testing.assert_allclose(shared.score(pairs), PairScorer(model, images, 4).score(pairs), atol=1e-6)
+    assert PairScorer(model, images, strategy=strategy).batch_size == scoring.BATCH_SIZES[2]  # not measured
 
 
 def test_an_order_of_tiles_holds_every_pair_once_and_neighbours_share_images():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -69,7 +70,9 @@ def of_run(
         prefix: How their names begin. Defaults to `None`: the state.
     """
     warn_if_unfinished(run)
-    model, digest = run.load_model(state)
+    # The variables of several devices of one process are mirrored; those of several processes are each one's own.
+    with contextlib.nullcontext() if strategy is None or scores is not None else strategy.scope():
+        model, digest = run.load_model(state)
     about = {
         "state": state,
         "model_digest": digest,

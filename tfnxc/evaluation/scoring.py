@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -45,7 +47,9 @@ class PairScorer:
         if strategy is not None:
             # Every worker has to take the same batches, so that none is measured.
             self._batch_size = BATCH_SIZES[2] if batch_size is None else batch_size
-            self._distributed = DistributedScorer(strategy, self._score_captured, self._batch_size)
+            digest = functools.reduce(lambda sum, part: zlib.crc32(part, sum), self._head.get_weights(), 0)
+            digest = f"{digest} {zlib.crc32(self._probes)} {zlib.crc32(self._gallery)}"
+            self._distributed = DistributedScorer(strategy, self._score_captured, self._batch_size, digest)
         maps = tf.TensorSpec([None, *self._probes.shape[1:]], tf.float32)
         self._run = tf.function(self._same, input_signature=[maps, maps])
 
