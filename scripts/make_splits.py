@@ -65,7 +65,7 @@ def cuhk01_100(folder):
 
 def cuhk03_classic(folder):
     """The 20 test sets of CUHK03, left out of all five camera pairs or of the first three."""
-    lists = load_mat(folder / "cuhk03" / "testsets.mat")["testsets"].ravel()
+    lists = load_mat(folder / "cuhk03" / "testsets.mat", "testsets")["testsets"].ravel()
     return {
         "datasets": ["cuhk03-labeled", "cuhk03-detected"],
         "source": 'Li, Zhao, Xiao, Wang, "DeepReID: Deep Filter Pairing Neural Network for Person Re-Identification", '
@@ -79,7 +79,7 @@ def cuhk03_classic(folder):
 def cuhk03_767(folder, boxes):
     """The 767/700 protocol of Zhong et al. for the boxes `"labeled"` or `"detected"`."""
     file = f"cuhk03_new_protocol_config_{boxes}.mat"
-    data = load_mat(folder / "cuhk03" / file)
+    data = load_mat(folder / "cuhk03" / file, "filelist", "train_idx", "query_idx", "gallery_idx")
     names = [pathlib.PurePath(str(name.item())).stem for name in data["filelist"].ravel()]
     parts = {  # MATLAB counts from 1
         part: [names[index - 1] for index in data[f"{part}_idx"].ravel().astype(int)]
@@ -148,13 +148,20 @@ def tests_that_leave(train, test, everyone):
     return [sorted(each) for each in test]
 
 
-def load_mat(path):
-    """The variables of a MATLAB file up to version 7."""
+def load_mat(path, *names):
+    """These variables of a MATLAB file up to version 7."""
     try:
         import scipy.io
     except ImportError:
         raise InputError('MATLAB files need SciPy: pip install "tfnxc[mat]".') from None
-    return scipy.io.loadmat(path)
+    try:
+        data = scipy.io.loadmat(path, variable_names=names)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise InputError(f"{path}: no MATLAB file up to version 7 ({error}).") from None
+    missing = [name for name in names if name not in data]
+    if missing:
+        raise InputError(f"{path}: no variable {' and no variable '.join(missing)}.")
+    return data
 
 
 def write_splits(folder, into):

@@ -1,26 +1,17 @@
+import functools
 import inspect
 import json
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
+from tests.cli import run_command
 from tfnxc.cli import main
 from tfnxc.datasets import CATALOGUE, IMAGE_SIZE, cuhk01, prepared
 from tfnxc.datasets import prepare as library_prepare
 
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["datasets", *map(str, arguments)])
-
-
-def error_of(*arguments):
-    """The one line that a command prints on bad input."""
-    result = run(*arguments)
-    assert result.exit_code != 0 and isinstance(result.exception, SystemExit), result
-    line = result.output.strip().splitlines()[-1]
-    assert line.startswith("Error: ") and "Traceback" not in result.output
-    return line
+run = functools.partial(run_command.run, "datasets")
+error_of = functools.partial(run_command.error_of, "datasets")
 
 
 @pytest.fixture

@@ -67,12 +67,13 @@ def test_a_family_is_no_split_to_train_on(trained, train):
 
 def test_pictures_that_will_not_count_are_said_and_none_that_count_is_an_error(trained, train, campus, tmp_path):
     split = tmp_path / "split.json"
-    split.write_text(json.dumps({"train": [1, 2], "test": [7, 8]}))
-    for shot in (3, 4):  # all that camera B has of this identity
-        (campus / "campus" / f"000700{shot}.png").unlink()
+    split.write_text(json.dumps({"train": [1, 2], "test": [7, 8, 9]}))
+    # All that camera B, whose pictures are the gallery, has of one identity; and camera A, of the probes, of another.
+    for picture in ("0007003", "0007004", "0008001", "0008002"):
+        (campus / "campus" / f"{picture}.png").unlink()
     result = train("--split", split)
     assert result.exit_code == 0, result.output
     assert "Note: 2 test pictures have no match under cross-camera and are no probes there" in result.output
-    split.write_text(json.dumps({"train": [1, 2], "test": [7]}))
+    split.write_text(json.dumps({"train": [1, 2], "test": [7, 8]}))
     result = train("--split", split)
     assert result.exit_code == 1 and "there is no match for any of the" in result.output and len(trained) == 1

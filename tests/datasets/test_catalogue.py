@@ -94,6 +94,16 @@ def test_a_market_split_comes_from_the_set_and_others_by_their_names(on_disk):
         dataset_splits("cuhk01", people, "market1501")
 
 
+def test_a_split_published_for_another_data_set_is_refused_but_for_pictures_of_ones_own():
+    """CUHK01, too, has people with the numbers of GRID's, who are others."""
+    people = made_up("cuhk01", range(1, 972), [0] * 971)
+    for split in ("grid-125", "grid-125-03"):
+        with pytest.raises(InputError, match=f"the split {split} divides grid, not cuhk01"):
+            dataset_splits("cuhk01", people, split)
+    (split,) = dataset_splits("folder", people, "grid-125-03")
+    assert split == dataset_splits("grid", people, "grid-125-03")[0]
+
+
 def test_missing_pictures_of_cuhk01(campus):
     people = open_dataset("cuhk01", campus)
     assert len(missing_pictures("cuhk01", people)) == 3884 - 20

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfnxc.datasets import PairPipeline
 from tfnxc.datasets.augmentation import MovedImages
-from tfnxc.datasets.pairs import negative_probes, pair_indices, positive_pairs
+from tfnxc.datasets.pair_indices import negative_probes, pair_indices, positive_pairs
 from tfnxc.errors import InputError
 
 IDENTITIES = np.array([7, 3, 7, 3, 3, 9, 8, 8])

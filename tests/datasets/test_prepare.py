@@ -305,6 +305,8 @@ def test_a_folder_of_something_else_is_refused_and_an_empty_one_is_taken(tmp_pat
     for path in (tmp_path / "mine", tmp_path / "mine" / "letter.txt"):
         with pytest.raises(InputError, match="exists and is no folder of prepared pictures"):
             prepare(people(), path, SIZE)
+    with pytest.raises(InputError, match=r"is the root of a disk\. Choose a folder in it"):
+        prepare(people(), tmp_path.anchor, SIZE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "other"]
 
 

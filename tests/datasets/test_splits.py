@@ -122,6 +122,17 @@ def test_the_script_refuses_lists_that_are_not_everyone(make_splits):
         make_splits.tests_that_leave([[1, 2], [1, 3]], [[3], [3]], [1, 2, 3])
 
 
+def test_the_script_says_what_is_wrong_with_a_matlab_file(make_splits, tmp_path):
+    scipy_io = pytest.importorskip("scipy.io")
+    path = tmp_path / "testsets.mat"
+    scipy_io.savemat(path, {"sets": [1]})
+    with pytest.raises(InputError, match=r"testsets\.mat: no variable testsets"):
+        make_splits.load_mat(path, "testsets")
+    path.write_text("hello" * 100)
+    with pytest.raises(InputError, match=r"testsets\.mat: no MATLAB file up to version 7"):
+        make_splits.load_mat(path, "testsets")
+
+
 def test_cuhk01_486_equals_its_source(real_data):
     lines = (real_data / "protocols/cuhk01/salmatch_partition_campus.csv").read_text().split()[1:]
     for number, split in enumerate(get_splits("cuhk01-486"), start=1):
@@ -265,7 +276,8 @@ def test_the_digest_is_of_the_lists_not_of_the_name():
 )
 def test_a_split_file_round_trips(tmp_path, split):
     (tmp_path / "mine.json").write_text(json.dumps(split.to_dict()))
-    assert load_split(tmp_path / "mine.json") == split == get_split(str(tmp_path / "mine.json"))
+    path = tmp_path / "mine.json"
+    assert load_split(path) == split == get_split(path) == get_split(str(path))
 
 
 def test_a_split_file_needs_no_more_than_its_lists(tmp_path):
@@ -277,6 +289,7 @@ def test_a_split_file_needs_no_more_than_its_lists(tmp_path):
     ("text", "message"),
     [
         ("{", "not a JSON file"),
+        ("[" * 100_000, "not a JSON file"),
         ("[1]", "expected"),
         ('{"train": [1], "test": "2"}', "expected"),
         ('{"train": [1], "test": [true]}', "expected whole numbers as test identities"),

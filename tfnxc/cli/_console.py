@@ -73,10 +73,10 @@ def _table(title, rows, published):
         table.add_row(label, *cells, str(first.probes), str(first.gallery), over, speed)
     if published:
         table.add_section()
+        table.add_row("published (protocol, ? where it is not said):")
     for each in published:
         cells = [f"{each.ranks[k]:.2f}" if k in each.ranks else "" for k in REPORTED_RANKS]
-        protocol = each.protocol or "protocol not said"
-        table.add_row(f"{each.method} (published, {protocol})", *cells)
+        table.add_row(f"{each.method} ({each.protocol or '?'})", *cells)
     console.print(table)
 
 

@@ -10,7 +10,7 @@ import click
 @click.option("--cuda", is_flag=True, help="Build the GPU kernels too, with nvcc from $CUDA_HOME or the PATH.")
 @click.option("--force", is_flag=True, help="Build it again where it is there.")
 def build_ops(compiler, cuda, force):
-    r"""Compiles the normalized correlation for the TensorFlow that is installed here, in about half a minute.
+    """Compiles the normalized correlation for the TensorFlow that is installed here, in about half a minute.
 
     It is optional: without it everything runs in plain TensorFlow, several times slower, with the same numbers. The
     library goes to ~/.cache/tfnxc/ops (or $XDG_CACHE_HOME, or $TFNXC_CACHE), and from then on is used by itself;

@@ -17,7 +17,7 @@ def _data(about):
 
 @click.group()
 def datasets():
-    r"""What can be trained on, and whether what is on disk is whole.
+    """What can be trained on, and whether what is on disk is whole.
 
     \b
     tfnxc datasets list
@@ -30,7 +30,7 @@ def datasets():
 @datasets.command("list")
 @_AS_JSON
 def list_(as_json):
-    r"""Lists the data sets, their official counts, and the families of their published splits.
+    """Lists the data sets, their official counts, and the families of their published splits.
 
     \b
     tfnxc datasets list
@@ -57,7 +57,7 @@ def list_(as_json):
 @_data("What is on disk; counted, not read.")
 @_AS_JSON
 def info(name, data, as_json):
-    r"""Explains one data set: what must lie where, what its numbers mean, and what is official.
+    """Explains one data set: what must lie where, what its numbers mean, and what is official.
 
     \b
     tfnxc datasets info cuhk03-labeled
@@ -93,7 +93,7 @@ def info(name, data, as_json):
 @_data("The folder or file to check: the data set, or what tfnxc datasets prepare made of it.")
 @_AS_JSON
 def check(name, data, as_json):
-    r"""Reads every picture, counts, and names each one that is missing or broken.
+    """Reads every picture, counts, and names each one that is missing or broken.
 
     The counts are compared with those of the official set, part by part. Of prepared pictures the checksum of every
     shard is compared, too. Exits with 1 if anything is missing, broken or otherwise than official.
@@ -133,7 +133,7 @@ def check(name, data, as_json):
 @click.option("--shards", type=click.IntRange(1), help="How many files. Default: up to 16, more of a large set.")
 @click.option("--workers", type=click.IntRange(1), help="Threads. Default: one a processor core.")
 def prepare(name, data, folder, height, width, shards, workers):
-    r"""Resizes every picture once, into TFRecord shards that training reads at the speed of the disk.
+    """Resizes every picture once, into TFRecord shards that training reads at the speed of the disk.
 
     The folder is then given as --data to every command, in the place of the data set. It appears when it is whole: a
     command that was stopped goes on where it was when it is given again, and a picture that cannot be read leaves
@@ -197,8 +197,8 @@ def _parts(source, people):
 def _broken(people, data, quiet):
     """The pictures that cannot be read, and of prepared ones the broken shards: each a file with the reason."""
     import concurrent.futures
-    import pathlib
 
+    from tfnxc.datasets.prepared import broken_shards, is_prepared
     from tfnxc.errors import InputError
 
     def reason(index):
@@ -214,9 +214,7 @@ def _broken(people, data, quiet):
             advance(1)
             if message is not None:
                 broken.append({"file": path, "reason": message.removeprefix(f"{path}: ")})
-    if data is not None and (pathlib.Path(data) / "manifest.json").is_file():
-        from tfnxc.datasets.prepared import broken_shards
-
+    if data is not None and is_prepared(data):
         with _bar("Reading shards", None, quiet) as advance:
             shards = broken_shards(data, advance)
         broken += [{"file": path, "reason": what} for path, what in shards.items()]

@@ -15,7 +15,7 @@ import click
     "--to", "savedmodels", default="savedmodels", show_default=True, type=click.Path(), help="Folder of all models."
 )
 def export(folder, name, number, savedmodels):
-    r"""Writes the trained model of a run as a SavedModel: savedmodels/NAME/VERSION.
+    """Writes the trained model of a run as a SavedModel: savedmodels/NAME/VERSION.
 
     It loads where there is TensorFlow and no tfnxc: TensorFlow Serving, saved_model_cli, any program.
 

@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for a report or a program.")
 def info(as_json):
-    r"""Says what is installed and whether the compiled op is in use, and why.
+    """Says what is installed and whether the compiled op is in use, and why.
 
     \b
     tfnxc info

@@ -22,7 +22,7 @@ def splits(name, dataset, data, as_json):
     tfnxc splits cuhk01-486             the ten of a family, each with its digest
     tfnxc splits cuhk01-486-01          one of them whole
     tfnxc splits random-100-0 --dataset cuhk01 --data cuhk01/campus > mine.json
-    """  # noqa: D301  click's \b is the character: in a raw string it would be printed, and the lines joined
+    """
     from tfnxc.datasets import families
 
     if dataset is None and data is not None:

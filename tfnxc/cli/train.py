@@ -78,7 +78,7 @@ def train(dataset, data, split_name, partial, model, search_size, folder, seed, 
     tfnxc train synthetic --passes 5 --optimizer adam --learning-rate 0.001
     tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
     tfnxc train cuhk01 --data cuhk01/campus --positives cross-camera --negatives hard
-    """  # noqa: D301  click needs the character, which a raw docstring does not have
+    """
     from tfnxc import training
     from tfnxc.cli._console import console, progress_bar
 
@@ -129,10 +129,11 @@ def _check_measurable(dataset, people):
     """What cannot be measured fails now, not after the training; what counts for nothing is said."""
     from tfnxc.cli._console import console
     from tfnxc.datasets import CATALOGUE
-    from tfnxc.evaluation import draw_trials
+    from tfnxc.evaluation import Evaluation, draw_trials
 
     protocol = CATALOGUE[dataset].default_protocol
-    labels = [people.identities, people.identities, people.cameras, people.cameras]
+    plan = Evaluation.of(protocol, people)
+    labels = [values[side] for values in (people.identities, people.cameras) for side in (plan.rows, plan.columns)]
     (trials,) = draw_trials(*labels, protocol, repeats=1)
     unmatched = sum(trial.unmatched for trial in trials)
     if unmatched:

@@ -7,6 +7,7 @@ from tfnxc.datasets.csv_file import csv_file
 from tfnxc.datasets.cuhk01 import cuhk01
 from tfnxc.datasets.cuhk03 import cuhk03, cuhk03_test_sets
 from tfnxc.datasets.grid import grid
+from tfnxc.datasets.hard_negatives import hard_negatives
 from tfnxc.datasets.identity_folders import identity_folders
 from tfnxc.datasets.image_set import IMAGE_SIZE, ImageSet
 from tfnxc.datasets.market1501 import market1501, market1501_split
@@ -35,6 +36,7 @@ __all__ = [
     "get_split",
     "get_splits",
     "grid",
+    "hard_negatives",
     "identity_folders",
     "load_split",
     "market1501",

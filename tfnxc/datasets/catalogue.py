@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfnxc.datasets._prepared_files import MANIFEST
 from tfnxc.datasets.csv_file import csv_file
 from tfnxc.datasets.cuhk01 import cuhk01
 from tfnxc.datasets.cuhk03 import cuhk03
@@ -18,6 +17,7 @@ from tfnxc.datasets.grid import grid
 from tfnxc.datasets.identity_folders import identity_folders
 from tfnxc.datasets.image_set import ImageSet
 from tfnxc.datasets.market1501 import in_market1501_test, in_market1501_train, market1501, market1501_split
+from tfnxc.datasets.prepared import is_prepared, prepared
 from tfnxc.datasets.splits import Split, families, get_splits
 from tfnxc.datasets.synthetic import synthetic
 from tfnxc.datasets.viper import viper
@@ -289,7 +289,7 @@ def open_dataset(name, path=None):
         3884
     """
     source = source_of(name)
-    if path is not None and (pathlib.Path(path) / MANIFEST).is_file():
+    if path is not None and is_prepared(path):
         return _open_prepared(name, path)
     if source.needs_path and path is None:
         raise InputError(f"{name} needs a path: {source.about}.")
@@ -299,8 +299,6 @@ def open_dataset(name, path=None):
 
 
 def _open_prepared(name, folder):
-    from tfnxc.datasets.prepared import prepared  # not above: it imports TensorFlow, which --help should not wait for
-
     people = prepared(folder)
     if people.name != name:
         raise InputError(
@@ -322,7 +320,7 @@ def dataset_splits(name, people, split=None):
         A list of `Split`, at least one.
 
     Raises:
-        InputError: If there is no such split.
+        InputError: If there is no such split, or it is published for another data set.
 
     Example:
         >>> len(dataset_splits("cuhk01", people, "cuhk01-486"))
@@ -332,6 +330,10 @@ def dataset_splits(name, people, split=None):
     split = source.default_split if split is None else split
     if source.own_split is not None and split == name:
         return [source.own_split(people)]
+    # The same numbers are other people in another data set; a user's own pictures may be any.
+    for family in families().values() if source.official else ():
+        if split in (family.name, *family.names) and name not in family.datasets:
+            raise InputError(f"the split {split} divides {' and '.join(family.datasets)}, not {name}.")
     return get_splits(split, people.identities)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfnxc.datasets.pairs import others_of
+from tfnxc.datasets.pair_indices import others_of
 
 NEGATIVES = ("uniform", "hard")
 """How the negatives of a pass are chosen."""

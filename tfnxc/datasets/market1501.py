@@ -12,7 +12,7 @@ from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
 
 # One file of the published set ends in .jpg.jpg.
-_NAME = re.compile(r"(-1|[0-9]{4})_c([0-9])s[0-9]+_[0-9]+_[0-9]+\.jpg(?:\.jpg)?", re.IGNORECASE)
+_NAME = re.compile(r"(-1|[0-9]{4})_c([1-9])s[0-9]+_[0-9]+_[0-9]+\.jpg(?:\.jpg)?", re.IGNORECASE)
 _FOLDERS = ("bounding_box_train", "query", "bounding_box_test")
 _NOBODY = {"-1": JUNK, "0000": DISTRACTOR}
 

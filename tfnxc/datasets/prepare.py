@@ -85,6 +85,8 @@ def prepare(people, folder, size=IMAGE_SIZE, shards=None, workers=None, progress
     progress = progress or (lambda count: None)
     # Absolute, because the folder for the work lies beside it, also when the target is ".".
     target = pathlib.Path(os.path.abspath(folder))
+    if not target.name:
+        raise InputError(f"{target} is the root of a disk. Choose a folder in it.")
     work = _Work(target.with_name(f".tfnxc-{target.name}.partial"), plan)
     if _is_finished(target, plan, shards):
         work.remove_leftovers()
@@ -212,7 +214,7 @@ class _Work:
     def remove_leftovers(self):
         """Removes the folder where nothing is begun in it, or all of it has become the target."""
         if self.folder.exists() and not self.whole.exists():
-            shutil.rmtree(self.folder)
+            shutil.rmtree(self.folder, ignore_errors=True)  # another process may be removing it, too
 
     def begin(self):
         """Makes the folders, and removes what a kill left half written; raises `InputError` as `check_plan` does."""

@@ -12,6 +12,10 @@ from tfnxc.evaluation.scoring import PairScorer
 from tfnxc.files import replacing
 from tfnxc.training.checkpoint import KeepProgress, load_latest, load_negatives, save_negatives
 
+_SCORED_AT_ONCE = 128
+"""Pairs that are scored together for hard negatives: a measured number would round otherwise each time, and so might
+choose others."""
+
 
 def train(
     run,
@@ -121,7 +125,7 @@ def _mined(run, model, pairs, recipe, number, step):
                 f"{run.folder} lacks the hard negatives of its pass {number + 1}. Delete "
                 f"{run.model_path('checkpoint').name} to go on after the last finished pass."
             )
-        scorer = PairScorer(model, pairs.images)
+        scorer = PairScorer(model, pairs.images, batch_size=_SCORED_AT_ONCE)
         mined = hard_negatives(
             pairs.identities,
             pairs.probes_of_negatives,

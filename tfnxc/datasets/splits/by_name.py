@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from tfnxc.datasets.splits.family import families
@@ -43,6 +44,7 @@ def get_splits(name, identities=None):
     Raises:
         InputError: If there is no such split, or the identities are needed and missing.
     """
+    name = os.fspath(name)  # a path may be one of its own type
     for family in families().values():
         if name == family.name:
             return [family.split(each, identities) for each in family.names]

@@ -26,7 +26,7 @@ def load_split(path):
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot read the split ({error.strerror or error}).") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a JSON file ({error}).") from None
     try:
         return Split.from_dict(data, path.stem, path.name)
