@@ -28,8 +28,11 @@ def test_names_are_numbered_in_their_order_over_both_sides():
     assert sides(labels) == ([2, 0], [1, 0, 0, 2])
 
 
-def test_numbers_that_are_not_whole_are_told_apart_like_names():
-    assert sides(Labels.of([1.5, 1.0], [1.0, 2.0, 1.5])) == ([1, 0], [0, 2, 1])
+@pytest.mark.parametrize("label", [1.5, float("nan"), float("inf"), None])
+def test_what_is_neither_a_whole_number_nor_a_name_is_refused(label):
+    for labels in ([[1, label], [1]], [[1], [label, 1]], [["a"], ["a"], [label], [1]]):
+        with pytest.raises(ValueError, match=r"(ids|cameras) must be whole numbers or names, received .* at [01]"):
+            Labels.of(*labels)
 
 
 def test_cameras_are_numbered_whatever_they_are_called():

@@ -4,6 +4,7 @@ from tfnxc.evaluation.cmc import CMC, cmc, mean_average_precision, mean_inverse_
 from tfnxc.evaluation.colour_histogram import colour_histogram_features, colour_histogram_scores
 from tfnxc.evaluation.evaluate import Evaluation, Look, looks
 from tfnxc.evaluation.protocols import PROTOCOLS, Protocol, Trial, draw_trials, get_protocol, needed_pairs
+from tfnxc.evaluation.published import Published, published_figures
 from tfnxc.evaluation.ranking import RankLists, rank_lists
 from tfnxc.evaluation.saved_scores import SavedScores
 from tfnxc.evaluation.spread import Spread
@@ -15,6 +16,7 @@ __all__ = [
     "Evaluation",
     "Look",
     "Protocol",
+    "Published",
     "RankLists",
     "SavedScores",
     "Spread",
@@ -29,5 +31,6 @@ __all__ = [
     "mean_average_precision",
     "mean_inverse_negative_penalty",
     "needed_pairs",
+    "published_figures",
     "rank_lists",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from tfnxc.errors import InputError
 from tfnxc.evaluation.cmc import CMC, cmc
 from tfnxc.evaluation.protocols import draw_trials, get_protocol, needed_pairs
-from tfnxc.identities import DISTRACTOR, JUNK
+from tfnxc.identities import JUNK
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Evaluation:
         if self.fixed_probes is not None:
             return np.flatnonzero(kept & ~self.fixed_probes)
         if protocol.probe_cameras == "first":
-            return np.flatnonzero(kept & (~self._of_first_camera() | (self.identities == DISTRACTOR)))
+            return np.flatnonzero(kept & ~self._of_first_camera())
         return np.flatnonzero(kept)
 
     def needed(self):

@@ -30,15 +30,15 @@ class Labels:
         """The labels of two sides.
 
         Args:
-            probe_ids: Identities of the rows: integers, or names.
+            probe_ids: Identities of the rows: whole numbers, or names, which are always people.
             gallery_ids: Identities of the columns, of the same kind.
             probe_cameras: Cameras of the rows: integers, or names. `None` (default), with `gallery_cameras`: all rows
                 are of one camera and all columns of another.
             gallery_cameras: Cameras of the columns. Defaults to `None`.
 
         Raises:
-            ValueError: If a side is empty or no sequence, or identities and cameras of a side differ in number, or
-                cameras are given for one side only.
+            ValueError: If a side is empty or no sequence, identities and cameras of a side differ in number, a label is
+                neither a whole number nor a name, or cameras are given for one side only.
         """
         if (probe_cameras is None) != (gallery_cameras is None):
             missing = "probe_cameras" if probe_cameras is None else "gallery_cameras"
@@ -49,7 +49,8 @@ class Labels:
         sides = ("probe", ids[0], probe_cameras), ("gallery", ids[1], gallery_cameras)
         cameras = [_one_each(*side) for side in sides]
         # Cameras only have to be told apart: numbering them keeps `view` small whatever they are called.
-        _, numbers = np.unique(np.concatenate(cameras), return_inverse=True)
+        cameras = np.concatenate(cameras)
+        _, numbers = np.unique(cameras if cameras.dtype.kind in "iu" else cameras.astype(str), return_inverse=True)
         return cls(*_integers(*ids), *np.split(numbers.ravel(), [len(ids[0])]), True)
 
     @property
@@ -70,7 +71,7 @@ def _sequence(side, identities):
     identities = np.asarray(identities)
     if identities.ndim != 1 or not len(identities):
         raise ValueError(f"{side}_ids must be a sequence of one identity an image, received shape {identities.shape}")
-    return identities
+    return _told_apart(f"{side}_ids", identities)
 
 
 def _one_each(side, identities, cameras):
@@ -80,15 +81,26 @@ def _one_each(side, identities, cameras):
             f"{side}_cameras must hold one camera for each of the {len(identities)} {side}_ids, "
             f"received shape {cameras.shape}"
         )
-    return cameras
+    return _told_apart(f"{side}_cameras", cameras)
+
+
+def _told_apart(name, labels):
+    """Labels that are whole numbers or names: what is neither, such as NaN, would match or not by accident."""
+    if labels.dtype.kind in "iub":
+        return labels
+    if labels.dtype.kind == "f":
+        whole = np.isfinite(labels) & (labels == np.rint(labels))
+    else:
+        whole = np.array([isinstance(each, (str, bytes, int, np.integer)) for each in labels.tolist()], bool)
+    if not whole.all():
+        at = int(np.argmin(whole))
+        raise ValueError(f"{name} must be whole numbers or names, received {labels[at]!r} at {at}")
+    return labels.astype(np.int64) if labels.dtype.kind == "f" else labels
 
 
 def _integers(probe_ids, gallery_ids):
     """Whole numbers as they are, so that junk and distractors keep theirs; names numbered in their order."""
-    if all(
-        ids.dtype.kind in "iu" or (ids.dtype.kind == "f" and (ids == np.rint(ids)).all())
-        for ids in (probe_ids, gallery_ids)
-    ):
+    if all(ids.dtype.kind in "iu" for ids in (probe_ids, gallery_ids)):
         return probe_ids.astype(np.int64), gallery_ids.astype(np.int64)
-    _, numbers = np.unique(np.concatenate([probe_ids, gallery_ids]), return_inverse=True)
+    _, numbers = np.unique(np.concatenate([probe_ids, gallery_ids]).astype(str), return_inverse=True)
     return np.split(numbers.ravel(), [len(probe_ids)])

@@ -30,7 +30,8 @@ class Protocol:
     """What a probe is, and what its gallery is: a named set of flags.
 
     `PROTOCOLS` has those that are registered; every result carries the name of its own, because their figures do not
-    compare. Junk is in no gallery, distractors are in every one, and neither is ever a probe (`tfnxc.identities`).
+    compare. Junk is in no gallery, every distractor of the cameras
+    a gallery is taken from is in it, and neither is ever a probe (`tfnxc.identities`).
 
     Args:
         name: What results call it.
@@ -95,7 +96,7 @@ PROTOCOLS = {
         ),
         Protocol(
             name="paper",
-            description="one gallery image an identity from any camera; all the other images are probes (easier)",
+            description="one gallery image an identity from any camera; all the others are probes (usually easier)",
             gallery_from="any",
             same_images=True,
         ),
@@ -320,6 +321,7 @@ def _trial(protocol: Protocol, rows, unmatched, allowed, labels: Labels, order, 
     candidates = np.flatnonzero(allowed & (gallery_ids >= 0))
     candidates = candidates[np.argsort(gallery_ids[candidates], kind="stable")]
     _, first, count = np.unique(gallery_ids[candidates], return_index=True, return_counts=True)
+    candidates, distractors = candidates.astype(np.int32), distractors.astype(np.int32)
     drawn = candidates[first + (rng.random((len(rows), len(first))) * count).astype(int)]
     everyone = np.broadcast_to(distractors, (len(rows), len(distractors)))
     return Trial(rows, np.concatenate([drawn, everyone], axis=1), unmatched=unmatched)

@@ -29,8 +29,8 @@ class Spread:
         count: How many there are.
 
     Example:
-        >>> Spread.of([0.5, 0.6, 0.7])
-        Spread(mean=0.6, deviation=0.1, interval=0.248, count=3)
+        >>> Spread.of([1.0, 2.0, 3.0])
+        Spread(mean=2.0, deviation=1.0, interval=2.48433820832296, count=3)
     """
 
     mean: float
@@ -40,9 +40,11 @@ class Spread:
 
     @classmethod
     def of(cls, values) -> Spread:
-        """The spread of a sequence of measurements, at least one."""
+        """The spread of a sequence of measurements; raises `ValueError` where there is none."""
         values = np.asarray(values, np.float64)
         count = len(values)
+        if count == 0:
+            raise ValueError("a spread is of at least one measurement; received none")
         if count == 1:
             return cls(float(values[0]), 0.0, None, 1)
         deviation = float(values.std(ddof=1))
@@ -55,7 +57,9 @@ class Spread:
 
 
 def student_t(freedom: int) -> float:
-    """The two-sided 95 % quantile of Student's t with `freedom` degrees of freedom, to 0.001."""
+    """The two-sided 95 % quantile of Student's t with `freedom` degrees of freedom, 1 or more, to 0.001."""
+    if freedom < 1:
+        raise ValueError(f"freedom must be 1 or more; received {freedom!r}")
     if freedom <= len(_T):
         return _T[freedom - 1]
     return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)
