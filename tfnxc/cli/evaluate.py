@@ -76,8 +76,8 @@ def evaluate(folders, baseline, files, results, **options):
     Each figure carries its protocol, because figures of different protocols do not compare: cross-camera (probes from
     camera A, one gallery image an identity from camera B), paper (the gallery from any camera, all other images are
     probes: usually easier), market (every gallery image; the probe's own view and junk left out), cuhk03-classic (a
-    draw for each probe, of all cameras). docs/evaluation.md says more. Several runs, one a split, are put together: mean,
-    standard deviation and 95 % interval over splits. Published figures stand beside.
+    draw for each probe, of all cameras). docs/evaluation.md says more. Several runs, one a split, are put together:
+    mean, standard deviation and 95 % interval over splits. Published figures stand beside.
 
     The towers run once an image, the head once a pair. Scores are kept in the run, so that a stopped command goes on
     and other draws score only what is new.
