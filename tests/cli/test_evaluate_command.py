@@ -51,12 +51,12 @@ def test_a_baseline_on_all_splits_and_its_scores_measured_again(campus, families
         plan = Evaluation.of("cross-camera", tested, repeats=2)
         expected.append(plan.measure(colour_histogram_scores(images, images)))
     ranks = [result.rank(1) for result in expected]
-    (path,) = to.glob("summary-colour-histogram-random-3-2splits-*-cross-camera-pessimistic.json")
+    (path,) = to.glob("summary-colour-histogram-cuhk01-random-3-2splits-cross-camera-pessimistic-*.json")
     summary = json.loads(path.read_text())
     assert summary["spread_over"] == "splits" and summary["count"] == 2
     assert summary["ranks"]["1"]["mean"] == pytest.approx(100 * np.mean(ranks))
     assert summary["ranks"]["1"]["deviation"] == pytest.approx(100 * np.std(ranks, ddof=1))
-    assert summary["splits"] == {split.name: split.digest for split in splits}
+    assert [each["split_digest"] for each in summary["members"]] == [split.digest for split in splits]
     assert path.with_suffix(".csv").exists() and path.with_suffix(".png").stat().st_size > 1000
 
     files = sorted((tmp_path / "scores").glob("*.npz"))
@@ -110,3 +110,59 @@ def test_a_part_of_a_set_is_tested_under_a_name_that_says_so(campus, tmp_path):
     assert found.exit_code == 0, found.output
     (path,) = tmp_path.glob("*.json")
     assert "cuhk01-486-01-partial" in path.name
+
+
+def trained_run(campus, folder, split="random-3-1", dataset="cuhk01"):
+    arguments = [
+        "train",
+        dataset,
+        "--data",
+        campus,
+        "--split",
+        split,
+        "--run",
+        folder,
+        "--passes",
+        1,
+        "--batch-size",
+        8,
+    ]
+    assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
+    return folder
+
+
+def test_two_scorers_on_one_split_are_not_put_together(campus, tmp_path):
+    runs = [trained_run(campus, tmp_path / name) for name in "ab"]
+    found = evaluate(*runs, "--baseline", "colour-histogram", "--protocol", "cross-camera", "--protocol",
+                     "cross-camera", "--repeats", 1, "--batch-size", 8, "--to", tmp_path / "results")  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "2 splits" not in found.output and not list((tmp_path / "results").glob("summary-*"))
+    assert "normxcorr, a-trained" in found.output and "normxcorr, b-trained" in found.output
+    assert found.output.count("colour histogram: ") == 1  # once, on the split that both are tested on
+
+
+def test_saved_scores_that_do_not_serve_a_protocol_say_so(campus, tmp_path):
+    folder = trained_run(campus, tmp_path / "a")
+    save = ("--save-scores", tmp_path / "scores", "--batch-size", 8, "--protocol", "cross-camera", "--repeats", 1)
+    assert evaluate(folder, *save).exit_code == 0
+    again = ("--scores", tmp_path / "scores" / "a-trained.npz", "--protocol", "market", "--to", tmp_path / "results")
+    assert "save all with --all-pairs" in error_of(*again)
+    assert evaluate(folder, *save, "--all-pairs").exit_code == 0
+    assert evaluate(*again).exit_code == 0
+    assert "--split, no effect here" in error_of(*again, "--split", "few").replace("--split:", "--split,")
+
+
+def test_other_people_under_the_same_numbers_are_noticed(campus, tmp_path):
+    def people(folder, names):
+        for name in names:
+            for camera, identity in (("c1", 1), ("c2", 3)):
+                target = folder / name / camera
+                target.mkdir(parents=True)
+                source = campus / "campus" / f"{1:04d}{identity:03d}.png"
+                (target / "1.png").write_bytes(source.read_bytes())
+        return folder
+
+    first = people(tmp_path / "first", ["anna", "berta", "carl", "dora"])
+    folder = trained_run(first, tmp_path / "run", "random-2-1", "folder")
+    more = people(tmp_path / "more", ["aaron", "anna", "berta", "carl", "dora"])
+    assert "may be other people's" in error_of(folder, "--data", more)

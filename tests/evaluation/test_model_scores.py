@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tfnxc import models
+from tfnxc.errors import InputError
 from tfnxc.evaluation import looks, score_file
 from tfnxc.evaluation.model_scores import ModelScores
 from tfnxc.evaluation.score_file import ScoreFile
@@ -40,14 +41,14 @@ class Scorer:
 def test_a_score_file_is_filled_once_and_goes_on_where_it_stood(images, tmp_path, monkeypatch):
     monkeypatch.setattr(score_file, "_BLOCK", 5)
     needed = np.zeros((7, 7), bool)
-    needed[:4, 2:6] = True
+    needed[1:7, 2:5] = True
     file = ScoreFile(tmp_path, "model", images)
-    assert file.missing(needed) == 16 and np.isnan(file.read()).all()
+    assert file.missing(needed) == 18 and np.isnan(file.read()).all()
     with pytest.raises(InterruptedScoringError):
-        file.fill(Scorer(calls=2), needed)
+        file.fill(Scorer(calls=1), needed)
     again = ScoreFile(tmp_path, "model", images)
     rest = again.missing(needed)
-    assert 0 < rest < 16
+    assert 0 < rest < 18
     scorer = Scorer()
     again.fill(scorer, needed)
     assert sum(map(len, scorer.asked)) == rest and again.missing(needed) == 0
@@ -60,6 +61,13 @@ def test_a_score_of_zero_is_a_score(images, tmp_path):
     file = ScoreFile(tmp_path, "model", images)
     file.fill(Scorer(), np.eye(7, dtype=bool))
     assert file.missing(np.eye(7, dtype=bool)) == 0 and (np.diagonal(file.read()) == 0).all()
+
+
+def test_a_damaged_score_file_is_one_clear_error(images, tmp_path):
+    path = ScoreFile(tmp_path, "model", images).path
+    path.write_bytes(path.read_bytes()[:150])
+    with pytest.raises(InputError, match=r"\.npy: damaged\. Remove it"):
+        ScoreFile(tmp_path, "model", images)
 
 
 def test_a_large_empty_score_file_takes_no_room(tmp_path):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,16 @@ def test_what_is_no_such_file_is_one_clear_error(tmp_path, rng):
     np.savez(path, scores=np.array([object()]), allow_pickle=True)
     with pytest.raises(InputError, match="not a file of scores"):
         SavedScores.load(path)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="not a file of scores"):
+        SavedScores.load(path)
+    for wrong in ({"identities": np.array(["anna"] * 20)}, {"about": ["mine"]}, {"probes": np.zeros(20)}):
+        dataclasses.replace(saved(rng.random((20, 20))), **{k: v for k, v in wrong.items() if k != "about"}).save(path)
+        if "about" in wrong:
+            with np.load(path) as file:
+                np.savez(path, **{**file, "about": np.array('["mine"]')})
+        with pytest.raises(InputError, match="not a file of scores"):
+            SavedScores.load(path)
     saved(rng.random((20, 20))).save(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])

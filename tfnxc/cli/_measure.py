@@ -14,6 +14,7 @@ import numpy as np
 
 from tfnxc import visualization
 from tfnxc.cli._console import console, progress_bars
+from tfnxc.errors import InputError
 from tfnxc.evaluation import CMC, Evaluation, SavedScores, colour_histogram_scores
 from tfnxc.evaluation.model_scores import ModelScores
 from tfnxc.files import replacing, write_json, write_text
@@ -110,12 +111,15 @@ def of_colour_histogram(people, images, about, results):
         return lambda rows, columns: scores[np.ix_(rows, columns)], scores.size, time.perf_counter() - begin
 
     about = {"baseline": "colour-histogram", **about}
-    return Subject("colour histogram", people, about, results, f"colour-histogram-{about['split']}", score)
+    return Subject(
+        "colour histogram", people, about, results, f"colour-histogram-{about['dataset']}-{about['split']}", score
+    )
 
 
 def of_saved(saved, people, results, prefix):
     """Scores from a file, as a `Subject`."""
-    about = {key: value for key, value in saved.about.items() if key != "format"}
+    unknown = {"dataset": "saved scores", "split": prefix, "split_digest": None}
+    about = unknown | {key: value for key, value in saved.about.items() if key != "format"}
 
     def score(needed):
         return lambda rows, columns: saved.scores[np.ix_(rows, columns)], 0, 0.0
@@ -123,7 +127,7 @@ def of_saved(saved, people, results, prefix):
     return Subject(about.get("label", "saved scores"), people, about, results, prefix, score)
 
 
-def measure(subject, protocols, options, save_scores=None):
+def measure(subject, protocols, options, save_scores=None, all_pairs=False):
     """CMC of a subject under some protocols.
 
     Args:
@@ -131,17 +135,22 @@ def measure(subject, protocols, options, save_scores=None):
         protocols: Names of protocols.
         options: `repeats`, `probes`, `seed` and `ties` of `Evaluation`.
         save_scores: File (`.npz`) that the scores are written to. Defaults to `None`.
+        all_pairs: Whether every pair is scored, also those that these protocols do not read. Defaults to `False`.
 
     Returns:
         One `Measured` a protocol. Each is also written as JSON, CSV and PNG where the subject has a folder for them.
     """
     plans = [Evaluation.of(protocol, subject.people, **options) for protocol in protocols]
-    needed = np.logical_or.reduce([plan.needed() for plan in plans])
+    needed = plans[0].needed()
+    for plan in plans[1:]:
+        needed |= plan.needed()
+    if all_pairs:
+        needed |= ~np.eye(len(needed), dtype=bool)
     read, pairs, seconds = subject.score(needed)
     rate = pairs / seconds if pairs else None
     if rate is not None:
         console.print(f"{subject.label}: {pairs} pairs in {seconds:.1f} s, {rate:.0f} pairs a second")
-    measured = [Measured(subject, plan.measure_part(read(plan.rows, plan.columns)), rate) for plan in plans]
+    measured = [Measured(subject, _result(subject, plan, read), rate) for plan in plans]
     for each in measured:
         _warn_of_unmatched(each.result)
         if subject.results is not None:
@@ -156,6 +165,16 @@ def measure(subject, protocols, options, save_scores=None):
         )
         console.print(f"Scores: {save_scores}")
     return measured
+
+
+def _result(subject, plan, read):
+    try:
+        return plan.measure_part(read(plan.rows, plan.columns))
+    except InputError as error:
+        raise InputError(
+            f"{subject.label} has no scores of some pairs that {plan.protocol} reads. Measure the run itself with "
+            f"--protocol {plan.protocol} --save-scores FOLDER, or save all with --all-pairs. ({error})"
+        ) from None
 
 
 def warn_if_unfinished(run):

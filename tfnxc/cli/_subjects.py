@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import json
 import pathlib
 import re
 
@@ -11,7 +12,7 @@ from tfnxc import training
 from tfnxc.cli._console import cmc_tables, console, progress_bar
 from tfnxc.cli._measure import of_colour_histogram, of_run, of_saved, write_curves
 from tfnxc.cli._sources import open_source
-from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits
+from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, families
 from tfnxc.errors import InputError
 from tfnxc.evaluation import SavedScores, Summary, looks
 from tfnxc.evaluation.published import published_figures
@@ -22,54 +23,60 @@ from tfnxc.training.run import versions
 def subjects(
     folders, baseline, files, results, dataset, data, split_name, partial, state, both_orders, flips, **scoring
 ):
-    """What is measured, one after the other: `(name, data set, Subject)`."""
-    shown = looks(both_orders, flips)
+    """What is measured, one after the other: `(name, data set, Subject)`; names are those of result files."""
+    shown, marks = looks(both_orders, flips), _marks(both_orders, flips)
+    tested_on = {}
     for folder in folders:
         run = training.Run.open(folder)
         of = dataset or run.settings["dataset"]
-        people = open_source(of, data or (run.record["data"] if of == run.settings["dataset"] else None))
         own = of == run.settings["dataset"]
-        if split_name is None and own:
-            splits = [Split.from_dict(run.record["split"])]
-        else:
+        people = open_source(of, data or (run.record["data"] if own else None))
+        splits = [Split.from_dict(run.record["split"])]
+        if not own or split_name is not None:
             splits = dataset_splits(of, people, split_name)
+        else:
+            _check_same_people(run, people, partial)
         for split in splits:
-            if partial:
-                split = split.among(people.people)
-            if own:
-                _check_unseen(run, split)
+            if state == "trained":
+                _check_unseen(run, of, split)
+            split = split.among(people.people) if partial else split
+            tested_on.setdefault((of, split.digest), (people, split))
             tested, images = _pictures(split, people)
             at_home = own and split.digest == run.record["split_digest"]
             about = {"dataset": of, "split": split.name, "split_digest": split.digest, "data": data}
-            prefix = "-".join([state, *([] if at_home else [of, split.name]), *_marks(both_orders, flips)])
-            name = f"{run.folder.name}-{prefix}"
+            prefix = "-".join([state, *([] if at_home else [of, split.name]), *marks])
+            name = f"{run.folder.resolve().name}-{prefix}"
             yield name, of, of_run(run, tested, images, state, shown, about=about, prefix=prefix, **scoring)
     if baseline is not None:
-        of = dataset or (training.Run.open(folders[0]).settings["dataset"] if folders else None)
-        if of is None:
-            raise InputError("--baseline needs --dataset, and --data where the set lies on disk.")
-        people = open_source(of, data or (training.Run.open(folders[0]).record["data"] if folders else None))
-        names = [split_name] if split_name or not folders else []
-        splits = [split for name in names for split in dataset_splits(of, people, name)]
-        splits = splits or [Split.from_dict(training.Run.open(folder).record["split"]) for folder in folders]
-        for split in splits:
-            if partial:
-                split = split.among(people.people)
+        if not folders:
+            if dataset is None:
+                raise InputError("--baseline needs --dataset, and --data where the set lies on disk.")
+            people = open_source(dataset, data)
+            for split in dataset_splits(dataset, people, split_name):
+                split = split.among(people.people) if partial else split
+                tested_on[dataset, split.digest] = people, split
+        for (of, digest), (people, split) in tested_on.items():
             tested, images = _pictures(split, people)
-            about = {"dataset": of, "split": split.name, "split_digest": split.digest}
-            yield f"{baseline}-{split.name}", of, of_colour_histogram(tested, images, about, pathlib.Path(results))
+            about = {"dataset": of, "split": split.name, "split_digest": digest}
+            name = f"{baseline}-{of}-{split.name}"
+            yield name, of, of_colour_histogram(tested, images, about, pathlib.Path(results))
     for file in files:
         saved = SavedScores.load(file)
-        people = ImageSet(
-            saved.about.get("dataset", "saved"),
-            saved.names,
-            saved.identities,
-            saved.cameras,
-            _no_pictures,
-            saved.probes,
-        )
-        name = pathlib.Path(file).stem
-        yield name, saved.about.get("dataset", "saved"), of_saved(saved, people, pathlib.Path(results), name)
+        of, name = saved.about.get("dataset", "saved scores"), pathlib.Path(file).stem
+        people = ImageSet(of, saved.names, saved.identities, saved.cameras, _no_pictures, saved.probes)
+        yield name, of, of_saved(saved, people, pathlib.Path(results), name)
+
+
+def check_options(folders, baseline, files, options):
+    """Refuses options that could not have an effect, rather than ignoring them."""
+    of_model = [name for name in ("both_orders", "flips", "batch_size") if options[name]]
+    of_data = [name for name in ("dataset", "data", "split_name", "partial") if options[name]]
+    unused = of_model if not folders else []
+    if files and not folders and baseline is None:
+        unused = unused + of_data
+    if unused:
+        names = ", ".join(f"--{name.removesuffix('_name').replace('_', '-')}" for name in unused)
+        raise InputError(f"{names}: no effect here; saved scores and the baseline are measured as they are.")
 
 
 def default_protocols(dataset):
@@ -82,34 +89,53 @@ def report(found, results):
     """Prints the tables of what was measured, and writes the summaries over several splits.
 
     Args:
-        found: `(data set, list of Measured)` of each subject.
+        found: `(name, data set, list of Measured)` of each subject.
         results: Folder of the summaries.
     """
-    groups = collections.defaultdict(list)
-    for dataset, measured in found:
+    groups, seen = collections.defaultdict(list), collections.Counter()
+    for name, dataset, measured in found:
         for each in measured:
-            family = re.sub(r"-\d+$", "", each.subject.about.get("split", ""))
-            groups[dataset, family, len(each.subject.people.people), each.result.protocol, each.subject.label].append(
-                each
-            )
+            # What is put together is one scorer on different splits: runs that differ in their settings are not, nor
+            # are two on the same split.
+            about = each.subject.about
+            family = re.sub(r"-\d+(-partial)?$", r"\1", about["split"])
+            people = None if about["split"].endswith("-partial") else len(each.subject.people.people)
+            settings = {key: value for key, value in about.get("settings", {}).items() if key != "seed"}
+            scorer = json.dumps([settings, *(about.get(key) for key in ("state", "looks"))], sort_keys=True)
+            key = dataset, family, people, each.result.protocol, each.subject.label
+            groups[*key, scorer, seen[*key, scorer, about["split_digest"]]].append((name, each))
+            seen[*key, scorer, about["split_digest"]] += 1
+    alike = collections.Counter(key[:5] for key in groups)
     tables = collections.defaultdict(list)
-    for (dataset, family, identities, protocol, label), members in groups.items():
-        summary = Summary.of(each.result for each in members)
-        rates = [each.pairs_per_second for each in members if each.pairs_per_second]
+    for key, members in groups.items():
+        dataset, family, people, _, label = key[:5]
+        summary = Summary.of(each.result for _, each in members)
+        rates = [each.pairs_per_second for _, each in members if each.pairs_per_second]
         rate = sum(rates) / len(rates) if rates else None
-        tables[dataset, family, identities].append((label, summary, rate))
+        shown = f"{label}, {members[0][0]}" if alike[key[:5]] > 1 else label
+        tables[dataset, family, people].append((shown, summary, rate))
         if len(members) > 1:
-            splits = {each.subject.about["split"]: each.subject.about["split_digest"] for each in members}
-            about = {"label": label, "dataset": dataset, "splits": splits, "pairs_per_second": rate}
-            digest = hashlib.sha256(str(sorted(splits.items())).encode()).hexdigest()[:8]
-            name = f"summary-{_file_name(label)}-{family}-{len(splits)}splits-{digest}-{protocol}"
-            path = results / f"{name}-{summary.results[0].ties}.json"
-            write_json(path, {**summary.to_dict(), **about, "versions": versions()})
-            write_curves(path, label, summary.curves(), f"{dataset}, {family}, {len(splits)} splits")
-            console.print(f"Summary: {path}")
-    for (dataset, family, identities), rows in tables.items():
-        published = published_figures(dataset, identities)
-        cmc_tables(f"{dataset}, {family}, {identities} test identities", rows, published)
+            _write_summary(results, label, dataset, family, summary, members, rate)
+    for (dataset, family, people), rows in tables.items():
+        identities = "the" if people is None else people
+        cmc_tables(f"{dataset}, {family}, {identities} test identities", rows, published_figures(dataset, people or 0))
+
+
+def _write_summary(results, label, dataset, family, summary, members, rate):
+    kept = ("split", "split_digest", "model_digest", "looks", "state", "baseline")
+    parts = [
+        {"name": name, **{key: each.subject.about[key] for key in kept if key in each.subject.about}}
+        for name, each in members
+    ]
+    first = summary.results[0]
+    draws = {"repeats": first.repeats, "seed": first.seed, "probes": [each.result.probes for _, each in members]}
+    digest = hashlib.sha256(json.dumps([parts, draws], sort_keys=True).encode()).hexdigest()[:8]
+    name = f"summary-{_file_name(label)}-{dataset}-{family}-{len(parts)}splits-{first.protocol}-{first.ties}-{digest}"
+    path = results / f"{name}.json"
+    about = {"label": label, "dataset": dataset, "members": parts, **draws, "pairs_per_second": rate}
+    write_json(path, {**summary.to_dict(), **about, "versions": versions()})
+    write_curves(path, label, summary.curves(), f"{dataset}, {family}, {len(parts)} splits")
+    console.print(f"Summary: {path}")
 
 
 def _pictures(split, people):
@@ -122,12 +148,26 @@ def _pictures(split, people):
         return tested, tested.images(progress=advance)
 
 
-def _check_unseen(run, split):
+def _check_unseen(run, dataset, split):
+    """Refuses to test on people whom the run was trained on; sets that share splits share people."""
+    trained = run.settings["dataset"]
+    if dataset != trained and not any({dataset, trained} <= set(family.datasets) for family in families().values()):
+        return
     seen = sorted(set(split.test) & set(run.record["split"]["train"]))
     if seen:
         raise InputError(
             f"{run.folder} was trained on {len(seen)} of the {len(split.test)} test identities of {split.name}, such "
             f"as {seen[0]}: its figures there would mean nothing. Train a run on that split."
+        )
+
+
+def _check_same_people(run, people, partial):
+    """Own pictures are numbered by their names: others there, and the numbers are of other people."""
+    split, official = run.record["split"], CATALOGUE[run.settings["dataset"]].identities
+    if official is None and not partial and set(people.people.tolist()) != {*split["train"], *split["test"]}:
+        raise InputError(
+            f"the people on disk are not those of {run.folder}, so that their numbers may be other people's. Test on "
+            "them as another set: name a --split, such as random-100-0."
         )
 
 

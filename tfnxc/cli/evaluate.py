@@ -62,6 +62,7 @@ from tfnxc.evaluation import PROTOCOLS
 @click.option(
     "--save-scores", "save_to", type=click.Path(), help="Folder for the scores, to be measured again with --scores."
 )
+@click.option("--all-pairs", is_flag=True, help="Score every pair, so that saved scores serve any protocol.")
 @click.option(
     "--to",
     "results",
@@ -88,7 +89,7 @@ def evaluate(folders, baseline, files, results, **options):
     tfnxc evaluate runs/mine --both-orders --flips
     tfnxc evaluate runs/mine --dataset grid --data underground_reid --split grid-125
     tfnxc evaluate --baseline colour-histogram --dataset cuhk01 --data cuhk01 --split cuhk01-486
-    tfnxc evaluate runs/mine --save-scores scores && tfnxc evaluate --scores scores/mine.npz --protocol market
+    tfnxc evaluate runs/mine --save-scores scores && tfnxc evaluate --scores scores/mine-trained.npz --ties optimistic
     """
     if not folders and not files and baseline is None:
         raise InputError("nothing to measure: name a run folder, --scores FILE.npz, or --baseline colour-histogram.")
@@ -100,7 +101,9 @@ def evaluate(folders, baseline, files, results, **options):
     strategy = strategy_named(strategy_name)
     chief = is_chief(strategy)
     draws = {name: options.pop(name) for name in ("repeats", "probes", "seed", "ties")}
-    save_to, protocols = options.pop("save_to"), options.pop("protocols")
+    save_to, protocols = options.pop("save_to"), tuple(dict.fromkeys(options.pop("protocols")))
+    all_pairs = options.pop("all_pairs")
+    _subjects.check_options(folders, baseline, files, options)
     if save_to is not None:
         pathlib.Path(save_to).mkdir(parents=True, exist_ok=True)
     found = []
@@ -113,7 +116,10 @@ def evaluate(folders, baseline, files, results, **options):
             folders, baseline, files, results, strategy=strategy, scores=kept, writes=chief, **options
         ):
             save = pathlib.Path(save_to) / f"{name}.npz" if save_to is not None and chief else None
-            found.append((dataset, measure(subject, protocols or _subjects.default_protocols(dataset), draws, save)))
+            if any(name == other for other, _, _ in found):
+                raise InputError(f"two of what is to be measured are called {name}; measure them one by one.")
+            measured = measure(subject, protocols or _subjects.default_protocols(dataset), draws, save, all_pairs)
+            found.append((name, dataset, measured))
         if chief:
             _subjects.report(found, pathlib.Path(results))
 

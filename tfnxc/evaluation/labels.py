@@ -88,6 +88,8 @@ def _told_apart(name, labels):
     """Labels that are whole numbers or names: what is neither, such as NaN, would match or not by accident."""
     if labels.dtype.kind in "iub":
         return labels
+    if labels.dtype.kind == "O" and all(isinstance(each, (int, np.integer)) for each in labels):
+        return labels.astype(np.int64)
     if labels.dtype.kind == "f":
         whole = np.isfinite(labels) & (labels == np.rint(labels))
     else:

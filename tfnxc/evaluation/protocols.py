@@ -224,6 +224,8 @@ def draw(labels: Labels, protocol, repeats=None, seed=0, probes=None) -> list[tu
     protocol = get_protocol(protocol)
     repeats = whole_number("repeats", protocol.repeats if repeats is None else repeats, least=1)
     seed = whole_number("seed", seed, least=0)
+    if protocol.shots == "all" and probes is None:
+        repeats = 1  # nothing is drawn: more repeats would only look like a spread
     if probes is not None:
         probes = whole_number("probes", probes, least=1)
     if protocol.same_images:

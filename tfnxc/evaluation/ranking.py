@@ -97,7 +97,7 @@ def read_block(scores, labels: Labels, trial: Trial, block: slice):
 
 def _blocks(trial: Trial):
     """Slices of a trial's probes, each of about `_BLOCK` scores."""
-    step = max(1, _BLOCK // trial.gallery.shape[-1])
+    step = max(1, _BLOCK // max(1, trial.gallery.shape[-1]))
     return [slice(start, start + step) for start in range(0, len(trial.probes), step)]
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -69,10 +70,15 @@ class SavedScores:
             )
         except FileNotFoundError:
             raise InputError(f"{path}: no such file.") from None
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(
                 f"{path}: not a file of scores that tfnxc evaluate --save-scores wrote ({error})."
             ) from None
+        labels = [found.identities, found.cameras]
+        if not isinstance(about, dict) or any(each.dtype.kind not in "iu" or each.ndim != 1 for each in labels):
+            raise InputError(f"{path}: not a file of scores; identities and cameras must be whole numbers.")
+        if found.probes is not None and found.probes.dtype != bool:
+            raise InputError(f"{path}: not a file of scores; probes must be booleans.")
         if about.get("format") != FORMAT:
             raise InputError(f"{path}: scores of the format {about.get('format')}; this version reads {FORMAT}.")
         lengths = {len(found.cameras), len(found.names), *([] if found.probes is None else [len(found.probes)])}

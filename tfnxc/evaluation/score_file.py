@@ -7,6 +7,8 @@ import pathlib
 
 import numpy as np
 
+from tfnxc.errors import InputError
+from tfnxc.evaluation.scoring import TILE_PROBES
 from tfnxc.files import replacing
 
 _BLOCK = 1 << 14  # pairs between two writes to disk
@@ -32,10 +34,18 @@ class ScoreFile:
         if not self.path.exists():
             with replacing(self.path) as new:
                 np.lib.format.open_memmap(new, "w+", np.float32, (len(images),) * 2).flush()
+        try:
+            whole = self._open().shape == (len(images),) * 2 and self._open().dtype == np.float32
+        except (OSError, ValueError, EOFError):
+            whole = False
+        if not whole:
+            raise InputError(f"{self.path}: damaged. Remove it: its pairs are then scored again.")
 
     def read(self, rows=slice(None), columns=slice(None)):
         """Scores of some rows and columns: a float32 copy, NaN where a pair has no score."""
-        scores = np.array(np.load(self.path, mmap_mode="r")[rows][:, columns])
+        matrix = self._open()
+        everyone = np.arange(len(matrix))
+        scores = np.array(matrix[np.ix_(everyone[rows], everyone[columns])])
         scores[_missing(scores)] = np.nan
         return scores
 
@@ -51,20 +61,24 @@ class ScoreFile:
             needed: Boolean matrix (images, images).
             progress: Called with the number of pairs done after each batch. Defaults to `None`.
         """
-        matrix = np.load(self.path, mmap_mode="r+")
+        matrix = self._open("r+")
         for pairs in self._blocks(needed):
             scores = scorer.score(pairs, progress)
             matrix[pairs[:, 0], pairs[:, 1]] = np.where(scores == 0, np.float32(-0.0), scores)
             matrix.flush()
 
+    def _open(self, mode="r"):
+        return np.load(self.path, mmap_mode=mode)
+
     def _blocks(self, needed):
         """The pairs to score, some rows of the matrix at a time."""
-        matrix = np.load(self.path, mmap_mode="r")
+        matrix = self._open()
         counts = np.cumsum(needed.sum(axis=1))
         start = 0
         while start < len(needed):
             before = counts[start - 1] if start else 0
-            end = max(start + 1, int(np.searchsorted(counts, before + _BLOCK, "right")))
+            # At least the probes of a tile, however long the rows are.
+            end = max(start + TILE_PROBES, int(np.searchsorted(counts, before + _BLOCK, "right")))
             pairs = np.argwhere(needed[start:end] & _missing(matrix[start:end])).astype(np.int32)
             pairs[:, 0] += start
             if len(pairs):

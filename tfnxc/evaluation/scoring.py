@@ -18,7 +18,7 @@ BATCH_SIZES = (32, 64, 128, 256, 512)
 
 # A batch holds tiles of a few probes with a few gallery images each: the compiled op takes the patches of an image once
 # for all pairs of a tile, and works on 32 pairs together.
-_TILE_PROBES, _TILE_GALLERY = 4, 8
+TILE_PROBES, TILE_GALLERY = 4, 8
 
 
 class PairScorer:
@@ -187,4 +187,4 @@ def tiled(pairs):
     _, probe = np.unique(pairs[:, 0], return_inverse=True)
     _, gallery = np.unique(pairs[:, 1], return_inverse=True)
     probe, gallery = probe.ravel(), gallery.ravel()
-    return np.lexsort((gallery, probe, gallery // _TILE_GALLERY, probe // _TILE_PROBES))
+    return np.lexsort((gallery, probe, gallery // TILE_GALLERY, probe // TILE_PROBES))

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import platform
+import zipfile
 
 import keras
 import numpy as np
@@ -139,7 +140,7 @@ class Run:
             raise InputError(f"{path}: no such model; finish the training with the tfnxc train command that began it.")
         try:
             model = keras.models.load_model(path, compile=compile)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: broken model file ({error}).") from None
         return model, hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
