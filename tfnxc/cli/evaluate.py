@@ -89,7 +89,8 @@ def evaluate(folders, baseline, files, results, **options):
     tfnxc evaluate runs/mine --both-orders --flips
     tfnxc evaluate runs/mine --dataset grid --data underground_reid --split grid-125
     tfnxc evaluate --baseline colour-histogram --dataset cuhk01 --data cuhk01 --split cuhk01-486
-    tfnxc evaluate runs/mine --save-scores scores && tfnxc evaluate --scores scores/mine-trained.npz --ties optimistic
+    tfnxc evaluate runs/mine --save-scores scores --all-pairs
+    tfnxc evaluate --scores scores/mine-trained.npz --protocol market
     """
     if not folders and not files and baseline is None:
         raise InputError("nothing to measure: name a run folder, --scores FILE.npz, or --baseline colour-histogram.")
