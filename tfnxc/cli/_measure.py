@@ -32,7 +32,7 @@ class Subject:
         results: Folder of the result files, or `None` where none are written.
         prefix: How their names begin.
         score: `needed -> (read, pairs, seconds)`: scores what the boolean matrix marks; `read(rows, columns)` gives the
-            scores; `pairs` were scored in `seconds`.
+            scores; `pairs` were scored in `seconds`. `None` once it has been measured.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Subject:
     about: dict
     results: pathlib.Path | None
     prefix: str
-    score: Callable
+    score: Callable | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +150,9 @@ def measure(subject, protocols, options, save_scores=None, all_pairs=False):
     rate = pairs / seconds if pairs else None
     if rate is not None:
         console.print(f"{subject.label}: {pairs} pairs in {seconds:.1f} s, {rate:.0f} pairs a second")
-    measured = [Measured(subject, _result(subject, plan, read), rate) for plan in plans]
+    # What is kept until the report holds no pictures and no model.
+    of = dataclasses.replace(subject, score=None)
+    measured = [Measured(of, _result(subject, plan, read), rate) for plan in plans]
     for each in measured:
         _warn_of_unmatched(each.result)
         if subject.results is not None:

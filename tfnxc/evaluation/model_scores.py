@@ -59,7 +59,8 @@ class ModelScores:
         for exchanged, mirrored in self._looks:
             file = self._files[mirrored]
             total += file.read(columns, rows).T if exchanged else file.read(rows, columns)
-        return total / np.float32(len(self._looks))
+        total /= len(self._looks)
+        return total
 
     def _marked(self, needed):
         """Each file's kind with the pairs (first, second) it needs."""
