@@ -156,7 +156,7 @@ def load_mat(path, *names):
         raise InputError('MATLAB files need SciPy: pip install "tfnxc[mat]".') from None
     try:
         data = scipy.io.loadmat(path, variable_names=names)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (ValueError, TypeError, NotImplementedError) as error:  # the last is SciPy's, for version 7.3
         raise InputError(f"{path}: no MATLAB file up to version 7 ({error}).") from None
     missing = [name for name in names if name not in data]
     if missing:

@@ -46,7 +46,7 @@ def main(kind, results):
     import tensorflow as tf
 
     from tfnxc.errors import InputError
-    from tfnxc.evaluation.distributed import is_chief, spread, strategy_named
+    from tfnxc.evaluation.distributed import DistributedScorer, is_chief, strategy_named
 
     if kind == "mirrored":
         (cpu,) = tf.config.list_physical_devices("CPU")
@@ -68,7 +68,8 @@ def main(kind, results):
     task = int(json.loads(os.environ["TF_CONFIG"])["task"]["index"]) if kind == "multi-worker" else 0
     for count, batch_size, digest in ((4 + task, 3, ""), (4, 3 + task, ""), (4, 3, f"model {task}")):
         try:
-            spread(strategy, lambda batch: batch[:, 0] / 2, np.ones((count, 2), int), batch_size, digest=digest)
+            scorer = DistributedScorer(strategy, lambda batch: batch[:, 0] / 2, batch_size, digest)
+            scorer.score(np.ones((count, 2), int))
         except InputError as error:
             facts["refused"].append(str(error))
     if task == 0 and kind == "multi-worker":  # the other ends below, and is missed

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tests.evaluation import distributed_worker
 from tfnxc.errors import InputError
-from tfnxc.evaluation.distributed import DistributedScorer, is_chief, spread, strategy_named
+from tfnxc.evaluation.distributed import DistributedScorer, is_chief, strategy_named
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLUSTER = {"worker": ["localhost:2222", "localhost:2223"]}
@@ -107,11 +107,11 @@ def test_a_scorer_that_is_kept_traces_once():
 def test_what_are_no_pairs_is_refused():
     strategy = tf.distribute.get_strategy()
     with pytest.raises(InputError, match=r"integers of shape \(pairs, 2\); got int64 of shape \(4, 3\)"):
-        spread(strategy, tf.identity, np.ones((4, 3), np.int64), 2)
+        DistributedScorer(strategy, tf.identity, 2).score(np.ones((4, 3), np.int64))
     with pytest.raises(InputError, match="got float64"):
-        spread(strategy, tf.identity, np.ones((4, 2)), 2)
+        DistributedScorer(strategy, tf.identity, 2).score(np.ones((4, 2)))
     with pytest.raises(InputError, match="batch_size must be 1 or more; got 0"):
-        spread(strategy, tf.identity, np.ones((4, 2), int), 0)
+        DistributedScorer(strategy, tf.identity, 0)
 
 
 def test_strategies_have_names():

@@ -1,24 +1,11 @@
-import keras
 import numpy as np
 import pytest
 
-from tfnxc import models
 from tfnxc.errors import InputError
 from tfnxc.evaluation import looks, score_file
 from tfnxc.evaluation.model_scores import ModelScores
 from tfnxc.evaluation.score_file import ScoreFile
 from tfnxc.evaluation.scoring import PairScorer
-
-
-@pytest.fixture(scope="module")
-def model():
-    keras.utils.set_random_seed(0)
-    return models.normxcorr((40, 28, 3), filters=(3, 4), units=8)
-
-
-@pytest.fixture
-def images(rng):
-    return rng.integers(0, 255, (7, 40, 28, 3), np.uint8)
 
 
 class InterruptedScoringError(Exception):

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,17 +6,6 @@ from tfnxc import models
 from tfnxc.evaluation import scoring
 from tfnxc.evaluation.features import embed
 from tfnxc.evaluation.scoring import PairScorer, tiled
-
-
-@pytest.fixture(scope="module")
-def model():
-    keras.utils.set_random_seed(0)
-    return models.normxcorr((40, 28, 3), filters=(3, 4), units=8)
-
-
-@pytest.fixture
-def images(rng):
-    return rng.integers(0, 255, (7, 40, 28, 3), np.uint8)
 
 
 def whole_model(model, probes, gallery):

@@ -11,6 +11,7 @@ import click
 from tfnxc.cli._sources import SOURCES
 from tfnxc.errors import InputError
 from tfnxc.evaluation import PROTOCOLS
+from tfnxc.evaluation.ranking import TIES
 
 
 @click.command()
@@ -45,7 +46,7 @@ from tfnxc.evaluation import PROTOCOLS
     "--ties",
     default="pessimistic",
     show_default=True,
-    type=click.Choice(["pessimistic", "optimistic"]),
+    type=click.Choice(TIES),
     help="Whether a tie counts against the probe.",
 )
 @click.option("--both-orders", is_flag=True, help="Average over probe first and gallery image first: twice the work.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pathlib
 import re
 
+import numpy as np
+
 from tfnxc.datasets.image_set import ImageSet
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
@@ -71,6 +73,26 @@ def matching(folder, pattern, expected):
     if not found:
         raise InputError(f"{folder}: {expected}.")
     return found
+
+
+def matching_parts(folder, parts, pattern, expected):
+    """The matching files of several sub-folders, one after the other.
+
+    Args:
+        folder: A folder that holds them.
+        parts: Their names.
+        pattern: As in `matching`.
+        expected: As in `matching`.
+
+    Returns:
+        `(paths, matches, part)`: of each file its path, its match, and an array with the position of its sub-folder.
+
+    Raises:
+        InputError: If one of them holds no such file.
+    """
+    found = [matching(folder / part, pattern, expected) for part in parts]
+    paths, matches = zip(*(each for part in found for each in part), strict=True)
+    return list(paths), list(matches), np.repeat(np.arange(len(parts)), [len(part) for part in found])
 
 
 def pictures(name, paths, identities, cameras, probes=None, labels=None):

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from tfnxc.datasets._folder import EXTENSIONS, inside, matching, pictures
+from tfnxc.datasets._folder import EXTENSIONS, inside, matching_parts, pictures
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR
 
@@ -39,15 +39,10 @@ def grid(folder):
     """
     expected = "the folder underground_reid of QMUL GRID, with the folders probe and gallery"
     folder = inside(folder, ("probe", "gallery"), ("underground_reid",), expected)
-    paths, identities, cameras = [], [], []
-    for camera, side in enumerate(("probe", "gallery")):
-        files = "no picture of QMUL GRID here; expected files such as 0001_1_25004_107_32_106_221.jpeg"
-        for path, match in matching(folder / side, _NAME, files):
-            number = int(match[1])
-            somebody = 1 <= number <= _LAST_IDENTITY
-            if not somebody and side == "probe":
-                raise InputError(f"{path}: a distractor among the probes; expected identities 0001 to 0250 here.")
-            paths.append(path)
-            identities.append(number if somebody else DISTRACTOR)
-            cameras.append(camera)
-    return pictures("grid", paths, np.array(identities), np.array(cameras))
+    files = "no picture of QMUL GRID here; expected files such as 0001_1_25004_107_32_106_221.jpeg"
+    paths, matches, cameras = matching_parts(folder, ("probe", "gallery"), _NAME, files)
+    numbers = np.array([int(match[1]) for match in matches])
+    nobody = (numbers < 1) | (numbers > _LAST_IDENTITY)
+    for index in np.flatnonzero(nobody & (cameras == 0)):
+        raise InputError(f"{paths[index]}: a distractor among the probes; expected identities 0001 to 0250 here.")
+    return pictures("grid", paths, np.where(nobody, DISTRACTOR, numbers), cameras)

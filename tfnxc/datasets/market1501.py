@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from tfnxc.datasets._folder import inside, matching, pictures
+from tfnxc.datasets._folder import inside, matching_parts, pictures
 from tfnxc.datasets.splits import Split
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
@@ -46,16 +46,14 @@ def market1501(folder):
     expected = f"the folder of Market-1501, with the folders {', '.join(_FOLDERS)}"
     folder = inside(folder, _FOLDERS, ("Market-1501-v15.09.15",), expected)
     files = "no picture of Market-1501 here; expected files named PPPP_cCsS_FFFFFF_NN.jpg"
-    sides = {side: matching(folder / side, _NAME, files) for side in _FOLDERS}
-    found = [each for side in sides.values() for each in side]
-    identities = np.array([_NOBODY.get(match[1]) or int(match[1]) for _, match in found])
-    where = np.repeat(np.arange(len(_FOLDERS)), [len(side) for side in sides.values()])
-    _check(folder, [path for path, _ in found], identities, where)
+    paths, matches, where = matching_parts(folder, _FOLDERS, _NAME, files)
+    identities = np.array([_NOBODY.get(match[1]) or int(match[1]) for match in matches])
+    _check(folder, paths, identities, where)
     return pictures(
         "market1501",
-        [path for path, _ in found],
+        paths,
         identities,
-        np.array([int(match[2]) - 1 for _, match in found]),
+        np.array([int(match[2]) - 1 for match in matches]),
         probes=where == _FOLDERS.index("query"),
     )
 

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from tfnxc.datasets._folder import EXTENSIONS, inside, matching, pictures
+from tfnxc.datasets._folder import EXTENSIONS, inside, matching_parts, pictures
 
 _NAME = re.compile(rf"([0-9]+)_[0-9]+\.(?:{EXTENSIONS})", re.IGNORECASE)
 
@@ -35,11 +35,5 @@ def viper(folder):
     """
     folder = inside(folder, ("cam_a", "cam_b"), ("VIPeR",), "the folder of VIPeR, with the folders cam_a and cam_b")
     files = "no picture of VIPeR here; expected files named IDENTITY_ANGLE.bmp, such as 000_45.bmp"
-    sides = [matching(folder / side, _NAME, files) for side in ("cam_a", "cam_b")]
-    found = [each for side in sides for each in side]
-    return pictures(
-        "viper",
-        [path for path, _ in found],
-        np.array([int(match[1]) for _, match in found]),
-        np.repeat([0, 1], [len(side) for side in sides]),
-    )
+    paths, matches, cameras = matching_parts(folder, ("cam_a", "cam_b"), _NAME, files)
+    return pictures("viper", paths, np.array([int(match[1]) for match in matches]), cameras)

@@ -2,7 +2,8 @@
 
 from tfnxc.evaluation.cmc import CMC, cmc, mean_average_precision, mean_inverse_negative_penalty
 from tfnxc.evaluation.colour_histogram import colour_histogram_features, colour_histogram_scores
-from tfnxc.evaluation.evaluate import Evaluation, Look, looks
+from tfnxc.evaluation.evaluate import Evaluation
+from tfnxc.evaluation.look import Look, looks
 from tfnxc.evaluation.protocols import PROTOCOLS, Protocol, Trial, draw_trials, get_protocol, needed_pairs
 from tfnxc.evaluation.published import Published, published_figures
 from tfnxc.evaluation.ranking import RankLists, rank_lists

@@ -83,26 +83,6 @@ def is_chief(strategy):
     return resolver.task_type == "chief" or (not cluster.get("chief") and resolver.task_id == 0)
 
 
-def spread(strategy, score, pairs, batch_size, progress=None, digest=""):
-    """Scores of pairs, computed by all replicas of a strategy: `DistributedScorer` for a single call.
-
-    Args:
-        strategy: As in `DistributedScorer`.
-        score: As in `DistributedScorer`.
-        pairs: As in `DistributedScorer.score`.
-        batch_size: As in `DistributedScorer`.
-        progress: As in `DistributedScorer.score`. Defaults to `None`.
-        digest: As in `DistributedScorer`. Defaults to `""`.
-
-    Returns:
-        float32 array of shape `(pairs,)`, in the order of `pairs`, the whole of it on every worker.
-
-    Raises:
-        InputError: As `DistributedScorer.score`.
-    """
-    return DistributedScorer(strategy, score, batch_size, digest).score(pairs, progress)
-
-
 class DistributedScorer:
     """Scores pairs on all replicas of a strategy, each a batch at a time.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfnxc.evaluation.evaluate import looks
+from tfnxc.evaluation.look import looks
 from tfnxc.evaluation.score_file import ScoreFile
 from tfnxc.evaluation.scoring import PairScorer
 
