@@ -1,8 +1,8 @@
 """Person re-identification by inexact matching: given a probe crop of a person, rank the crops of a gallery.
 
 `tfnxc.ops` and `tfnxc.layers` hold the normalized correlation, `tfnxc.models` the three architectures around it,
-`tfnxc.datasets` people and pairs, `tfnxc.training`, `tfnxc.evaluation` and `tfnxc.serving` what is done with them.
-Each is imported when it is first used.
+`tfnxc.losses` and `tfnxc.optimizers` what they learn with beside Keras' own, `tfnxc.datasets` people and pairs,
+`tfnxc.training`, `tfnxc.evaluation` and `tfnxc.serving` what is done with them. Each is imported when it is first used.
 """
 
 import importlib
@@ -16,7 +16,18 @@ if importlib.util.find_spec("tensorflow") is None:
         'pip install "tfnxc[cpu]" (any machine) or pip install "tfnxc[gpu]" (Linux with an NVIDIA GPU).'
     )
 
-_PARTS = ("datasets", "errors", "evaluation", "layers", "models", "ops", "serving", "training", "visualization")
+_PARTS = (
+    "datasets",
+    "errors",
+    "evaluation",
+    "layers",
+    "losses",
+    "models",
+    "ops",
+    "serving",
+    "training",
+    "visualization",
+)
 
 __all__ = ["__version__", *_PARTS]
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests import oracle
 from tfnxc.models import BUILDERS, split
+from tfnxc.serving import export_model
 
 SMALL = {"input_shape": (40, 28, 3), "filters": (3, 4), "units": 8}
 
@@ -103,6 +104,60 @@ def test_weights_start_uniform_in_one_over_the_root_of_the_fan_in(variant, keras
         biases.extend(bias / limit)
     assert np.abs(biases).max() <= 1
     assert abs(np.std(biases) * np.sqrt(3) - 1) < 0.1
+
+
+@every_builder
+def test_he_starts_normal_in_two_over_the_fan_in_and_biases_at_0(builder, keras_seed):
+    model = BUILDERS[builder](**{**SMALL, "units": 64}, initializer="he")
+    assert model.count_params() == BUILDERS[builder](**{**SMALL, "units": 64}).count_params()
+    standardized = []
+    for layer in weighted_layers(model):
+        kernel, bias = layer.get_weights()
+        fan_in = np.prod(kernel.shape[:-1])
+        standardized.append(kernel.ravel() * np.sqrt(fan_in / 2))
+        assert abs(standardized[-1].std() - 1) < 5 / np.sqrt(2 * kernel.size), layer.name
+        assert not bias.any(), layer.name
+    values = np.concatenate(standardized)
+    assert abs(values.mean()) < 5 / np.sqrt(values.size)
+    # A normal one is cut at two of its deviations before it is scaled to this one, of which the cut one has 0.88.
+    assert 2 < np.abs(values).max() < 2 / 0.87
+    assert len(model.losses) == 2 * len(weighted_layers(model))  # the penalty is that of any initializer
+
+
+@every_builder
+def test_centred_is_published_with_the_scaling_folded_into_the_first_convolution(builder, keras_seed, rng):
+    published, centred = (BUILDERS[builder](**SMALL, scaling=scaling) for scaling in ("published", "centred"))
+    assert centred.count_params() == published.count_params()
+    centred.set_weights(published.get_weights())
+    pair = images(rng)
+    assert np.abs(centred(pair) - published(pair)).max() > 1e-5
+    kernel, bias = (first := split(published).tower.get_layer("stage1_conv")).get_weights()
+    first.set_weights([2 * kernel, bias - 0.8 * kernel.sum(axis=(0, 1, 2))])
+    np.testing.assert_allclose(centred(pair), published(pair), atol=1e-5)
+
+
+@pytest.mark.parametrize("option", ["scaling", "initializer"])
+@every_builder
+def test_names_of_options_that_are_not_known_are_refused(builder, option):
+    known = {"scaling": "published, centred", "initializer": "published, he"}[option]
+    with pytest.raises(ValueError, match=f"{option} must be one of {known}; got 'magic'"):
+        BUILDERS[builder](**SMALL, **{option: "magic"})
+
+
+@every_builder
+def test_a_centred_model_is_saved_and_exported_with_its_scaling(builder, keras_seed, rng, tmp_path):
+    model = BUILDERS[builder](**SMALL, scaling="centred", initializer="he")
+    pair = images(rng)
+    expected = model(pair).numpy()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded(pair), expected, atol=1e-6)
+    tower, head = split(loaded)
+    np.testing.assert_allclose(head([tower(image) for image in pair]), expected, atol=1e-6)
+    path = export_model(model, tmp_path / "served")
+    match = tf.saved_model.load(str(path)).signatures["serving_default"]
+    probe, gallery = map(tf.constant, pair)
+    np.testing.assert_allclose(match(probe=probe, gallery=gallery)["probabilities"], expected, atol=1e-5)
 
 
 @every_builder

@@ -22,6 +22,7 @@ __all__ = [
     "CATALOGUE",
     "IMAGE_SIZE",
     "Family",
+    "GroupPipeline",
     "ImageSet",
     "PairPipeline",
     "Part",
@@ -54,7 +55,7 @@ __all__ = [
 
 # What imports TensorFlow is imported when it is first used, so that readers and `tfnxc --help` do not wait for it. No
 # name here may be the name of its own module: once imported, the module would stand in its place.
-_MODULES = {"PairPipeline": "pairs"}
+_MODULES = {"GroupPipeline": "groups", "PairPipeline": "pairs"}
 
 
 def __getattr__(name):

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
-import os
 
 import numpy as np
 import tensorflow as tf
 
-from tfnxc.datasets.augmentation import MovedImages, on_the_cpu
+from tfnxc.datasets._pipeline import Pipeline
 from tfnxc.datasets.pair_indices import negative_probes, pair_indices, positive_pairs
 from tfnxc.errors import InputError
-
-POSITIVES = ("any", "cross-camera")
-"""Which pairs of one identity's images are positives."""
 
 SHARD_POLICIES = ("off", "auto", "data", "file", "hint")
 """Names of `tf.data.experimental.AutoShardPolicy`."""
 
-_AT_ONCE = min(4, os.cpu_count() or 1)
-"""Batches that are made at once."""
-
 
 @dataclasses.dataclass(frozen=True)
-class PairPipeline:
+class PairPipeline(Pipeline):
     """Batches of image pairs, one pass after the other, the same for the same seed.
 
     Every unordered pair of one identity's images is a positive; with each go two negatives, its first image with a
@@ -75,49 +67,15 @@ class PairPipeline:
         SPEC section 4; Subramaniam et al., NIPS 2016.
     """
 
-    images: np.ndarray = dataclasses.field(repr=False)
-    identities: np.ndarray = dataclasses.field(repr=False)
-    batch_size: int = 128
-    seed: int = 0
-    augment: bool = True
     _: dataclasses.KW_ONLY
-    cameras: np.ndarray | None = dataclasses.field(default=None, repr=False)
-    positives: str = "any"
     shard: tuple[int, int] | None = None
-    deterministic: bool = True
-    threads: int | None = None
-    prefetch: int = 4
     shard_policy: str = "off"
 
     def __post_init__(self):
-        shape, dtype = np.shape(self.images), getattr(self.images, "dtype", None)
-        if len(shape) != 4 or dtype != np.uint8:
-            raise ValueError(f"images must be uint8 of shape (images, height, width, 3); got {dtype} of shape {shape}.")
-        for name in ("identities", "cameras"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, np.asarray(getattr(self, name)))
-                if getattr(self, name).shape != shape[:1]:
-                    raise ValueError(f"{shape[0]} images need as many {name}; got {getattr(self, name).shape}.")
-        if self.batch_size < 1 or self.seed < 0:
-            raise ValueError(f"batch_size must be 1 or more and seed 0 or more; got {self.batch_size} and {self.seed}.")
-        if self.prefetch < 1 or (self.threads is not None and self.threads < 1):
-            raise ValueError(
-                f"prefetch must be 1 or more, and threads 1 or more or None; got {self.prefetch} and {self.threads}."
-            )
-        for name, known in (("positives", POSITIVES), ("shard_policy", SHARD_POLICIES)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}.")
-        self._check_people()
+        super().__post_init__()
+        self._check_known("shard_policy", SHARD_POLICIES)
+        self._check_pairs(len(np.unique(self.identities)) > 1 and len(self._positives))
         self._check_shard()
-
-    def _check_people(self):
-        if (self.identities < 0).any():
-            raise InputError("junk and distractors are nobody's pictures: train with split.training_part(people).")
-        if self.positives == "cross-camera" and self.cameras is None:
-            raise InputError("cross-camera positives need cameras, one an image.")
-        if len(np.unique(self.identities)) < 2 or not len(self._positives):
-            across = " by different cameras" * (self.positives == "cross-camera")
-            raise InputError(f"pairs need at least two identities, one of them with at least two images{across}.")
 
     def _check_shard(self):
         if self.shard is None:
@@ -138,21 +96,12 @@ class PairPipeline:
 
     @functools.cached_property
     def _positives(self):
-        return positive_pairs(self.identities, self.cameras if self.positives == "cross-camera" else None)
-
-    @functools.cached_property
-    def _moved(self):
-        return MovedImages(self.images)
+        return positive_pairs(self.identities, self._paired_cameras)
 
     @property
     def pairs_per_pass(self):
         """Pairs in one pass over the positives: three for each."""
         return 3 * len(self._positives)
-
-    @property
-    def steps_per_pass(self):
-        """Batches in one pass."""
-        return math.ceil(self.pairs_per_pass / self.batch_size)
 
     @property
     def probes_of_negatives(self):
@@ -191,7 +140,8 @@ class PairPipeline:
             skipped = tf.where(number == first_pass, tf.constant(first_step, tf.int64), 0)
             return self._numbered(pairs, number * self.steps_per_pass).skip(skipped)
 
-        return self._loaded(tf.data.Dataset.range(first_pass, np.iinfo(np.int64).max).flat_map(one_pass))
+        passes = tf.data.Dataset.range(first_pass, np.iinfo(np.int64).max).flat_map(one_pass)
+        return self._loaded(passes, self.shard_policy.upper())
 
     def one_pass(self, number, first_step=0, mined=None):
         """The batches of one pass, the same as `dataset` gives unless hard negatives take the place of random ones.
@@ -213,56 +163,18 @@ class PairPipeline:
         """
         self._check_position(number, first_step)
         batches = self._numbered(tf.constant(self.pairs(number, mined)), number * self.steps_per_pass)
-        return self._loaded(batches.skip(first_step))
-
-    def _check_position(self, number, step):
-        if number < 0 or not 0 <= step < self.steps_per_pass:
-            raise ValueError(
-                f"a pass is numbered from 0 and has the steps 0 to {self.steps_per_pass - 1}; "
-                f"got pass {number}, step {step}."
-            )
+        return self._loaded(batches.skip(first_step), self.shard_policy.upper())
 
     def _numbered(self, pairs, first):
         """Batches of pairs of indices, each with its number in the whole training."""
         return tf.data.Dataset.from_tensor_slices(pairs).batch(self.batch_size).enumerate(first)
 
-    def _loaded(self, batches):
-        """The images and labels of numbered batches, under the options of this pipeline."""
-        options = tf.data.Options()
-        options.deterministic = self.deterministic
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy[
-            self.shard_policy.upper()
-        ]
-        if self.threads is not None:
-            options.threading.private_threadpool_size = self.threads
-        # TensorFlow's tuning of such numbers takes turns of seconds, for which the end of each pass would wait.
-        options.autotune.enabled = False
-        return batches.map(self._traced_load, num_parallel_calls=_AT_ONCE).prefetch(self.prefetch).with_options(options)
-
     def _load(self, step, batch):
-        # One seed a batch of the whole training, so that a resumed run continues with the same pictures.
-        seed = tf.stack([tf.constant(self.seed, tf.int64), step])
-        draws = tf.random.stateless_uniform([3, 2 * tf.shape(batch)[0]], seed)
+        draws = self._draws(step, 2 * tf.shape(batch)[0])
         if self.shard is not None:
             # Drawn for the whole batch, so that a worker's pictures do not depend on how many workers there are.
             number, of = self.shard
             draws = tf.reshape(tf.reshape(draws, [3, 2, -1])[:, :, number::of], [3, -1])
             batch = batch[number::of]
-        indices = tf.concat([batch[:, 0], batch[:, 1]], axis=0)
-        both = self._moved.take(indices, draws) if self.augment else tf.gather(self._images, indices)
-        probe, gallery = tf.split(to_input(both), 2)
+        probe, gallery = tf.split(self._taken(tf.concat([batch[:, 0], batch[:, 1]], axis=0), draws), 2)
         return {"probe": probe, "gallery": gallery}, batch[:, 2]
-
-    @functools.cached_property
-    def _traced_load(self):
-        """`_load`, traced once and not for each pass."""
-        return tf.function(self._load)
-
-    @functools.cached_property
-    def _images(self):
-        return on_the_cpu(self.images)
-
-
-def to_input(images):
-    """What the models read of uint8 images: float32 in [0, 1], no mean subtraction (SPEC section 3)."""
-    return tf.cast(images, tf.float32) / 255.0

@@ -7,7 +7,7 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from tfnxc.datasets.pairs import to_input
+from tfnxc.datasets._pipeline import to_input
 
 _IN_MEMORY = 1 << 32
 """Bytes of feature maps that are kept in memory: 4 GiB, about 96,000 images of 160 x 60; more go into a file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import operator
 
@@ -11,32 +12,60 @@ SMALLEST_SIDE = 28
 """Least height and width of an image: below it no pixel is left after the tower, a 3x3 convolution and pooling."""
 
 
-def convolution(filters, kernel_size, channels, l2, **kwargs):
-    """Conv2D with the published initialization and L2 for kernel and bias; `channels` is its input's."""
-    fan_in = math.prod(kernel_size) * channels
-    return keras.layers.Conv2D(filters, kernel_size, **published(fan_in, l2), **kwargs)
+SCALINGS = {"published": None, "centred": (2.0, -0.8)}
+"""What a model does to its images, by name: nothing, or scale * image + offset, which puts the mean of photographs near
+0 and takes no parameters. With a valid convolution after it the model can express the same functions either way."""
+
+INITIALIZERS = ("published", "he")
+"""How weights begin: Torch7's uniform(+-1/sqrt(fan_in)), biases too (SPEC 4); or He's normal(2/fan_in), biases 0."""
 
 
-def dense(units, inputs, l2, **kwargs):
-    """Dense with the published initialization and L2 for kernel and bias; `inputs` is the size of its input."""
-    return keras.layers.Dense(units, **published(inputs, l2), **kwargs)
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """How the weights of a model begin and what holds them small.
 
+    Args:
+        l2: The gradient of every weight and bias receives `l2` times its value.
+        initializer: One of `INITIALIZERS`.
+    """
 
-def published(fan_in, l2):
-    """Torch7's initialization, uniform(+-1/sqrt(fan_in)), and L2 whose gradient is l2 * w, biases included (SPEC 4)."""
+    l2: float
+    initializer: str = "published"
 
-    def uniform():
-        return keras.initializers.RandomUniform(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
+    def __post_init__(self):
+        if self.initializer not in INITIALIZERS:
+            raise ValueError(f"initializer must be one of {', '.join(INITIALIZERS)}; got {self.initializer!r}.")
 
-    def penalty():
-        return keras.regularizers.L2(l2 / 2) if l2 else None  # Keras' L2(k) is k * w^2, whose gradient is 2 k w
+    def options(self, fan_in):
+        """Keyword arguments of a layer whose kernel sums `fan_in` numbers."""
+        kernel, bias = self._published(fan_in) if self.initializer == "published" else self._he()
+        return {
+            "kernel_initializer": kernel,
+            "bias_initializer": bias,
+            "kernel_regularizer": self._penalty(),
+            "bias_regularizer": self._penalty(),
+        }
 
-    return {
-        "kernel_initializer": uniform(),
-        "bias_initializer": uniform(),
-        "kernel_regularizer": penalty(),
-        "bias_regularizer": penalty(),
-    }
+    def convolution(self, filters, kernel_size, channels, **kwargs):
+        """Conv2D with these weights; `channels` is its input's."""
+        fan_in = math.prod(kernel_size) * channels
+        return keras.layers.Conv2D(filters, kernel_size, **self.options(fan_in), **kwargs)
+
+    def dense(self, units, inputs, **kwargs):
+        """Dense with these weights; `inputs` is the size of its input."""
+        return keras.layers.Dense(units, **self.options(inputs), **kwargs)
+
+    @staticmethod
+    def _published(fan_in):
+        limit = 1 / math.sqrt(fan_in)
+        return [keras.initializers.RandomUniform(-limit, limit) for _ in range(2)]
+
+    @staticmethod
+    def _he():
+        return keras.initializers.HeNormal(), keras.initializers.Zeros()
+
+    def _penalty(self):
+        return keras.regularizers.L2(self.l2 / 2) if self.l2 else None  # Keras' L2(k) is k * w^2: its gradient is 2 k w
 
 
 def check_input_shape(input_shape):
@@ -53,15 +82,20 @@ def check_input_shape(input_shape):
     return shape
 
 
-def build_tower(input_shape, filters, l2):
+def build_tower(input_shape, filters, weights, scaling):
     """The tied tower: two stages of 5x5 convolution, ReLU and max-pooling (SPEC section 3)."""
     if len(filters) != 2:
         raise ValueError(f"filters must be two numbers, one for each stage of the tower; got {filters!r}.")
+    if scaling not in SCALINGS:
+        raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}; got {scaling!r}.")
     image = keras.Input(input_shape, name="image")
     maps = image
+    if SCALINGS[scaling] is not None:
+        scale, offset = SCALINGS[scaling]
+        maps = keras.layers.Rescaling(scale, offset, name="scaling")(maps)
     for stage, count in enumerate(filters, start=1):
-        maps = convolution(count, (5, 5), maps.shape[-1], l2, activation="relu", name=f"stage{stage}_conv")(maps)
-        maps = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(maps)
+        convolution = weights.convolution(count, (5, 5), maps.shape[-1], activation="relu", name=f"stage{stage}_conv")
+        maps = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(convolution(maps))
     return keras.Model(image, maps, name="tower")
 
 
@@ -70,9 +104,9 @@ def head_inputs(map_shape):
     return [keras.Input(map_shape, name=name) for name in ("probe_features", "gallery_features")]
 
 
-def classify(features, l2):
+def classify(features, weights):
     """Dense 2 and softmax, kept in float32: class 0 = different, class 1 = same (SPEC section 3)."""
-    logits = dense(2, features.shape[-1], l2, dtype="float32", name="logits")(features)
+    logits = weights.dense(2, features.shape[-1], dtype="float32", name="logits")(features)
     return keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import keras
 
 from tfnxc import layers
-from tfnxc.models import _blocks
 
 
-def norm_xcorr_branch(probe, gallery, search_size, filters, units, l2):
+def norm_xcorr_branch(probe, gallery, search_size, filters, units, weights):
     """Normalized correlation, ReLU and its summary, up to the dense layer before its ReLU."""
     correlation = layers.NormXcorr(search_size=search_size)
     maps = correlation.compute_output_shape([probe.shape, gallery.shape])[-1]
@@ -17,12 +16,12 @@ def norm_xcorr_branch(probe, gallery, search_size, filters, units, l2):
         search_size=search_size,
         activation="relu",
         name="norm_xcorr_summary",
-        **_blocks.published(fan_in=maps, l2=l2),
+        **weights.options(fan_in=maps),
     )
-    return _across(summary([probe, gallery]), "norm_xcorr", filters, units, l2)
+    return _across(summary([probe, gallery]), "norm_xcorr", filters, units, weights)
 
 
-def neighborhood_branch(probe, gallery, search_size, filters, units, l2):
+def neighborhood_branch(probe, gallery, search_size, filters, units, weights):
     """Cross-input neighborhood differences both ways, ReLU and their summary, up to the dense layer before its ReLU."""
     maps = [
         layers.CrossInputNeighborhood(search_size, name=f"neighborhood_{name}")(pair)
@@ -30,13 +29,13 @@ def neighborhood_branch(probe, gallery, search_size, filters, units, l2):
     ]
     maps = keras.layers.Concatenate(name="neighborhood")(maps)
     maps = keras.layers.ReLU(name="neighborhood_relu")(maps)
-    summary = _blocks.convolution(filters, (1, 1), maps.shape[-1], l2, activation="relu", name="neighborhood_summary")
-    return _across(summary(maps), "neighborhood", filters, units, l2)
+    summary = weights.convolution(filters, (1, 1), maps.shape[-1], activation="relu", name="neighborhood_summary")
+    return _across(summary(maps), "neighborhood", filters, units, weights)
 
 
-def _across(summary, name, filters, units, l2):
+def _across(summary, name, filters, units, weights):
     """3x3 convolution -> max-pooling rounding down -> dense."""
-    maps = _blocks.convolution(filters, (3, 3), filters, l2, name=f"{name}_across")(summary)
+    maps = weights.convolution(filters, (3, 3), filters, name=f"{name}_across")(summary)
     maps = keras.layers.MaxPooling2D(2, name=f"{name}_pool")(maps)
     features = keras.layers.Flatten(name=f"{name}_flat")(maps)
-    return _blocks.dense(units, features.shape[-1], l2, name=f"{name}_dense")(features)
+    return weights.dense(units, features.shape[-1], name=f"{name}_dense")(features)

@@ -8,7 +8,15 @@ from tfnxc import layers
 from tfnxc.models import _blocks
 
 
-def ahmed(input_shape=(160, 60, 3), search_size=(5, 5), filters=(20, 25), units=500, l2=5e-4):
+def ahmed(
+    input_shape=(160, 60, 3),
+    search_size=(5, 5),
+    filters=(20, 25),
+    units=500,
+    l2=5e-4,
+    scaling="published",
+    initializer="published",
+):
     """Ahmed et al.'s model: two tied towers, cross-input neighborhood differences both ways, a classifier of the pair.
 
     Args:
@@ -18,13 +26,16 @@ def ahmed(input_shape=(160, 60, 3), search_size=(5, 5), filters=(20, 25), units=
         filters: Number of filters of the two tower stages; the second is also the head's. Defaults to `(20, 25)`.
         units: Size of the dense layer. Defaults to `500`.
         l2: The gradient of every weight and bias receives `l2` times its value. Defaults to `5e-4`, as published.
+        scaling: `"published"`: images are taken as they are; or `"centred"`: as 2 * image - 0.8, which trains faster
+            and takes no parameters. Defaults to `"published"`.
+        initializer: `"published"`: Torch7's; or `"he"`. Defaults to `"published"`.
 
     Returns:
         A `keras.Model` of the inputs `[probe, gallery]`, RGB images with values in [0, 1], to the probabilities
         `(batch, 2)` of (different, same). `tfnxc.models.split` takes it apart. With the defaults: 2,308,147 parameters.
 
     Raises:
-        ValueError: If `input_shape` is too small or not three integers.
+        ValueError: If `input_shape` is too small or not three integers, or a name is not known.
 
     Example:
         >>> tfnxc.models.ahmed().count_params()
@@ -34,29 +45,28 @@ def ahmed(input_shape=(160, 60, 3), search_size=(5, 5), filters=(20, 25), units=
         Ahmed, Jones, Marks, "An Improved Deep Learning Architecture for Person Re-Identification", CVPR 2015.
     """
     input_shape = _blocks.check_input_shape(input_shape)
-    tower = _blocks.build_tower(input_shape, filters, l2)
+    weights = _blocks.Weights(l2, initializer)
+    tower = _blocks.build_tower(input_shape, filters, weights, scaling)
     probe, gallery = maps = _blocks.head_inputs(tower.output_shape[1:])
     sides = [
-        _side(name, pair, search_size, filters[-1], l2)
+        _side(name, pair, search_size, filters[-1], weights)
         for name, pair in (("probe", [probe, gallery]), ("gallery", [gallery, probe]))
     ]
     features = keras.layers.Concatenate(name="join")(sides)
-    features = _blocks.dense(units, features.shape[-1], l2, activation="relu", name="features")(features)
-    head = keras.Model(maps, _blocks.classify(features, l2), name="head")
+    features = weights.dense(units, features.shape[-1], activation="relu", name="features")(features)
+    head = keras.Model(maps, _blocks.classify(features, weights), name="head")
     return _blocks.pair_model("ahmed", input_shape, tower, head)
 
 
-def _side(name, pair, search_size, filters, l2):
+def _side(name, pair, search_size, filters, weights):
     """K (or K', with the pair exchanged), its patch summary and the features across patches, flat."""
     height, width, channels = pair[0].shape[1:]
     maps = layers.CrossInputNeighborhood(search_size, layout="blocks", name=f"neighborhood_{name}")(pair)
     maps = keras.layers.ReLU(name=f"neighborhood_{name}_relu")(maps)
     block = maps.shape[1] // height, maps.shape[2] // width
-    summary = _blocks.convolution(
-        filters, block, channels, l2, strides=block, activation="relu", name=f"summary_{name}"
-    )
+    summary = weights.convolution(filters, block, channels, strides=block, activation="relu", name=f"summary_{name}")
     maps = summary(maps)
-    maps = _blocks.convolution(filters, (3, 3), filters, l2, name=f"across_{name}")(maps)
+    maps = weights.convolution(filters, (3, 3), filters, name=f"across_{name}")(maps)
     # Padding "same" makes the pooling round up: 35x10 -> 18x5.
     maps = keras.layers.MaxPooling2D(2, padding="same", name=f"pool_{name}")(maps)
     return keras.layers.Flatten(name=f"flat_{name}")(maps)

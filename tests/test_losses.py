@@ -1,0 +1,158 @@
+"""The loss of groups against NumPy, its gradient against finite differences, and at probabilities of 0 and 1."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfnxc.losses import GroupLoss
+
+PEOPLE = 3
+SAME = np.tile(np.eye(PEOPLE, dtype=np.int32).ravel(), 2)  # two groups
+
+
+def probabilities(logits):
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def by_hand(same, predicted, people=PEOPLE, classification=1.0, ranking=1.0, smoothing=0.0):
+    """The loss in float64, pair by pair, then row by row and column by column."""
+    predicted = np.asarray(predicted, np.float64)
+    of_pairs = []
+    for label, (different, alike) in zip(same, predicted, strict=True):
+        share = 1 - smoothing if label else smoothing
+        of_pairs.append(-share * np.log(alike) - (1 - share) * np.log(different))
+    of_lists = []
+    for group in predicted.reshape(-1, people, people, 2):
+        odds = group[..., 1] / group[..., 0]  # the softmax of log-odds
+        for person in range(people):
+            of_lists.append(-np.log(odds[person, person] / odds[person].sum()))
+            of_lists.append(-np.log(odds[person, person] / odds[:, person].sum()))
+    return classification * np.mean(of_pairs) + ranking * np.mean(of_lists)
+
+
+@pytest.fixture
+def predicted(rng):
+    return probabilities(rng.normal(size=(2 * PEOPLE**2, 2)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"ranking": 0.0},
+        {"classification": 0.0},
+        {"classification": 0.0, "ranking": 2.5},
+        {"smoothing": 0.1},
+        {"classification": 0.5, "ranking": 3.0, "smoothing": 0.2},
+    ],
+    ids=str,
+)
+def test_it_is_the_sum_of_both_parts(options, predicted):
+    found = GroupLoss(PEOPLE, **options)(SAME, predicted.astype(np.float32))
+    np.testing.assert_allclose(found, by_hand(SAME, predicted, **options), rtol=1e-5)
+
+
+def test_without_a_ranking_it_is_the_published_loss(predicted):
+    published = keras.losses.SparseCategoricalCrossentropy()(SAME, tf.constant(predicted, tf.float32))
+    np.testing.assert_allclose(GroupLoss(PEOPLE, ranking=0.0)(SAME, predicted), published, rtol=1e-5)
+
+
+def test_rows_and_columns_by_hand():
+    """Odds of 1 but for one pair of 3: of two rows and two columns, one each holds it beside its match."""
+    same, predicted = np.array([1, 0, 0, 1]), np.full((4, 2), 0.5)
+    predicted[1] = 0.25, 0.75
+    found = GroupLoss(2, classification=0.0)(same, predicted)
+    np.testing.assert_allclose(found, (2 * np.log(4) + 2 * np.log(2)) / 4, rtol=1e-6)
+    predicted[[0, 1]] = predicted[[1, 0]]  # now it is a match: a row and a column find it
+    found = GroupLoss(2, classification=0.0)(same, predicted)
+    np.testing.assert_allclose(found, (2 * np.log(4 / 3) + 2 * np.log(2)) / 4, rtol=1e-6)
+
+
+def test_groups_of_other_sizes_and_the_loss_of_each_pair(rng):
+    predicted = probabilities(rng.normal(size=(8, 2)))
+    same = np.tile([1, 0, 0, 1], 2)
+    each = GroupLoss(2, reduction="none")(same, predicted.astype(np.float32)).numpy()
+    assert each.shape == (8,)
+    for group in (slice(0, 4), slice(4, 8)):  # a group's pairs bear its ranking, and no other's
+        np.testing.assert_allclose(each[group].mean(), by_hand(same[group], predicted[group], people=2), rtol=1e-5)
+    ranking = GroupLoss(2, classification=0.0, reduction="none")(same, predicted.astype(np.float32)).numpy()
+    assert np.ptp(ranking[:4]) == np.ptp(ranking[4:]) == 0 and ranking[0] != ranking[4]
+
+
+def test_labels_may_stand_in_a_column_and_be_of_any_type(predicted):
+    expected = GroupLoss(PEOPLE)(SAME, predicted)
+    for same in (SAME[:, None], SAME.astype(bool), SAME.astype(np.float32), SAME[:, None].astype(np.int64)):
+        np.testing.assert_array_equal(GroupLoss(PEOPLE)(same, predicted), expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"classification": 0.0}, {"smoothing": 0.1}], ids=str)
+def test_gradient_is_that_of_finite_differences(options, rng):
+    logits = rng.normal(size=(2 * PEOPLE**2, 2))
+    variable = tf.Variable(logits, dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        loss = GroupLoss(PEOPLE, **options)(SAME, tf.nn.softmax(variable))
+    found = tape.gradient(loss, variable).numpy()
+    step, expected = 1e-6, np.zeros_like(logits)
+    for place in np.ndindex(logits.shape):
+        moved = np.zeros_like(logits)
+        moved[place] = step
+        above, below = (by_hand(SAME, probabilities(logits + sign * moved), **options) for sign in (1, -1))
+        expected[place] = (above - below) / (2 * step)
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("alike", [0.0, 1.0, 1e-38])
+def test_loss_and_gradient_are_finite_where_the_model_is_certain(alike, smoothing):
+    predicted = tf.constant(np.tile([1 - alike, alike], (PEOPLE**2, 1)), tf.float32)
+    wrong = tf.where(SAME[: PEOPLE**2, None] == 1, [[1.0, 0.0]], [[0.0, 1.0]])  # each pair, with certainty
+    for probability in (predicted, wrong, 1 - wrong):
+        with tf.GradientTape() as tape:
+            tape.watch(probability)
+            loss = GroupLoss(PEOPLE, smoothing=smoothing)(SAME[: PEOPLE**2], probability)
+        assert np.isfinite(loss) and np.isfinite(tape.gradient(loss, probability)).all()
+    right = GroupLoss(PEOPLE, smoothing=smoothing)(SAME[: PEOPLE**2], 1 - wrong)
+    assert right < 10 and GroupLoss(PEOPLE)(SAME[: PEOPLE**2], wrong) > 100
+    assert smoothing or right == 0
+
+
+def test_a_pair_that_is_wrong_by_far_still_has_its_gradient():
+    """Keras' own cross-entropy gives up at a probability of 1e-7."""
+    logits = tf.Variable([[0.0, -60.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    with tf.GradientTape() as tape:
+        loss = GroupLoss(2, ranking=0.0)([1, 0, 0, 1], tf.nn.softmax(logits))
+    np.testing.assert_allclose(tape.gradient(loss, logits)[0], [0.25, -0.25], rtol=1e-4)
+
+
+def test_half_precision_is_computed_in_float32(predicted):
+    half = tf.constant(predicted, tf.float16)
+    np.testing.assert_allclose(
+        GroupLoss(PEOPLE)(SAME, half), by_hand(SAME, tf.cast(half, tf.float64).numpy()), rtol=1e-5
+    )
+
+
+def test_its_config_builds_it_again(predicted):
+    loss = GroupLoss(PEOPLE, classification=0.5, ranking=2.0, smoothing=0.1, name="mine", reduction="sum")
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert type(again) is GroupLoss and again.get_config() == loss.get_config()
+    assert loss.get_config() | {"people": PEOPLE, "classification": 0.5, "name": "mine"} == loss.get_config()
+    np.testing.assert_array_equal(again(SAME, predicted), loss(SAME, predicted))
+    np.testing.assert_allclose(
+        again(SAME, predicted),
+        len(SAME) * by_hand(SAME, predicted, classification=0.5, ranking=2.0, smoothing=0.1),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"people": 1}, {"classification": -1}, {"ranking": -0.1}, {"smoothing": 0.5}, {"smoothing": -0.1}],
+    ids=str,
+)
+def test_bad_arguments_say_what_came_and_what_was_expected(options):
+    ((name, value),) = options.items()
+    with pytest.raises(ValueError, match=rf"needs people of 2 or more.*in \[0, 0.5\); got .*{name}={value}"):
+        GroupLoss(**options)

@@ -1,0 +1,75 @@
+"""The loss of pairs that are formed in groups."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+_SMALLEST = 1e-30
+"""Smallest probability whose logarithm is taken."""
+
+
+@keras.saving.register_keras_serializable(package="tfnxc")
+class GroupLoss(keras.losses.Loss):
+    """Cross-entropy of each pair, and of finding each person's match in the group.
+
+    The first part is the published loss, the negative log-likelihood of the two classes. The second reads the log-odds
+    of "same" as scores of a small ranking: the softmax of each row of a group (a probe against the group's gallery) and
+    of each column (a gallery image against the group's probes) is to find the match. A rank is all that evaluation
+    looks at, and the softmax spends its gradient on the images that are mistaken for the match.
+
+    Args:
+        people: People a group, as in `GroupPipeline`. Defaults to `3`.
+        classification: Weight of the first part. Defaults to `1.0`.
+        ranking: Weight of the second part. Defaults to `1.0`.
+        smoothing: Share of the target that the first part gives to the other class, in [0, 0.5). Defaults to `0.0`.
+        name: Defaults to `"group_loss"`.
+
+    Call arguments:
+        y_true: Integers of shape `(pairs,)`, or `(pairs, 1)`: 1 for same. The pairs of each group stand together, row
+            by row; the matches are on the diagonal.
+        y_pred: Probabilities of shape `(pairs, 2)` of (different, same).
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> same = tf.constant([1, 0, 0, 1])
+        >>> float(GroupLoss(people=2)(same, tf.fill([4, 2], 0.5)))  # log 2 for each part
+        1.3862943649291992
+
+    References:
+        SPEC section 4 for the first part. The second is ListNet's with one relevant item: Cao et al., "Learning to
+        Rank: From Pairwise Approach to Listwise Approach", ICML 2007.
+    """
+
+    def __init__(self, people=3, classification=1.0, ranking=1.0, smoothing=0.0, name="group_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if people < 2 or classification < 0 or ranking < 0 or not 0 <= smoothing < 0.5:
+            raise ValueError(
+                "GroupLoss needs people of 2 or more, weights of 0 or more and smoothing in [0, 0.5); got "
+                f"people={people}, classification={classification}, ranking={ranking}, smoothing={smoothing}."
+            )
+        self.people = people
+        self.classification = classification
+        self.ranking = ranking
+        self.smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        """The loss of each pair; the ranking of a group is shared out among its pairs."""
+        logs = tf.math.log(tf.maximum(tf.cast(y_pred, tf.float32), _SMALLEST))
+        same = tf.reshape(tf.cast(y_true, tf.float32), [-1])
+        target = same + self.smoothing * (1 - 2 * same)
+        pairs = -(target * logs[:, 1] + (1 - target) * logs[:, 0])
+        return self.classification * pairs + self.ranking * self._of_groups(logs[:, 1] - logs[:, 0])
+
+    def _of_groups(self, scores):
+        scores = tf.reshape(scores, [-1, self.people, self.people])
+        own = tf.linalg.diag_part(scores)
+        rows, columns = (tf.reduce_mean(tf.reduce_logsumexp(scores, axis) - own, axis=1) for axis in (2, 1))
+        return tf.repeat((rows + columns) / 2, self.people**2)
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        own = {name: getattr(self, name) for name in ("people", "classification", "ranking", "smoothing")}
+        return {**super().get_config(), **own}
