@@ -29,21 +29,27 @@ def test_schedules():
     assert float(np.asarray(constant.learning_rate)) == 0.25
 
 
-@pytest.mark.parametrize(
-    ("recipe", "message"),
-    [
-        (Recipe(optimizer="magic"), "optimizer must be the name of a Keras optimizer, .*; got 'magic'"),
-        (Recipe(schedule="linear"), "schedule must be one of published, constant, cosine; got 'linear'"),
-    ],
-)
-def test_unknown_names_are_one_clear_error(recipe, message):
-    with pytest.raises(InputError, match=message):
-        recipe.make_optimizer(1)
+def test_a_cosine_may_begin_with_a_rise():
+    warm = Recipe(schedule="cosine", learning_rate=0.1, warmup=20).make_optimizer(steps=100)
+    np.testing.assert_allclose([rate(warm, step) for step in (0, 10, 20, 60, 100)], [0, 0.05, 0.1, 0.05, 0], atol=1e-7)
+
+
+def test_an_unknown_optimizer_is_one_clear_error():
+    with pytest.raises(
+        InputError, match=r"optimizer must be kernel-muon or the name of a Keras optimizer, .*; got 'magic'"
+    ):
+        Recipe(optimizer="magic").make_optimizer(1)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"schedule": "linear"}, "schedule must be one of published, constant, cosine; got 'linear'"),
+        ({"warmup": 5}, "warmup is 0, or a number of steps of the schedule cosine; got 5"),
+        ({"ranking": 1.0, "accumulate": 2}, "accumulate, ranking belong to grouped pairs; got separate ones"),
+        ({"pairs": "grouped"}, "makes 9 pairs: people must be 2 or more and batch_size a multiple of that; got 128"),
+        ({"pairs": "grouped", "batch_size": 18, "accumulate": 4}, "accumulate must divide the 2 groups of a batch"),
+        ({"pairs": "grouped", "batch_size": 9, "smoothing": 0.5}, "smoothing 0 up to 0.5; got 0.0 and 0.5"),
         ({"positives": "all"}, "positives must be one of any, cross-camera; got 'all'"),
         ({"negatives": "easy"}, "negatives must be one of uniform, hard; got 'easy'"),
         ({"hard_share": 0}, "hard_share must be above 0 and at most 1, and pool 1 or more; got 0 and 20"),

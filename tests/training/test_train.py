@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import pathlib
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.training.small_training import (
+    GROUPED,
     HARD,
     IDENTITIES,
     STEPS,
@@ -17,12 +19,15 @@ from tests.training.small_training import (
     run_in,
     small_training,
 )
-from tfnxc import files
+from tfnxc import files, models
+from tfnxc.datasets.group_indices import Groups
 from tfnxc.datasets.hard_negatives import hard_negatives
 from tfnxc.errors import InputError
+from tfnxc.evaluation.colour_histogram import colour_histogram_scores
 from tfnxc.training import Recipe, Run, train
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BROKEN = {"nan.json", "nan_batch.npz"}
 KEPT = {"run.json", "initial.keras", "model.keras", "progress.json", "history.csv"}
 
 
@@ -206,7 +211,7 @@ def test_a_loss_of_nan_stops_with_a_clear_error_and_keeps_no_broken_model(tmp_pa
     recipe = Recipe("sgd", 1e30, "constant", batch_size=7, passes=3)
     with pytest.raises(InputError, match=r"became NaN or infinite in pass \d.*smaller learning rate"):
         small_training(tmp_path, recipe)
-    assert names(tmp_path) == {"run.json", "initial.keras", "progress.json"}
+    assert names(tmp_path) == {"run.json", "initial.keras", "progress.json", *BROKEN}
     assert Run.open(tmp_path).passes_done == 0
 
 
@@ -226,6 +231,84 @@ def test_weights_of_nan_are_kept_neither_after_a_pass_nor_in_it(tmp_path, batch_
     with pytest.raises(InputError, match="became NaN or infinite in pass 1"):
         small_training(tmp_path, recipe, callbacks=[BreakWeights()], checkpoint_seconds=0)
     # What is kept is the model before its weights broke.
-    assert names(tmp_path) == {"run.json", "initial.keras", "progress.json"} | kept
+    assert names(tmp_path) == {"run.json", "initial.keras", "progress.json", *BROKEN} | kept
     for state in ["checkpoint"] * len(kept):
         assert np.isfinite(run_in(tmp_path).load_model(state)[0].get_weights()[0]).all()
+
+
+TWO_STEPS = dataclasses.replace(GROUPED, batch_size=4)
+"""Steps of one group, 4 of the 8 images each."""
+
+
+def test_a_grouped_training_goes_on_with_the_same_weights(tmp_path, whole):
+    expected = small_training(tmp_path / "whole", TWO_STEPS).get_weights()
+    assert names(tmp_path / "whole") == KEPT
+    assert not np.array_equal(expected[0], whole[1][0])
+    with pytest.raises(KeyboardInterrupt):
+        small_training(tmp_path / "cut", TWO_STEPS, callbacks=[At(1, 0, interrupt)], checkpoint_seconds=0)
+    assert names(tmp_path / "cut") == KEPT | {"checkpoint.keras"}
+    count = Count()
+    model = small_training(tmp_path / "cut", TWO_STEPS, callbacks=[count])
+    assert (count.begun, count.steps, count.ended) == (1, STEPS + 1, 1)
+    for one, other in zip(expected, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(history(tmp_path / "whole"), history(tmp_path / "cut"), strict=True):
+        assert other == pytest.approx(one, rel=1e-5)
+    # What is kept is the model of single pairs, with the published loss: all else reads it as any other.
+    kept, _ = run_in(tmp_path / "cut").load_model(compile=True)
+    images = make_images() / np.float32(255)
+    assert kept.name == "tiny" and kept.loss is not None
+    np.testing.assert_allclose(kept([images, images[::-1]]), model([images, images[::-1]]), atol=1e-6)
+
+
+def test_a_training_may_begin_with_the_weights_of_another(tmp_path):
+    recipe = dataclasses.replace(TWO_STEPS, learning_rate=0.0, schedule="constant")  # which leaves them as they began
+    first, other = (small_training(tmp_path / str(seed), recipe, seed=seed) for seed in (1, 2))
+    assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
+    second = small_training(tmp_path / "second", recipe, seed=2, weights=first)
+    initial = run_in(tmp_path / "second").load_model("initial")[0]
+    for one, *copies in zip(first.get_weights(), second.get_weights(), initial.get_weights(), strict=True):
+        for copy in copies:
+            np.testing.assert_array_equal(copy, one)
+    # The steps of the other do not count.
+    assert int(second.optimizer.iterations) == 3 * STEPS and len(history(tmp_path / "second")) == 3
+    foreign = models.normxcorr((40, 28, 3), filters=(3, 4), units=8)
+    with pytest.raises(InputError, match=r"weights to begin with are of another architecture, .*: normxcorr of .*tiny"):
+        small_training(tmp_path / "third", recipe, weights=foreign)
+    assert not (tmp_path / "third" / "initial.keras").exists()
+
+
+def groups_of(monkeypatch, folder, **options):
+    """The identities of each group of a training, as sets."""
+    groups, draw = [], Groups.draw
+
+    def spy(self, *arguments):
+        images, swapped = draw(self, *arguments)
+        groups.extend(set(IDENTITIES[group[:, 0]].tolist()) for group in images)
+        return images, swapped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Groups, "draw", spy)
+        small_training(folder, **options)
+    assert len(groups) == 3 * STEPS
+    return groups
+
+
+def test_people_of_different_sources_are_never_in_one_group(tmp_path, monkeypatch):
+    groups = groups_of(monkeypatch, tmp_path / "one", recipe=TWO_STEPS)
+    assert any(group not in ({0, 2}, {1, 3}) for group in groups)
+    groups = groups_of(monkeypatch, tmp_path / "two", recipe=TWO_STEPS, sources=IDENTITIES % 2)
+    assert all(group in ({0, 2}, {1, 3}) for group in groups)
+
+
+def test_hard_negatives_of_groups_are_the_nearest_by_colour(tmp_path, monkeypatch):
+    images = make_images()
+    people = [images[IDENTITIES == person] for person in range(4)]
+    scores = np.array([[colour_histogram_scores(one, other).mean() for other in people] for one in people])
+    np.fill_diagonal(scores, -1)
+    nearest = [{person, int(row.argmax())} for person, row in enumerate(scores)]
+    hard = dataclasses.replace(TWO_STEPS, negatives="hard", pool=1, hard_share=1.0)
+    groups = groups_of(monkeypatch, tmp_path / "hard", recipe=hard)
+    assert all(group in nearest for group in groups)
+    assert any(group not in nearest for group in groups_of(monkeypatch, tmp_path / "any", recipe=TWO_STEPS))
+    assert names(tmp_path / "hard") == KEPT  # by colour they are the same whenever a training goes on

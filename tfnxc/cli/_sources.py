@@ -22,3 +22,14 @@ def open_source(name, data):
     if source.needs_path and data is None:
         raise InputError(f"{name} needs --data: {source.about}.")
     return open_dataset(name, data)
+
+
+def seen_in_test(trained, identities, dataset, split):
+    """Test identities of a split of `dataset` that are among those of the data set `trained`; sets that share splits
+    share people.
+    """
+    from tfnxc.datasets.splits import families
+
+    if dataset != trained and not any({dataset, trained} <= set(family.datasets) for family in families().values()):
+        return []
+    return sorted(set(split.test) & set(identities))

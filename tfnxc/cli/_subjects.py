@@ -11,8 +11,8 @@ import re
 from tfnxc import training
 from tfnxc.cli._console import cmc_tables, console, progress_bar
 from tfnxc.cli._measure import of_colour_histogram, of_run, of_saved, write_curves
-from tfnxc.cli._sources import open_source
-from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, families
+from tfnxc.cli._sources import open_source, seen_in_test
+from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits
 from tfnxc.errors import InputError
 from tfnxc.evaluation import SavedScores, Summary, looks
 from tfnxc.evaluation.published import published_figures
@@ -149,16 +149,14 @@ def _pictures(split, people):
 
 
 def _check_unseen(run, dataset, split):
-    """Refuses to test on people whom the run was trained on; sets that share splits share people."""
-    trained = run.settings["dataset"]
-    if dataset != trained and not any({dataset, trained} <= set(family.datasets) for family in families().values()):
-        return
-    seen = sorted(set(split.test) & set(run.record["split"]["train"]))
-    if seen:
-        raise InputError(
-            f"{run.folder} was trained on {len(seen)} of the {len(split.test)} test identities of {split.name}, such "
-            f"as {seen[0]}: its figures there would mean nothing. Train a run on that split."
-        )
+    """Refuses to test on people whom the run was trained on."""
+    for trained, identities in run.trained_on:
+        seen = seen_in_test(trained, identities, dataset, split)
+        if seen:
+            raise InputError(
+                f"{run.folder} was trained on {len(seen)} of the {len(split.test)} test identities of {split.name}, "
+                f"such as {seen[0]}: its figures there would mean nothing. Train a run on that split."
+            )
 
 
 def _check_same_people(run, people, partial):

@@ -6,7 +6,8 @@ import re
 
 import click
 
-from tfnxc.cli._sources import SEED, SOURCES, open_source
+from tfnxc.cli._recipe import recipe_of, recipe_options
+from tfnxc.cli._sources import SEED, SOURCES, open_source, seen_in_test
 from tfnxc.errors import InputError
 
 
@@ -22,44 +23,26 @@ from tfnxc.errors import InputError
     "--search", "search_size", default=None, help="Search window, e.g. 5x5 or 5xall. Default: the model's own."
 )
 @click.option("--run", "folder", default=None, help="Run folder. Default: runs/DATASET-MODEL.", type=click.Path())
-@click.option("--passes", default=20, show_default=True, type=click.IntRange(1), help="Passes over the positive pairs.")
+@recipe_options
 @click.option(
-    "--optimizer", default="sgd", show_default=True, help="Any Keras optimizer by name; sgd has momentum 0.9."
+    "--with",
+    "others",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="Another data set, all of whose people train too. May be given several times.",
 )
-@click.option("--learning-rate", default=0.005, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option(
-    "--schedule", default="published", show_default=True, type=click.Choice(["published", "constant", "cosine"])
+    "--from", "source", type=click.Path(), help="Run folder or .keras file with whose weights a new training begins."
 )
-@click.option("--l2", default=5e-4, show_default=True, type=click.FloatRange(0), help="L2 on weights and biases.")
-@click.option("--batch-size", default=128, show_default=True, type=click.IntRange(1), help="Pairs a batch.")
 @click.option(
-    "--positives",
-    default="any",
+    "--validate",
+    default=0,
     show_default=True,
-    type=click.Choice(["any", "cross-camera"]),
-    help="Pairs of one person's images: any two, or only those by different cameras.",
+    type=click.IntRange(0),
+    help="Training people who are held back and ranked after each pass; the best model is kept too.",
 )
-@click.option(
-    "--negatives",
-    default="uniform",
-    show_default=True,
-    type=click.Choice(["uniform", "hard"]),
-    help="Images of others: any, or in part those that the model confuses most at the start of each pass.",
-)
-@click.option(
-    "--hard-share",
-    default=0.5,
-    show_default=True,
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Share of the negatives that are hard, with --negatives hard.",
-)
-@click.option(
-    "--pool",
-    default=20,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Images of others that are scored for each probe to find the hardest.",
-)
+@click.option("--patience", type=click.IntRange(1), help="Stop after so many passes without a better rank 1 of those.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's files into the run folder too.")
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Initialization, pairs, augmentation.")
 @click.option(
     "--checkpoint-seconds",
@@ -68,8 +51,25 @@ from tfnxc.errors import InputError
     type=click.FloatRange(0),
     help="Time between checkpoints in the middle of a pass.",
 )
-def train(dataset, data, split_name, partial, model, search_size, folder, seed, checkpoint_seconds, **recipe):
-    """Trains a model with the published recipe, unless options say otherwise.
+def train(
+    dataset,
+    data,
+    split_name,
+    partial,
+    model,
+    search_size,
+    folder,
+    recipe_name,
+    others,
+    source,
+    validate,
+    patience,
+    tensorboard,
+    seed,
+    checkpoint_seconds,
+    **options,
+):
+    """Trains a model with the published recipe, unless --recipe or other options say otherwise.
 
     The run folder receives the settings, the model before and after training, and the history. The same command on the
     same folder goes on where it was stopped or killed, and ends with the same model.
@@ -77,7 +77,8 @@ def train(dataset, data, split_name, partial, model, search_size, folder, seed, 
     \b
     tfnxc train synthetic --passes 5 --optimizer adam --learning-rate 0.001
     tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
-    tfnxc train cuhk01 --data cuhk01/campus --positives cross-camera --negatives hard
+    tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --validate 85
+    tfnxc train viper --data viper --recipe grouped --from runs/cuhk01-normxcorr --passes 30
     """
     from tfnxc import training
     from tfnxc.cli._console import console, progress_bar
@@ -90,29 +91,119 @@ def train(dataset, data, split_name, partial, model, search_size, folder, seed, 
         raise InputError(f"{error} To train with the part that is there, add --partial.") from None
     _check_measurable(dataset, tested)
     search_size = _search_size(search_size)
-    recipe = training.Recipe(**recipe)
+    recipe = recipe_of(recipe_name, options)
     recipe.make_optimizer(1)  # an unknown optimizer fails before the pictures are read
+    trainees, held_back = _held_back(trainees, validate, seed)
+    sets = [trainees, *(open_source(*_named_path(each)) for each in others)]
+    weights, digest, before = _weights(source)
+    before = [*before, *((each.name, each.people) for each in sets[1:])]
+    _check_unseen(before, dataset, split)
     settings = {"dataset": dataset, "model": model, "search_size": search_size, "seed": seed, **vars(recipe)}
-    run = training.Run.start(folder or f"runs/{dataset}-{model}", settings, split, data)
-    with progress_bar("Reading pictures", len(trainees)) as advance:
-        images = trainees.images(progress=advance)
+    # What was not asked for is not written down, so that runs of before go on.
+    settings |= {"with": [each.name for each in sets[1:]]} if others else {}
+    settings |= {"from": digest} if source else {}
+    settings |= {"validate": validate} if validate else {}
+    run = training.Run.start(folder or f"runs/{dataset}-{model}", settings, split, data, before)
+    with progress_bar("Reading pictures", sum(map(len, sets)) + len(held_back or ())) as advance:
+        images, identities, cameras, sources = _joined(sets, advance)
+        validation = held_back and (held_back.images(progress=advance), held_back.identities, held_back.cameras)
     console.print(
-        f"Training {model} on {len(split.train)} identities of {dataset}, split {split.name} ({split.digest}), "
-        f"into {run.folder}"
+        f"Training {model} on {len(trainees.people)} identities of {dataset}, split {split.name} ({split.digest}), "
+        f"{''.join(f'{len(each.people)} of {each.name}, ' for each in sets[1:])}into {run.folder}"
     )
     training.train(
         run,
         model,
         images,
-        trainees.identities,
+        identities,
         recipe,
         seed,
         search_size,
-        verbose=1 if console.is_terminal else 2,  # a bar, or in a log file one line a pass
-        cameras=trainees.cameras,
+        callbacks=_callbacks(run, patience, validate, tensorboard),
+        console=console,
+        cameras=cameras,
+        sources=sources,
+        weights=weights,
+        validation=validation,
         checkpoint_seconds=checkpoint_seconds,
     )
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")
+
+
+def _held_back(people, count, seed):
+    """The training pictures without those of `count` people, and theirs, or `None` for nobody."""
+    import numpy as np
+
+    if not count:
+        return people, None
+    if len(people.people) - count < 2 or count < 2:
+        raise InputError(
+            f"--validate {count}: of the {len(people.people)} training people at least two have to be held back, "
+            "and two to train."
+        )
+    # The 2 keeps these draws apart from those of the pairs.
+    held = np.random.default_rng([seed, 2]).permutation(people.people)[:count]
+    return people.of_identities(np.setdiff1d(people.people, held)), people.of_identities(held)
+
+
+def _named_path(text):
+    """(name, path) of NAME=PATH; a set that needs nothing on disk may be named alone."""
+    name, _, path = text.partition("=")
+    if name not in SOURCES:
+        raise InputError(f"--with takes NAME=PATH, the name one of {', '.join(SOURCES)}; got {text!r}.")
+    return name, path or None
+
+
+def _joined(sets, advance):
+    """Images, identities, cameras and the number of the set of each, of several sets as one."""
+    import numpy as np
+
+    sets = [each.of_identities(each.people) for each in sets]
+    images = np.concatenate([each.images(progress=advance) for each in sets])
+    identities, start = [], 0
+    for each in sets:
+        identities.append(each.identities + start)
+        start = int(identities[-1].max()) + 1
+    cameras = np.concatenate([each.cameras for each in sets])
+    return images, np.concatenate(identities), cameras, np.repeat(np.arange(len(sets)), list(map(len, sets)))
+
+
+def _weights(source):
+    """The model of a run folder or file, the digest of its file, and on whom it was trained, where that is known."""
+    import pathlib
+
+    from tfnxc.training import Run, load_model
+
+    if source is None:
+        return None, None, []
+    if not pathlib.Path(source).is_dir():
+        return *load_model(source), []
+    run = Run.open(source)
+    return *run.load_model(), run.trained_on
+
+
+def _check_unseen(before, dataset, split):
+    """Refuses weights and pictures of people who are to be tested."""
+    for name, identities in before:
+        seen = seen_in_test(name, identities, dataset, split)
+        if seen:
+            raise InputError(
+                f"{len(seen)} of the {len(split.test)} test identities of {split.name}, such as {seen[0]}, are among "
+                f"those of {name} that --with or --from brings into the training: what is measured would mean nothing."
+            )
+
+
+def _callbacks(run, patience, validate, tensorboard):
+    import keras
+
+    from tfnxc.training.tensorboard import tensorboard as tensorboard_callback
+
+    if patience and not validate:
+        raise InputError("--patience looks at the people of --validate; say how many are held back.")
+    callbacks = [tensorboard_callback(run.folder / "tensorboard")] if tensorboard else []
+    if patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_rank_1", mode="max", patience=patience))
+    return callbacks
 
 
 def _split(dataset, people, name, partial):

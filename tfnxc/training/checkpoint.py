@@ -12,9 +12,13 @@ import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_text
+from tfnxc.training.precision import loss_scale, set_loss_scale
 
 _MEANS = "tfnxc_means.json"
 """Member of a checkpoint's archive with the means over the part of the pass that it has seen."""
+
+_LOSS_SCALE = "tfnxc_loss_scale.json"
+"""Member of a model's archive with the part of its optimizer that Keras leaves out."""
 
 METRICS = ("accuracy", "loss")
 """What the history holds of each pass."""
@@ -22,10 +26,18 @@ METRICS = ("accuracy", "loss")
 
 def save_checkpoint(run, model, means):
     """Saves a model in the middle of a pass, with its optimizer and the means of the pass so far, as one file."""
-    with replacing(run.model_path("checkpoint")) as new:
+    _save(model, run.model_path("checkpoint"), {_MEANS: means})
+
+
+def _save(model, path, members=None):
+    """Saves a model with its optimizer, and what else belongs to it as JSON in the same file."""
+    scale = loss_scale(model.optimizer)
+    members = (members or {}) | ({} if scale is None else {_LOSS_SCALE: scale})
+    with replacing(path) as new:
         model.save(new)
         with zipfile.ZipFile(new, "a") as archive:
-            archive.writestr(_MEANS, json.dumps(means))
+            for name, value in members.items():
+                archive.writestr(name, json.dumps(value))
 
 
 def load_latest(run):
@@ -42,22 +54,34 @@ def load_latest(run):
     """
     found = []
     if run.model_path().exists():
-        found.append((run.load_model(compile=True)[0], {}))
+        found.append((_load(run, "trained"), {}))
     if run.model_path("checkpoint").exists():
         path = run.model_path("checkpoint")
         try:
-            found.append((run.load_model("checkpoint", compile=True)[0], _read_means(path)))
+            found.append((_load(run, "checkpoint"), _read_means(path)))
         except InputError as error:
             raise InputError(f"{error} Delete it to go on after the last finished pass.") from None
     # Killed after it saved a pass and before it removed the checkpoint, a training leaves both.
     return max(found, key=lambda each: int(each[0].optimizer.iterations), default=(None, {}))
 
 
+def _load(run, state):
+    """A model with its optimizer."""
+    model = run.load_model(state, compile=True)[0]
+    if loss_scale(model.optimizer) is not None:
+        set_loss_scale(model.optimizer, _read(run.model_path(state), _LOSS_SCALE, ("scale", "steps")))
+    return model
+
+
 def _read_means(path):
+    return _read(path, _MEANS, METRICS)
+
+
+def _read(path, member, names):
     try:
         with zipfile.ZipFile(path) as archive:
-            means = json.loads(archive.read(_MEANS))
-        return {name: float(means[name]) for name in METRICS}
+            values = json.loads(archive.read(member))
+        return {name: float(values[name]) for name in names}
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile):
         raise InputError(f"{path}: no checkpoint of this package.") from None
 
@@ -94,16 +118,16 @@ class KeepProgress(keras.callbacks.Callback):
 
     Args:
         run: The `Run`.
-        pairs: The `PairPipeline`.
+        saved: The model that is saved, which may be a part of the one that is fitted.
+        pairs: The pipeline of its pairs.
         seconds: Time from one checkpoint to the next; `math.inf` for none inside a pass.
         first_step: Step of the first pass at which this training begins.
         means: Means over the steps before that.
     """
 
-    def __init__(self, run, pairs, seconds, first_step=0, means=None):
+    def __init__(self, run, saved, pairs, seconds, first_step=0, means=None):
         super().__init__()
-        self.failed = None
-        self._run, self._pairs, self._seconds = run, pairs, seconds
+        self._run, self._pair_model, self._pairs, self._seconds = run, saved, pairs, seconds
         self._before = self._pairs_until(first_step), means or {}
 
     def _pairs_until(self, step):
@@ -127,7 +151,7 @@ class KeepProgress(keras.callbacks.Callback):
         """Puts the means over the whole pass into `logs` and saves what was reached."""
         means = self._whole(logs)
         logs.update(means)
-        self._keep(means)
+        self._keep(means, {name: float(value) for name, value in logs.items() if name.startswith("val_")})
         self._before = 0, {}
 
     def _steps(self):
@@ -140,32 +164,30 @@ class KeepProgress(keras.callbacks.Callback):
         now = self._pairs_until(self._steps())
         return {name: (before * means.get(name, 0.0) + (now - before) * float(logs[name])) / now for name in METRICS}
 
-    def _keep(self, means):
+    def _keep(self, means, validated=None):
         # The loss was computed before the last update, so the weights are looked at too.
-        weights = self.model.get_weights()
+        weights = self._pair_model.get_weights()
         if not math.isfinite(means["loss"]) or not all(np.isfinite(weight).all() for weight in weights):
-            self.failed = self._pass
-            self.model.stop_training = True
+            self.model.stop_training = True  # `StopOnNaN` says why
         elif self._steps() < self._pairs.steps_per_pass:  # also where a callback ended the pass early
-            save_checkpoint(self._run, self.model, means)
+            save_checkpoint(self._run, self._pair_model, means)
         else:
-            self._finish_pass(means)
+            self._finish_pass({**means, **(validated or {})})
         self._saved = time.monotonic()
 
-    def _finish_pass(self, means):
+    def _finish_pass(self, figures):
         # In this order, so that after a kill between any two of them the next training puts it right.
-        _write_row(self._run.folder / "history.csv", self._pass, means)
-        with replacing(self._run.model_path()) as new:
-            self.model.save(new)
+        _write_row(self._run.folder / "history.csv", self._pass, figures)
+        _save(self._pair_model, self._run.model_path())
         self._run.passes_done = self._pass + 1
         for path in (self._run.model_path("checkpoint"), _negatives_path(self._run)):
             path.unlink(missing_ok=True)
 
 
-def _write_row(path, number, means):
+def _write_row(path, number, figures):
     """Puts the row of a pass into the history, after those of the passes before it."""
     rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     earlier = {str(each) for each in range(number)}
     rows = [row for row in rows if row.partition(",")[0] in earlier]
-    rows.append(",".join(map(str, (number, *(means[name] for name in METRICS)))))
-    write_text(path, "\n".join([",".join(("epoch", *METRICS)), *rows, ""]))
+    rows.append(",".join(map(str, (number, *figures.values()))))
+    write_text(path, "\n".join([",".join(("epoch", *figures)), *rows, ""]))

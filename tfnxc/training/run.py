@@ -38,7 +38,7 @@ class Run:
         self.record = record
 
     @classmethod
-    def start(cls, folder, settings, split, data=None):
+    def start(cls, folder, settings, split, data=None, before=()):
         """A new run with these settings, or the one that is already in the folder if its settings are the same.
 
         Args:
@@ -46,6 +46,8 @@ class Run:
             settings: Plain types by name: whatever changes the result.
             split: The `Split`.
             data: Folder of the data set; kept for evaluation, and no setting, because it may move. Defaults to `None`.
+            before: On whom else the weights are trained: `(data set, identities)` of other sets, and of the run with
+                whose weights this one begins. Defaults to nobody.
 
         Raises:
             InputError: If the folder holds a run with other settings, or files but no run.
@@ -56,6 +58,7 @@ class Run:
             "split": split.to_dict(),
             "split_digest": split.digest,
             "data": None if data is None else os.path.abspath(data),
+            "before": [[dataset, list(map(int, identities))] for dataset, identities in before],
             "versions": versions(),
         }
         if (folder / "run.json").exists():
@@ -98,6 +101,12 @@ class Run:
         return self.record["settings"]
 
     @property
+    def trained_on(self):
+        """`(data set, identities)` of everyone on whom the weights of this run are trained."""
+        own = self.settings["dataset"], self.record["split"]["train"]
+        return [own, *map(tuple, self.record.get("before", ()))]
+
+    @property
     def passes_done(self):
         """Passes that `model.keras` has seen; raises `InputError` where the file that says so is damaged."""
         path = self.folder / "progress.json"
@@ -121,15 +130,16 @@ class Run:
             path.unlink(missing_ok=True)
 
     def model_path(self, state="trained"):
-        """File of the model, `"initial"`, `"trained"` or, in the middle of a pass, `"checkpoint"`."""
-        files = {"initial": "initial.keras", "trained": "model.keras", "checkpoint": "checkpoint.keras"}
-        return self.folder / files[state]
+        """File of the model in a state: see `load_model`."""
+        files = {"trained": "model"}
+        return self.folder / f"{files.get(state, state)}.keras"
 
     def load_model(self, state="trained", compile=False):
         """The Keras model in a state, with the digest of its file.
 
         Args:
-            state: `"initial"`, `"trained"` or `"checkpoint"`. Defaults to `"trained"`.
+            state: `"initial"`; `"trained"`; `"best"`, as validation found it; or `"checkpoint"`, in the middle of a
+                pass. Defaults to `"trained"`.
             compile: Whether the optimizer is restored too, to train on. Defaults to `False`.
 
         Raises:
@@ -138,11 +148,25 @@ class Run:
         path = self.model_path(state)
         if not path.exists():
             raise InputError(f"{path}: no such model; finish the training with the tfnxc train command that began it.")
-        try:
-            model = keras.models.load_model(path, compile=compile)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: broken model file ({error}).") from None
-        return model, hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        return load_model(path, compile)
+
+
+def load_model(path, compile=False):
+    """The Keras model in a `.keras` file, with the digest of the file.
+
+    Args:
+        path: The file.
+        compile: Whether the optimizer is restored too, to train on. Defaults to `False`.
+
+    Raises:
+        InputError: If the file is not there or broken.
+    """
+    path = pathlib.Path(path)
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        return keras.models.load_model(path, compile=compile), digest
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: broken model file ({error}).") from None
 
 
 def versions():

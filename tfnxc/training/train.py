@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from tfnxc import models
 from tfnxc.datasets.hard_negatives import hard_negatives
-from tfnxc.datasets.pairs import PairPipeline
 from tfnxc.errors import InputError
+from tfnxc.evaluation.distributed import is_chief
 from tfnxc.evaluation.scoring import PairScorer
 from tfnxc.files import replacing
+from tfnxc.training.accumulate import in_parts
+from tfnxc.training.alike import alike_by_colour
+from tfnxc.training.best import KeepBest
 from tfnxc.training.checkpoint import KeepProgress, load_latest, load_negatives, save_negatives
+from tfnxc.training.distribution import (
+    check_alike,
+    checked_strategy,
+    followers,
+    losing_workers_told,
+    share_of,
+    written_run,
+)
+from tfnxc.training.live_table import LiveTable
+from tfnxc.training.nan_guard import StopOnNaN
+from tfnxc.training.precision import precision
+from tfnxc.training.recipe import Recipe
+from tfnxc.training.validation import ValidationCMC
 
 _SCORED_AT_ONCE = 128
 """Pairs that are scored together for hard negatives: a measured number would round otherwise each time, and so might
@@ -28,7 +45,12 @@ def train(
     callbacks=(),
     verbose="auto",
     cameras=None,
+    sources=None,
+    weights=None,
+    validation=None,
+    console=None,
     checkpoint_seconds=300,
+    strategy=None,
 ):
     """Trains a model in a run folder, from its start or from the last checkpoint.
 
@@ -48,76 +70,136 @@ def train(
             remember begins anew where a training goes on.
         verbose: As in `model.fit`. Defaults to `"auto"`.
         cameras: Integers, one an image, which cross-camera positives need. Defaults to `None`.
+        sources: Integers, one an image: the data set it is from, where there are several; groups of people are of one.
+            Defaults to `None`.
+        weights: A model of the same architecture with whose weights a new training begins, in the place of random ones.
+            Defaults to `None`.
+        validation: `(images, identities, cameras)` of people who do not train: they are ranked after each pass, with
+            `ValidationCMC`, other callbacks can watch the figures, and the best model is kept as the run's `"best"`.
+            Defaults to `None`.
+        console: A `rich.console.Console` that shows a live table in the place of Keras' bar. Defaults to `None`.
         checkpoint_seconds: Time from one checkpoint in the middle of a pass to the next; `math.inf` for none. Defaults
             to `300`.
+        strategy: A `tf.distribute.Strategy`, as from `tfnxc.training.distribution.training_strategy`, whose replicas
+            compute each batch together: the result is that of one device, to rounding. Of several workers each makes
+            the same call; all read the run folder, the chief writes it and has the callbacks and the validation. They
+            may stop the training and change the learning rate. Defaults to `None`: one device.
 
     Returns:
         The trained `keras.Model`.
 
     Raises:
-        InputError: If the loss becomes NaN, where the last good model before is kept; or if the run holds a model of
-            another architecture, or a broken file.
+        InputError: If the loss or a weight becomes NaN, where the last good model before is kept, with the batch that
+            did it in `nan_batch.npz` and `nan.json`; if the run holds a model of another architecture, or a broken
+            file; if `weights` is a model of another architecture; if the `validation` cannot be ranked; or if the
+            batches cannot be shared out to the replicas of the `strategy`, or its workers differ or one is lost.
 
     Example:
         >>> run = Run.start("runs/mine", settings, split)
         >>> model = train(run, "normxcorr", people.images(), people.identities, Recipe(passes=2))
     """
-    pairs = PairPipeline(images, identities, recipe.batch_size, seed, cameras=cameras, positives=recipe.positives)
-    run.remove_temporary()
-    model, means = _latest(run, architecture, images.shape[1:], recipe, seed, search_size, pairs)
+    strategy = checked_strategy(strategy)
+    if not is_chief(strategy):
+        callbacks, verbose, validation, console = (), 0, None, None
+    pairs = recipe.make_pipeline(images, identities, cameras, sources, seed)
+    share = share_of(pairs, strategy, recipe.accumulate)
+    written = written_run(run, strategy)
+    written.remove_temporary()
+    model, means = load_latest(run)
+    if model is None:
+        options = {} if search_size is None else {"search_size": search_size}
+        model = _new(written, architecture, images.shape[1:], recipe, seed, weights, options)
+        # With the published loss, also where another is fitted: the saved model is one of single pairs.
+        _compile(model, recipe.make_optimizer(recipe.passes * pairs.steps_per_pass), Recipe().make_loss())
+    elif model.name != architecture:
+        raise InputError(f"{run.folder} holds a model {model.name}; asked for was {architecture}.")
+    fitted = _fitted(model, recipe, strategy)
     first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
-    run.passes_done = first_pass
-    keep = KeepProgress(run, pairs, checkpoint_seconds, first_step, means)
-    listeners = _Callbacks(
-        [keep, keras.callbacks.TerminateOnNaN(), *callbacks], model, 1 if verbose == "auto" else verbose
-    )
+    hard = recipe.negatives == "hard"
+    check_alike(strategy, model, pairs, negatives=hard and load_negatives(run, first_pass) is not None)
+    written.passes_done = first_pass
+    keep = KeepProgress(written, model, pairs, checkpoint_seconds, first_step, means)
+
+    def batch_at(number, step):
+        # The last that was mined belongs to the pass that is under way.
+        return next(iter(pairs.one_pass(number, step, mined)))
+
+    guard = StopOnNaN(written.folder, batch_at, 1, first_step)
+    # Each sees in the logs what those before it add: validation comes before what is written down, shown or watched.
+    ranked = [] if validation is None else [ValidationCMC(*validation, model=model), KeepBest(run, model)]
+    shown = [] if console is None else [LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)]
+    bar = 0 if shown else 1 if verbose == "auto" else verbose
+    listeners = _Callbacks([*ranked, keep, guard, *callbacks, *shown, *followers(strategy)], fitted, bar)
     for number in range(first_pass, recipe.passes):
         step = first_step if number == first_pass else 0
-        mined = _mined(run, model, pairs, recipe, number, step) if recipe.negatives == "hard" else None
+        mined = _mined(run, written, model, pairs, recipe, number, step, strategy) if hard else None
         listeners.expect(steps=pairs.steps_per_pass - step, epochs=recipe.passes)
         # A call a pass: what hard negatives a pass has is known when the one before it is over.
-        model.fit(
-            pairs.one_pass(number, step, mined),
-            initial_epoch=number,
-            epochs=number + 1,
-            verbose=verbose,
-            shuffle=False,  # the pipeline shuffles
-            callbacks=listeners,
-        )
-        if model.stop_training:
+        with losing_workers_told():
+            fitted.fit(
+                share.one_pass(number, step, mined),
+                initial_epoch=number,
+                epochs=number + 1,
+                verbose=bar,
+                shuffle=False,  # the pipeline shuffles
+                callbacks=listeners,
+            )
+        if fitted.stop_training:
             break
     listeners.finish()
-    if keep.failed is not None:
+    if guard.failed is not None:
+        number, step = guard.failed
         raise InputError(
-            f"the loss or a weight became NaN or infinite in pass {keep.failed + 1}; {run.folder} keeps the last good "
-            "model, if there was one. Try a smaller learning rate."
+            f"the loss or a weight became NaN or infinite in pass {number + 1}, step {step + 1}; {written.folder} "
+            "keeps that batch (nan_batch.npz, nan.json) and the last good model, if there was one. Try a smaller "
+            "learning rate."
         )
     return model
 
 
-def _latest(run, architecture, input_shape, recipe, seed, search_size, pairs):
-    """The compiled model as the run has it, with the means of its pass so far; or a new one."""
-    model, means = load_latest(run)
-    if model is not None:
-        if model.name != architecture:
-            raise InputError(f"{run.folder} holds a model {model.name}; asked for was {architecture}.")
-        return model, means
+def _compile(model, optimizer, loss, **options):
+    model.compile(optimizer, loss, metrics=["accuracy"], **options)
+
+
+def _fitted(model, recipe, strategy):
+    """The model to call `fit` of, which trains the given one: itself, or one around it."""
+    fitted, options = model, {}
+    if recipe.pairs == "grouped":
+        with precision(recipe.precision):
+            fitted = models.in_batch(model)
+    # Keras 3 does not count steps whose gradients overflow in float16.
+    if recipe.accumulate > 1 or strategy is not None or recipe.precision == "mixed_float16":
+        fitted = in_parts(fitted, recipe.batch_size, recipe.accumulate, strategy)
+        options = {"jit_compile": False}
+    if fitted is not model:
+        _compile(fitted, model.optimizer, recipe.make_loss(), **options)
+    return fitted
+
+
+def _new(run, architecture, input_shape, recipe, seed, weights, options):
+    """The model that a training begins with."""
     keras.utils.set_random_seed(seed)
-    options = {} if search_size is None else {"search_size": search_size}
-    model = models.BUILDERS[architecture](input_shape=input_shape, l2=recipe.l2, **options)
+    options |= {name: getattr(recipe, name) for name in ("l2", "scaling", "initializer")}
+    with precision(recipe.precision):
+        model = models.BUILDERS[architecture](input_shape=input_shape, **options)
+    if weights is not None:
+        shapes, given = ([np.shape(each) for each in one.get_weights()] for one in (model, weights))
+        if shapes != given:
+            raise InputError(
+                f"the weights to begin with are of another architecture, search window or size of images: "
+                f"{weights.name} of {weights.count_params()} numbers; the model is {model.name} of "
+                f"{model.count_params()}."
+            )
+        model.set_weights(weights.get_weights())
     with replacing(run.model_path("initial")) as new:
         model.save(new)
-    model.compile(
-        recipe.make_optimizer(recipe.passes * pairs.steps_per_pass),
-        # Negative log-likelihood of the two classes (SPEC section 4).
-        loss=keras.losses.SparseCategoricalCrossentropy(),
-        metrics=["accuracy"],
-    )
-    return model, means
+    return model
 
 
-def _mined(run, model, pairs, recipe, number, step):
+def _mined(run, written, model, pairs, recipe, number, step, strategy):
     """The hard negatives of a pass: those it began with, or at its start those of the model as it is."""
+    if recipe.pairs == "grouped":
+        return alike_by_colour(pairs.images, pairs.identities, pairs.grouped, recipe.pool, pairs.sources)
     mined = load_negatives(run, number)
     if mined is None:
         if step:
@@ -125,7 +207,7 @@ def _mined(run, model, pairs, recipe, number, step):
                 f"{run.folder} lacks the hard negatives of its pass {number + 1}. Delete "
                 f"{run.model_path('checkpoint').name} to go on after the last finished pass."
             )
-        scorer = PairScorer(model, pairs.images, batch_size=_SCORED_AT_ONCE)
+        scorer = PairScorer(model, pairs.images, batch_size=_SCORED_AT_ONCE, strategy=strategy)
         mined = hard_negatives(
             pairs.identities,
             pairs.probes_of_negatives,
@@ -135,7 +217,7 @@ def _mined(run, model, pairs, recipe, number, step):
             recipe.pool,
             recipe.hard_share,
         )
-        save_negatives(run, number, mined)
+        save_negatives(written, number, mined)
     return mined
 
 

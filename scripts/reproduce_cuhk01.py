@@ -1,0 +1,185 @@
+"""Trains and measures the three models on CUHK01, and puts the published figures beside them.
+
+    python scripts/reproduce_cuhk01.py --data cuhk01/campus --cuhk03 cuhk-03.mat
+    python scripts/reproduce_cuhk01.py --report
+
+For each model: a training on CUHK03, one for all partitions, as the authors start small sets from a larger one; then
+for each partition of 485 training and 486 test identities a training on CUHK01 that begins with its weights, and the
+CMC of the partition's test identities under both protocols. Without --cuhk03 the trainings begin with random weights.
+
+Every step is a `tfnxc` command that goes on where it was stopped, so this script may be killed at any moment and
+started again. Its folder holds the runs, `steps.json` (time and peak memory of each step, over all of its starts), and
+at the end `results.json` and `results.md`. No picture leaves the data folder.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from steps import Step, add_folder_options, run_or_report
+from tables import (
+    PROTOCOLS,
+    TITLES,
+    add_measuring_options,
+    cell,
+    evaluate_arguments,
+    markdown,
+    measured_of,
+    published_cell,
+    published_rows,
+    result_of,
+    spread_of,
+    step_lines,
+    train_arguments,
+    training_lines,
+    training_of,
+    version_line,
+    write_results,
+)
+
+from tfnxc.errors import InputError
+
+PARTITIONS = range(1, 11)
+RANKS = ("1", "5", "10", "20", "50")
+
+
+def steps_of(options):
+    """All steps, in the order in which a table with all models is there soonest."""
+    folder, steps, begin = options.to, [], {}
+    for model in options.models:
+        begin[model] = (), ()
+        if options.cuhk03:
+            run, name = _pretrained(folder, model), f"train cuhk03 {model}"
+            where = "cuhk03-labeled", options.cuhk03, "cuhk03-classic-01", options.pretrain_passes
+            words = (*train_arguments(options, run, model, *where), "--partial")
+            steps.append(Step.of_tfnxc(name, words, run))
+            begin[model] = ("--from", run), (name,)
+    for partition in range(1, options.partitions + 1):
+        for model in options.models:
+            run, name = _run(folder, partition, model), f"train {partition:02d} {model}"
+            where = "cuhk01", options.data, f"cuhk01-486-{partition:02d}", options.passes
+            source, after = begin[model]
+            steps.append(Step.of_tfnxc(name, (*train_arguments(options, run, model, *where), *source), run, after))
+            words = evaluate_arguments(options, run)
+            steps.append(Step.of_tfnxc(f"evaluate {partition:02d} {model}", words, run, (name,)))
+    return steps
+
+
+def results_of(options, log):
+    """What there is, as plain types: a row for each model, protocol and way to train it that has a result."""
+    from tfnxc.training.run import versions
+
+    found = {}
+    for model in TITLES:
+        for protocol in PROTOCOLS:
+            for partition in PARTITIONS:
+                result = result_of(_run(options.to, partition, model), protocol, options)
+                if result is not None:
+                    # What was trained otherwise is another row, not part of a mean.
+                    settings = json.dumps(result["settings"], sort_keys=True)
+                    found.setdefault((model, protocol, settings), {})[partition] = result
+    models = list(dict.fromkeys(model for model, _, _ in found))
+    return {
+        "data": "CUHK01, 485 training and 486 test identities",
+        "unit": "per cent",
+        "rows": [_row(model, measured) for (model, _, _), measured in found.items()],
+        "published": published_rows([TITLES[model] for model in models]),
+        "trainings": _trainings(options.to, log),
+        "steps": {name: log.of(name) for name in log},
+        "versions": versions(),
+    }
+
+
+def _row(model, measured):
+    results = list(measured.values())
+    figures = {f"rank {rank}": spread_of([each["ranks"][rank]["mean"] for each in results]) for rank in RANKS}
+    figures["mAP"] = spread_of([each["mAP"]["mean"] for each in results])
+    settings = results[0]["settings"]
+    row = {"model": model, "passes": settings["passes"], "from": settings.get("from"), "partitions": list(measured)}
+    return {**row, **measured_of(results), "figures": figures}
+
+
+def _trainings(folder, log):
+    """How every run of the folder was trained, those on CUHK03 first."""
+    steps = {_pretrained(folder, model): f"train cuhk03 {model}" for model in TITLES}
+    steps |= {_run(folder, number, model): f"train {number:02d} {model}" for number in PARTITIONS for model in TITLES}
+    return [training_of(run, log, step) for run, step in steps.items() if (run / "run.json").exists()]
+
+
+def _pretrained(folder, model):
+    return folder / f"cuhk03-{model}"
+
+
+def _run(folder, partition, model):
+    return folder / f"cuhk01-{partition:02d}-{model}"
+
+
+def lines_of(results, log):
+    """The results as lines of Markdown."""
+    if not results["rows"]:
+        return ["No results with these draws yet.", "", *training_lines(results["trainings"])]
+    names = [*(f"rank {rank}" for rank in RANKS), "mAP"]
+    rows = [
+        (
+            TITLES[row["model"]],
+            row["protocol"],
+            *(cell(row["figures"][name]) for name in names),
+            f"{row['passes']}{', from CUHK03' if row['from'] else ''}",
+            len(row["partitions"]),
+            row["draws"],
+            max(row["probes"]),
+        )
+        for row in results["rows"]
+    ]
+    for row in results["published"]:
+        cells = [published_cell(row, rank) for rank in RANKS]
+        rows.append((f"{row['method']}, published", row["protocol"] or "?", *cells, *[""] * 5))
+    several = any(len(row["partitions"]) > 1 for row in results["rows"])
+    return [
+        f"{results['data']}, in per cent{'; mean ± standard deviation over partitions' if several else ''}.",
+        "",
+        *markdown(("model", "protocol", *names, "passes", "partitions", "draws", "probes"), rows),
+        "",
+        *training_lines(results["trainings"]),
+        "",
+        *step_lines(log, "evaluate"),
+        "",
+        version_line(results["versions"]),
+    ]
+
+
+def arguments(words=None):
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", help="folder of CUHK01; --report does without")
+    parser.add_argument("--cuhk03", help="CUHK03 to begin with: cuhk-03.mat or a folder of extracted pictures")
+    parser.add_argument("--models", nargs="+", default=list(TITLES), choices=TITLES, help="default: all")
+    parser.add_argument(
+        "--partitions", type=int, default=3, choices=PARTITIONS, help="the first of the ten (default 3)"
+    )
+    parser.add_argument("--pretrain-passes", type=int, default=40, help="passes over CUHK03 (default %(default)s)")
+    parser.add_argument("--passes", type=int, default=40, help="passes over CUHK01 (default %(default)s)")
+    add_measuring_options(parser)
+    add_folder_options(parser, "runs/reproduce-cuhk01")
+    options = parser.parse_args(words)
+    if options.data is None and not options.report:
+        parser.error("--data: say where CUHK01 lies")
+    return options
+
+
+def main(words=None):
+    """Runs what is left to do, and writes the results."""
+    options = arguments(words)
+    log = run_or_report(options, steps_of(options))
+    results = results_of(options, log)
+    write_results(options.to, results, lines_of(results, log))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(str(error))

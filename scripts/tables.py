@@ -1,0 +1,182 @@
+"""What the scripts share that put results of runs into tables: reading run folders, cells, Markdown."""
+
+import json
+
+import numpy as np
+
+from tfnxc.datasets import Split, open_dataset
+from tfnxc.evaluation import Spread, published_figures
+from tfnxc.files import write_json, write_text
+
+PROTOCOLS = ("cross-camera", "paper")
+TITLES = {"ahmed": "Ahmed et al.", "normxcorr": "NormXcorr", "fused": "Fused"}
+"""The models as `tfnxc.evaluation.published` calls them."""
+
+TEST_IDENTITIES = 486  # of CUHK01, in the partitions that both tables are of
+
+
+def add_measuring_options(parser):
+    """Adds the options of how runs are trained and measured to a parser of arguments."""
+    parser.add_argument("--recipe", default="grouped", choices=("grouped", "published"), help="default %(default)s")
+    parser.add_argument("--repeats", type=int, default=1, help="draws of the gallery (default %(default)s)")
+    parser.add_argument("--probes", type=int, help="at most so many probes a draw (default: all)")
+
+
+def train_arguments(options, run, model, dataset, data, split, passes):
+    """The words of `tfnxc train` into the folder `run`, with the recipe of the options."""
+    what = (dataset, "--data", data, "--split", split, "--model", model, "--passes", passes, "--run", run)
+    return ("train", *what, "--recipe", options.recipe, "--checkpoint-seconds", 60)
+
+
+def evaluate_arguments(options, run):
+    """The words of `tfnxc evaluate` of the folder `run`, under both protocols, with the draws of the options."""
+    protocols = (word for protocol in PROTOCOLS for word in ("--protocol", protocol))
+    probes = () if options.probes is None else ("--probes", options.probes)
+    return ("evaluate", run, *protocols, "--repeats", options.repeats, "--both-orders", *probes)
+
+
+def result_of(folder, protocol, options):
+    """What `tfnxc evaluate` with `evaluate_arguments` wrote of a trained run, or `None` where it has not yet."""
+    probes = "all" if options.probes is None else options.probes
+    draws = f"{options.repeats}draws-{probes}probes-seed0-pessimistic"
+    path = folder / "results" / f"trained-both-orders-{protocol}-{draws}.json"
+    if not path.exists():
+        return None
+    result = json.loads(path.read_text(encoding="utf-8"))
+    return result if result["passes_done"] == result["settings"]["passes"] else None
+
+
+def measured_of(results):
+    """Under what several results of one protocol came about, as plain types."""
+    first = results[0]
+    return {
+        "protocol": first["protocol"],
+        "splits": {each["split"]: each["split_digest"] for each in results},
+        "draws": first["repeats"],
+        "probes": [each["probes"] for each in results],
+        "gallery": [each["gallery"] for each in results],
+        "both_orders": True,
+        "models": [each["model_digest"] for each in results],
+    }
+
+
+def training_of(folder, log, step, people=None):
+    """How a run was trained, as plain types.
+
+    Args:
+        folder: The run folder.
+        log: The `steps.Log`.
+        step: Name of the step that trained it.
+        people: The `ImageSet` that it was trained from. Defaults to `None`: the one that the run names.
+    """
+    from tfnxc.training import Recipe, Run
+
+    run, known = Run.open(folder), log.of(step)
+    people = open_dataset(run.settings["dataset"], run.record["data"]) if people is None else people
+    recipe = Recipe(**{name: run.settings[name] for name in vars(Recipe()) if name in run.settings})
+    return {
+        "run": folder.name,
+        "model": run.settings["model"],
+        "search_size": run.settings["search_size"],
+        "dataset": run.settings["dataset"],
+        "split": run.record["split"]["name"],
+        "split_digest": run.record["split_digest"],
+        "identities": len(run.record["split"]["train"]),
+        "from": run.settings.get("from"),
+        "passes_done": run.passes_done,
+        "pairs": run.passes_done * _pairs_per_pass(run, recipe, people),
+        "minutes": known["seconds"] / 60,
+        "peak_mb": known["peak_mb"],
+        "recipe": vars(recipe),
+        "versions": run.record["versions"],
+    }
+
+
+def _pairs_per_pass(run, recipe, people):
+    """Counted from the labels of the pictures, which are not read."""
+    trainees = Split.from_dict(run.record["split"]).training_part(people)
+    pictures = np.broadcast_to(np.uint8(0), (len(trainees), 1, 1, 3))
+    return recipe.make_pipeline(pictures, trainees.identities, trainees.cameras).pairs_per_pass
+
+
+def published_rows(methods):
+    """What was published of some methods on CUHK01 with 486 test identities, as plain types; in their order."""
+    known = {each.method: each for each in published_figures("cuhk01", TEST_IDENTITIES)}
+    return [
+        {
+            "method": each.method,
+            "protocol": each.protocol,
+            "ranks": {str(rank): figure for rank, figure in each.ranks.items()},
+            "source": each.source,
+        }
+        for each in map(known.__getitem__, methods)
+    ]
+
+
+def spread_of(values):
+    """Mean, deviation and 95 % interval of measurements, with themselves, as plain types."""
+    return {**Spread.of(values).to_dict(), "values": list(values)}
+
+
+def cell(spread):
+    """A spread as text: the mean, and where there are several values their standard deviation."""
+    deviation = "" if spread["interval95"] is None else f" ± {spread['deviation']:.2f}"
+    return f"{spread['mean']:.2f}{deviation}"
+
+
+def published_cell(row, rank):
+    """A published figure as text; empty where it was not printed."""
+    return f"{row['ranks'][rank]:.2f}" if rank in row["ranks"] else ""
+
+
+def markdown(head, rows):
+    """A table as lines of Markdown."""
+    lines = [list(map(str, head)), ["---"] * len(head), *(list(map(str, row)) for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def training_lines(trainings):
+    """How runs were trained, as lines of Markdown: a table, and their recipes."""
+    head = ("run", "split, digest", "identities", "passes", "pairs", "minutes", "peak memory, MB")
+    rows = [
+        (
+            each["run"],
+            f"{each['split']}, {each['split_digest']}",
+            each["identities"],
+            f"{each['passes_done']} of {each['recipe']['passes']}",
+            f"{each['pairs']:,}",
+            f"{each['minutes']:.1f}",
+            f"{each['peak_mb']:.0f}",
+        )
+        for each in trainings
+    ]
+    recipes = {}
+    for each in trainings:
+        recipes.setdefault(", ".join(f"{name} {value}" for name, value in each["recipe"].items()), []).append(
+            each["run"]
+        )
+    return [*markdown(head, rows), "", *(f"Recipe of {', '.join(runs)}: {text}." for text, runs in recipes.items())]
+
+
+def step_lines(log, prefix):
+    """What the steps whose names begin so took, as lines of Markdown; `training_lines` tells it of trainings."""
+    rows = []
+    for name in log:
+        known = log.of(name)
+        if name.startswith(prefix):
+            shown = name if known["done"] else f"{name}, not finished"
+            rows.append((shown, f"{known['seconds'] / 60:.1f}", f"{known['peak_mb']:.0f}"))
+    return markdown(("step", "minutes", "peak memory, MB"), rows)
+
+
+def version_line(versions):
+    """The versions of what took part, as a line."""
+    return f"Written with {', '.join(f'{name} {version}' for name, version in versions.items())}."
+
+
+def write_results(folder, results, lines):
+    """Writes `results.json` and `results.md`, each whole or not at all, and prints the latter."""
+    write_json(folder / "results.json", results)
+    text = "\n".join([*lines, ""])
+    write_text(folder / "results.md", text)
+    print(text, flush=True)

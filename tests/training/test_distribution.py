@@ -1,0 +1,118 @@
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training import distribution_worker
+from tests.training.small_training import IDENTITIES, RECIPE, make_images
+from tfnxc.datasets import GroupPipeline
+from tfnxc.errors import InputError
+from tfnxc.training.distribution import checked_strategy, share_of, training_strategy
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def run_workers(folder, kind, tf_configs):
+    """Facts and weights of each worker; a worker that hangs fails the test and takes the others with it."""
+    workers = []
+    try:
+        for index, tf_config in enumerate(tf_configs):
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1", **tf_config}
+            program = [sys.executable, "-m", "tests.training.distribution_worker"]
+            command = [*program, kind, str(folder / "runs"), str(folder / f"{index}.npz")]
+            log = open(folder / f"{index}.log", "w+")
+            workers.append((subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log), log))
+        for worker, log in workers:
+            if worker.wait(timeout=300):
+                log.seek(0)
+                pytest.fail(log.read())
+    finally:
+        for worker, log in workers:
+            worker.kill()
+            worker.wait()
+            log.close()
+    for index in range(len(workers)):
+        with np.load(folder / f"{index}.npz") as found:
+            found = dict(found)
+        yield json.loads(str(found.pop("facts"))), found
+
+
+def losses(folder):
+    return [row.split(",") for row in (folder / "history.csv").read_text().splitlines()]
+
+
+def assert_as_on_one_device(folder, found):
+    """The weights within 1e-5, the history as rounding of the loss lets it be."""
+    for name in {key.partition("/")[0] for key in found}:
+        expected = distribution_worker.trained(None, folder / "alone" / name, name).get_weights()
+        for number, each in enumerate(expected):
+            np.testing.assert_allclose(found[f"{name}/{number}"], each, atol=1e-5, err_msg=name)
+        one, other = (losses(folder / kind / name) for kind in ("alone", "runs"))
+        assert one[0] == other[0] and len(one) == len(other) == 3
+        np.testing.assert_allclose(np.array(one[1:], float), np.array(other[1:], float), rtol=1e-4)
+
+
+def test_two_devices_train_as_one(tmp_path):
+    ((refused, found),) = run_workers(tmp_path, "mirrored", [{}])
+    assert_as_on_one_device(tmp_path, found)
+    assert "smallest batch of a pass has 1 of 12 pairs, too few for 2" in refused[0]
+    assert "the 1 groups of a batch cannot be shared out evenly in 2 parts" in refused[1]
+    assert "the 2 groups of a batch cannot be shared out evenly in 4 parts" in refused[2]
+
+
+def test_two_processes_train_as_one_and_only_one_of_them_writes(tmp_path):
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("localhost", 0))
+        other.bind(("localhost", 0))
+        cluster = {"worker": [f"localhost:{each.getsockname()[1]}" for each in (one, other)]}
+    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(2)]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environments = [{"TF_CONFIG": json.dumps(each), "TMPDIR": str(temporary)} for each in tasks]
+    workers = list(run_workers(tmp_path, "multi-worker", environments))
+    assert_as_on_one_device(tmp_path, workers[0][1])
+    for name, each in workers[0][1].items():
+        np.testing.assert_array_equal(each, workers[1][1][name])
+    for (steps, seeds, _folder), _ in workers:
+        assert steps == 1  # of two a pass, where the chief's callback stopped both
+        assert "the workers do not begin with the same " in seeds
+    # The chief trains in a folder that the other one does not see.
+    kept = {path.name for path in (tmp_path / "runs" / "separate").iterdir()}
+    assert kept == {"run.json", "initial.keras", "model.keras", "progress.json", "history.csv"}
+    assert "A worker was lost" in workers[0][0][2]
+    assert "no run here, where the chief sees one" in workers[1][0][2]
+    assert not list(temporary.iterdir())
+
+
+def test_shares_of_groups_are_the_batch():
+    options = {"batch_size": 16, "people": 2, "seed": 3}
+    whole = next(iter(GroupPipeline(make_images(), IDENTITIES, **options).one_pass(1)))
+    shares = [next(iter(GroupPipeline(make_images(), IDENTITIES, shard=(n, 2), **options).one_pass(1))) for n in (0, 1)]
+    for side in ("probe", "gallery"):
+        shown = np.concatenate([images["images"].numpy()[images[side]] for images, _ in shares])
+        np.testing.assert_array_equal(shown, whole[0]["images"].numpy()[whole[0][side]])
+    np.testing.assert_array_equal(np.concatenate([same for _, same in shares]), whole[1])
+    with pytest.raises(ValueError, match=r"shard must be \(number, of\) with 0 <= number < of; got \(2, 2\)"):
+        GroupPipeline(make_images(), IDENTITIES, shard=(2, 2), **options)
+
+
+def test_one_device_needs_no_strategy():
+    assert training_strategy("none") is None
+    assert checked_strategy(tf.distribute.OneDeviceStrategy("CPU:0")) is None
+    pairs = RECIPE.make_pipeline(make_images(), IDENTITIES)
+    assert share_of(pairs, None) is pairs
+    with pytest.raises(InputError, match="Unknown strategy 'tpu'"):
+        training_strategy("tpu")
+
+
+def test_a_strategy_of_another_kind_is_refused():
+    other = types.SimpleNamespace(num_replicas_in_sync=2)
+    with pytest.raises(InputError, match=r"a MirroredStrategy or a MultiWorkerMirroredStrategy.*; got SimpleNamespace"):
+        checked_strategy(other)
