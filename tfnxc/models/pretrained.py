@@ -1,0 +1,37 @@
+"""The model that comes with the package, trained on the synthetic set."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+
+import numpy as np
+
+from tfnxc.models.normxcorr import normxcorr
+
+_FOLDER = importlib.resources.files(__package__) / "weights"
+
+
+def pretrained():
+    """A Normalized X-Corr model that ranks the drawn people of the synthetic set.
+
+    It is here so that search, pages, exports and examples have something to run on at once. It has seen no photograph:
+    train on real people before you rank any.
+
+    Returns:
+        A `keras.Model` as from `normxcorr(scaling="centred")`; its weights are kept in half precision.
+
+    Example:
+        >>> model = tfnxc.models.pretrained()
+        >>> model.name, model.count_params()
+        ('normxcorr', 1121222)
+    """
+    model = normxcorr(scaling="centred", l2=0.0)
+    with (_FOLDER / "synthetic.npz").open("rb") as file, np.load(file) as kept:
+        model.set_weights([kept[f"weight{index}"].astype(np.float32) for index in range(len(kept.files))])
+    return model
+
+
+def pretrained_card():
+    """What the model of `pretrained` was trained on, how it ranks, and by what it was made: plain types."""
+    return json.loads((_FOLDER / "synthetic.json").read_text(encoding="utf-8"))
