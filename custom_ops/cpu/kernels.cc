@@ -20,44 +20,59 @@ struct Comparison {
 
   // Scores of `count` positions from (row, column): scores[position * stride + window position]. `row` counts in x and y
   // alike, because y begins a halo further up.
+  template <End kEnd = End::kStore>
   void scores(int64_t row, int64_t column, int64_t count, T* scores, int64_t stride) const {
-    const Factor<T> of_x = x.rows_from(row, column);
+    const Factor<T> of_x{x.by_pixel(row, column), 1, x.pixel_stride()};
     if (p.whole_width()) {
-      product<T, true>(count, p.window(), p.patch(), of_x, {y.by_pixel(row, 0), 0, y.pixel_stride()}, scores, stride,
-                       false);
+      product<T, true, kEnd>(count, p.window(), p.patch(), of_x, {y.by_pixel(row, 0), 0, y.pixel_stride()}, scores, stride,
+                             false);
       return;
     }
     for (int64_t r = 0; r < p.rows; ++r) {
-      product<T, false>(count, p.columns, p.patch(), of_x, {y.by_pixel(row + r, column), 1, y.pixel_stride()},
-                        scores + r * p.columns, stride, false);
+      product<T, false, kEnd>(count, p.columns, p.patch(), of_x, {y.by_pixel(row + r, column), 1, y.pixel_stride()},
+                              scores + r * p.columns, stride, false);
     }
   }
 
-  // Gradient of the normalized patches of x at those positions, given that of their scores.
+  // Gradient of the normalized patches of x at those positions, laid out by patch, given that of their scores.
   void to_x(int64_t row, int64_t column, int64_t count, const T* upstream, int64_t stride, T* gradient) const {
     if (p.whole_width()) {
-      product<T, true>(count, x.stride(), p.window(), {upstream, stride, 1}, {y.by_patch(row, 0), 0, y.stride()},
-                       gradient, x.stride(), false);
+      product<T, true>(count, y.stride(), p.window(), {upstream, stride, 1}, {y.by_patch(row, 0), 0, y.stride()},
+                       gradient, y.stride(), false);
       return;
     }
     for (int64_t r = 0; r < p.rows; ++r) {
-      product<T, false>(count, x.stride(), p.columns, {upstream + r * p.columns, stride, 1},
-                        {y.by_patch(row + r, column), y.stride(), y.stride()}, gradient, x.stride(), r > 0);
+      product<T, false>(count, y.stride(), p.columns, {upstream + r * p.columns, stride, 1},
+                        {y.by_patch(row + r, column), y.stride(), y.stride()}, gradient, y.stride(), r > 0);
     }
   }
 
-  // Adds the gradient of the normalized patches of y, laid out as they are by patch.
-  void to_y(int64_t row, int64_t column, int64_t count, const T* upstream, int64_t stride, T* gradient) const {
-    if (p.whole_width()) {
-      product<T, true>(p.window(), x.stride(), count, {upstream, 1, stride}, {x.by_patch(row, column), 0, x.stride()},
-                       gradient + row * p.width * x.stride(), x.stride(), true);
+  // Adds the gradient of the normalized patches of y, laid out by patch. `columns` positions of each of `rows` rows: where
+  // there is more than one row, the rows are whole, and `row_stride` is columns * stride + width. Then the numbers that a
+  // row of y receives from several rows of x lie evenly apart, and are one long sum.
+  void to_y(int64_t row, int64_t rows, int64_t column, int64_t columns, const T* upstream, int64_t stride,
+            int64_t row_stride, T* gradient) const {
+    if (p.whole_width() && rows == 1) {
+      product<T, true>(p.window(), y.stride(), columns, {upstream, 1, stride}, {x.by_patch(row, column), 0, x.stride()},
+                       gradient + row * p.width * y.stride(), y.stride(), true);
       return;
     }
-    for (int64_t i = 0; i < count; ++i) {
-      for (int64_t r = 0; r < p.rows; ++r) {
-        const int64_t patch = (row + r) * y.columns() + column + i;
-        product<T, true>(p.columns, x.stride(), 1, {upstream + i * stride + r * p.columns, 1, 0},
-                         {x.by_patch(row, column + i), 0, 0}, gradient + patch * x.stride(), x.stride(), true);
+    if (p.whole_width()) {
+      for (int64_t to = 0; to < rows + p.rows - 1; ++to) {
+        const int64_t begin = to < p.rows ? 0 : to - p.rows + 1, end = least(rows, to + 1);
+        product<T, true>(p.width, y.stride(), (end - begin) * columns,
+                         {upstream + begin * row_stride + (to - begin) * p.width, 1, stride},
+                         {x.by_patch(row + begin, 0), 0, x.stride()}, gradient + (row + to) * p.width * y.stride(),
+                         y.stride(), true);
+      }
+      return;
+    }
+    for (int64_t i = 0; i < rows * columns; ++i) {
+      const int64_t r = row + i / columns, c = column + i % columns;
+      for (int64_t down = 0; down < p.rows; ++down) {
+        const T* of_run = upstream + i / columns * row_stride + i % columns * stride + down * p.columns;
+        product<T, true>(p.columns, y.stride(), 1, {of_run, 1, 0}, {x.by_patch(r, c), 0, 0},
+                         gradient + ((r + down) * y.columns() + c) * y.stride(), y.stride(), true);
       }
     }
   }
@@ -66,10 +81,10 @@ struct Comparison {
   const Patches<T>&x, &y;
 };
 
-// Room for the scores of a tile; a row of them is followed by what a product may overwrite.
+// Room for the scores of a position: those of a row of its window may be followed by what a product overwrites.
 template <typename T>
 int64_t scores_stride(const Problem& p) {
-  return padded<T>(p.window()) + kLanes<T>;
+  return padded<T>(p.window()) + (p.whole_width() ? 0 : kLanes<T>);
 }
 
 // ---- Correlation -----------------------------------------------------------------------------------------------------
@@ -131,48 +146,41 @@ void forward(const Problem& p, const T* x, const T* y, T* out, T* scratch, int64
 
 // ---- Its gradient ----------------------------------------------------------------------------------------------------
 
-// Gradients of the patches of one channel, on their way to the pixels.
+// From the gradients of the scores of a pair in one channel to those of its pixels.
 template <typename T>
-struct PatchGradients {
-  PatchGradients(const Problem& p, const Patches<T>& patches_of_x, const Patches<T>& patches_of_y, Arena<T>& arena)
+class GradientsOfPair {
+ public:
+  // `most`: positions that are added at a time.
+  GradientsOfPair(const Problem& p, const Patches<T>& x, const Patches<T>& y, int64_t most, Arena<T>& arena)
       : p_(p),
-        x_(patches_of_x),
-        y_(patches_of_y),
-        of_y_size_((p.height + p.rows - 1) * y_.columns() * y_.stride()),
-        of_x_(arena.take(kTile * x_.stride())),
-        of_y_(arena.take(of_y_size_)),
-        fold_x_(p, 0, 0, arena),
-        fold_y_(p, p.halo_rows(), p.halo_columns(), arena) {}
+        patches_of_y_((p.height + p.rows - 1) * y.columns()),
+        of_x_(arena.take(padded<T>(most) * x.stride())),
+        of_y_(arena.take(padded<T>(patches_of_y_) * y.stride())),
+        fold_x_(p, x, 0, 0, arena),
+        fold_y_(p, y, p.halo_rows(), p.halo_columns(), arena) {}
 
-  void clear() {
-    cpu::clear(of_y_, of_y_size_);
-    fold_x_.clear();
-    fold_y_.clear();
-  }
+  void clear(int64_t stride) { cpu::clear(of_y_, patches_of_y_ * stride); }
 
-  // Takes the gradient of the scores of a tile.
-  void add(int64_t row, int64_t column, int64_t count, const T* upstream, int64_t stride) {
-    const Comparison<T> comparison(p_, x_, y_);
-    comparison.to_x(row, column, count, upstream, stride, of_x_);
-    x_.through_normalization(of_x_, row, column, count);
-    fold_x_.add(of_x_, row, column, count);
-    comparison.to_y(row, column, count, upstream, stride, of_y_);
-  }
-
-  void write(T* dx, T* dy, int64_t channel) {
-    for (int64_t row = 0; row < p_.height + p_.rows - 1; ++row) {
-      T* gradient = of_y_ + row * y_.columns() * y_.stride();
-      y_.through_normalization(gradient, row, 0, y_.columns());
-      fold_y_.add(gradient, row, 0, y_.columns());
+  // Takes the gradient of the scores of positions, as Comparison::to_y does.
+  void add(const Comparison<T>& comparison, int64_t row, int64_t rows, int64_t column, int64_t columns, const T* upstream,
+           int64_t stride, int64_t row_stride) {
+    for (int64_t i = 0; i < rows; ++i) {
+      comparison.to_x(row + i, column, columns, upstream + i * row_stride, stride,
+                      of_x_ + i * columns * comparison.x.stride());
     }
+    comparison.x.through_normalization(of_x_, row * p_.width + column, rows * columns, fold_x_.patches());
+    comparison.to_y(row, rows, column, columns, upstream, stride, row_stride, of_y_);
+  }
+
+  void write(const Comparison<T>& comparison, T* dx, T* dy, int64_t channel) {
+    comparison.y.through_normalization(of_y_, 0, patches_of_y_, fold_y_.patches());
     fold_x_.write(dx, channel);
     fold_y_.write(dy, channel);
   }
 
  private:
   const Problem& p_;
-  const Patches<T>&x_, &y_;
-  const int64_t of_y_size_;
+  const int64_t patches_of_y_;
   T *of_x_, *of_y_;
   Fold<T> fold_x_, fold_y_;
 };
@@ -180,11 +188,11 @@ struct PatchGradients {
 template <typename T>
 struct GradientScratch {
   GradientScratch(const Problem& p, Arena<T>& arena)
-      : x(p, Patches<T>::Of::kX, Patches<T>::kByPatch, true, p.height, arena),
-        y(p, Patches<T>::Of::kY, Patches<T>::kByPatch, true, p.height + p.rows - 1, arena),
-        gradients(p, x, y, arena) {}
+      : x(p, Patches<T>::Of::kX, Patches<T>::kBoth, true, p.height, arena),
+        y(p, Patches<T>::Of::kY, Patches<T>::kBoth, true, p.height + p.rows - 1, arena),
+        gradients(p, x, y, kTile, arena) {}
   Patches<T> x, y;
-  PatchGradients<T> gradients;
+  GradientsOfPair<T> gradients;
 };
 
 // Asks for the upstream gradient of the next row while this one is worked on: its runs lie too far apart for the
@@ -202,21 +210,22 @@ void gradient(const Problem& p, const T* x, const T* y, const T* upstream, T* dx
               int64_t end) {
   Arena<T> arena(scratch);
   GradientScratch<T> here(p, arena);
+  const Comparison<T> comparison(p, here.x, here.y);
   for (int64_t item = begin; item < end; ++item) {
     const int64_t image = item / p.channels, channel = item % p.channels;
     const int64_t start = image * p.pixels() * p.channels;
     here.x.read(x + start, channel, 0, p.height);
     here.y.read(y + start, channel, 0, p.height + p.rows - 1);
-    here.gradients.clear();
+    here.gradients.clear(here.x.stride());
     for (int64_t row = 0; row < p.height; ++row) {
       for (int64_t column = 0; column < p.width; column += kTile) {
         const int64_t count = least(kTile, p.width - column);
         const T* from = upstream + ((image * p.height + row) * p.width + column) * p.maps() + channel * p.window();
         if (row + 1 < p.height) prefetch(from + p.width * p.maps(), count, p.maps(), p.window());
-        here.gradients.add(row, column, count, from, p.maps());
+        here.gradients.add(comparison, row, 1, column, count, from, p.maps(), 0);
       }
     }
-    here.gradients.write(dx + start, dy + start, channel);
+    here.gradients.write(comparison, dx + start, dy + start, channel);
   }
 }
 
@@ -281,18 +290,58 @@ struct SummaryScratch {
   T* sums;
 };
 
-// The slot of y of each of `count` pairs: one for each image where there are repeats and slots enough; otherwise all share
-// the first one, which then stays in the nearest cache.
+// The slot of y of each of `count` pairs: the one that holds its image already, or else the one that was not used for
+// longest. Where no image comes again in time, all share the first slot, which then stays in the nearest cache.
 inline void choose_slots(const int64_t* y_of, int64_t count, int64_t* slots) {
-  int64_t used = 0;
+  int64_t image_in[kSlots], last_use[kSlots];
+  for (int64_t slot = 0; slot < kSlots; ++slot) image_in[slot] = last_use[slot] = -1;
+  bool again = false;
   for (int64_t pair = 0; pair < count; ++pair) {
-    int64_t earlier = 0;
-    while (earlier < pair && y_of[earlier] != y_of[pair]) ++earlier;
-    slots[pair] = earlier < pair ? slots[earlier] : used++;
+    int64_t chosen = 0;
+    for (int64_t slot = 0; slot < kSlots; ++slot) {
+      if (last_use[slot] < last_use[chosen]) chosen = slot;
+    }
+    for (int64_t slot = 0; slot < kSlots; ++slot) {
+      if (image_in[slot] == y_of[pair]) chosen = slot;
+    }
+    again |= image_in[chosen] == y_of[pair];
+    image_in[chosen] = y_of[pair];
+    last_use[chosen] = pair;
+    slots[pair] = chosen;
   }
-  if (used <= kSlots && used < count) return;
-  for (int64_t pair = 0; pair < count; ++pair) slots[pair] = 0;
+  for (int64_t pair = 0; pair < count && !again; ++pair) slots[pair] = 0;
 }
+
+// Reads the patches of pairs of a tile, those of an image once as long as a slot holds them.
+template <typename T>
+class PatchReader {
+ public:
+  PatchReader(const Problem& p, const T* x, const T* y, const Repeats& repeats, int64_t start, int64_t pairs)
+      : size_(p.pixels() * p.channels), x_(x), y_(y), x_of_(repeats.x_of + start), y_of_(repeats.y_of + start) {
+    choose_slots(y_of_, pairs, slots_);
+  }
+  // Nothing of another channel or of other rows is of use.
+  void forget() {
+    x_read_ = -1;
+    for (int64_t& image : y_read_) image = -1;
+  }
+  // Gives the patches of y; x_rows and y_rows are read from `first` on.
+  const Patches<T>& read(int64_t pair, int64_t channel, int64_t first, int64_t x_rows, int64_t y_rows, Patches<T>& x,
+                         Patches<T>* y) {
+    const int64_t slot = slots_[pair];
+    if (x_read_ != x_of_[pair]) x.read(x_ + x_of_[pair] * size_, channel, first, x_rows);
+    if (y_read_[slot] != y_of_[pair]) y[slot].read(y_ + y_of_[pair] * size_, channel, first, y_rows);
+    x_read_ = x_of_[pair];
+    y_read_[slot] = y_of_[pair];
+    return y[slot];
+  }
+
+ private:
+  const int64_t size_;
+  const T *x_, *y_;
+  const int64_t *x_of_, *y_of_;
+  int64_t slots_[kMostPairs], x_read_, y_read_[kSlots];
+};
 
 // Scores of a block of rows of a pair in one channel, and their share of the sums.
 template <typename T>
@@ -302,8 +351,7 @@ void add_to_sums(const Problem& p, const Comparison<T>& comparison, int64_t rows
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t column = 0; column < p.width; column += kTile) {
       const int64_t count = least(kTile, p.width - column);
-      comparison.scores(row, column, count, scores, stride);
-      for (int64_t i = 0; i < count * stride; i += kLanes<T>) store(scores + i, relu<T>(load(scores + i)));
+      comparison.template scores<End::kRelu>(row, column, count, scores, stride);
       product<T, true>(count, filters, p.window(), {scores, stride, 1}, {kernel, 0, filters},
                        sums + (row * p.width + column) * filters, filters, add);
     }
@@ -316,22 +364,14 @@ void summary(const Problem& p, const T* x, const T* y, const Repeats& repeats, c
   Arena<T> arena(scratch);
   SummaryScratch<T> here(p, arena);
   const Packed<T> layout(p);
-  const int64_t size = p.pixels() * p.channels;
   for (int64_t item = begin; item < end; ++item) {
     const int64_t start = item / blocks_of_rows(p) * repeats.tile, first = item % blocks_of_rows(p) * kBlockRows;
     const int64_t pairs = least(repeats.tile, p.batch - start), rows = least(kBlockRows, p.height - first);
-    const int64_t *x_of = repeats.x_of + start, *y_of = repeats.y_of + start;
-    int64_t slots[kMostPairs];
-    choose_slots(y_of, pairs, slots);
+    PatchReader<T> reader(p, x, y, repeats, start, pairs);
     for (int64_t channel = 0; channel < p.channels; ++channel) {
-      int64_t x_read = -1, y_read[kSlots];
-      for (int64_t& image : y_read) image = -1;
+      reader.forget();
       for (int64_t pair = 0; pair < pairs; ++pair) {
-        Patches<T>& of_y = here.y[slots[pair]];
-        if (x_read != x_of[pair]) here.x.read(x + x_of[pair] * size, channel, first, rows);
-        if (y_read[slots[pair]] != y_of[pair]) of_y.read(y + y_of[pair] * size, channel, first, rows + p.rows - 1);
-        x_read = x_of[pair];
-        y_read[slots[pair]] = y_of[pair];
+        const Patches<T>& of_y = reader.read(pair, channel, first, rows, rows + p.rows - 1, here.x, here.y);
         add_to_sums(p, Comparison<T>(p, here.x, of_y), rows, layout.channel_by_position(packed, channel), channel > 0,
                     here.scores, here.sums + pair * here.sums_of_pair);
       }
@@ -350,17 +390,35 @@ void summary(const Problem& p, const T* x, const T* y, const Repeats& repeats, c
 
 // ---- Its gradient ----------------------------------------------------------------------------------------------------
 
+// Positions that are worked on together: whole rows, so that sums over positions are long, as many as leave their scores
+// in a near cache; or a part of a wide row.
+template <typename T>
+struct PositionBlock {
+  explicit PositionBlock(const Problem& p)
+      : columns(least(kTile, p.width)),
+        rows(columns < p.width ? 1 : 1 + least(kBlockRows - 1, kMostScores / (columns * scores_stride<T>(p)))) {}
+  static constexpr int64_t kMostScores = (int64_t{1} << 15) / sizeof(T);
+  int64_t count() const { return rows * columns; }
+  const int64_t columns, rows;
+};
+
 template <typename T>
 struct SummaryGradientScratch {
   SummaryGradientScratch(const Problem& p, Arena<T>& arena)
-      : x(p, Patches<T>::Of::kX, Patches<T>::kByPatch, true, p.height, arena),
-        y(p, Patches<T>::Of::kY, Patches<T>::kBoth, true, p.height + p.rows - 1, arena),
-        gradients(p, x, y, arena),
-        scores(arena.take(kTile * scores_stride<T>(p))),
-        upstream_of_scores(arena.take(kTile * scores_stride<T>(p))),
-        upstream(arena.take(p.pixels() * padded<T>(p.filters))) {}
-  Patches<T> x, y;
-  PatchGradients<T> gradients;
+      : block(p),
+        x(p, Patches<T>::Of::kX, Patches<T>::kBoth, true, p.height, arena),
+        y{of_y(p, arena), of_y(p, arena), of_y(p, arena), of_y(p, arena),
+          of_y(p, arena), of_y(p, arena), of_y(p, arena), of_y(p, arena)},
+        gradients(p, x, y[0], block.count(), arena),
+        scores(arena.take(block.count() * scores_stride<T>(p))),
+        upstream_of_scores(arena.take(block.rows * (block.columns * scores_stride<T>(p) + p.width))),
+        upstream(arena.take(block.count() * p.filters + padded<T>(p.filters))) {}
+  static Patches<T> of_y(const Problem& p, Arena<T>& arena) {
+    return Patches<T>(p, Patches<T>::Of::kY, Patches<T>::kBoth, true, p.height + p.rows - 1, arena);
+  }
+  const PositionBlock<T> block;
+  Patches<T> x, y[kSlots];
+  GradientsOfPair<T> gradients;
   T *scores, *upstream_of_scores, *upstream;
 };
 
@@ -369,51 +427,56 @@ int64_t partial_size(const Problem& p) {
   return p.maps() * padded<T>(p.filters) + 2 * kLanes<T>;
 }
 
+// The gradient of a block of positions of a pair in one channel, from (row, column) on: adds that of the kernel, and gives
+// that of the scores to the pixels'.
 template <typename T>
-void summary_gradient(const Problem& p, const T* x, const T* y, const T* packed, const T* upstream, T* dx, T* dy,
-                      T* partial, T* scratch, int64_t begin, int64_t end) {
+void add_gradients(const Problem& p, const Comparison<T>& comparison, int64_t row, int64_t rows, int64_t column,
+                   int64_t columns, const T* upstream, const T* kernel, T* dkernel, SummaryGradientScratch<T>& here) {
+  const int64_t stride = scores_stride<T>(p), count = rows * columns, window = padded<T>(p.window());
+  T *scores = here.scores, *to_scores = here.upstream_of_scores;
+  // A copy, because products read whole vectors of it, also behind the last filter.
+  __builtin_memcpy(here.upstream, upstream, count * p.filters * sizeof(T));
+  const int64_t row_stride = columns * stride + p.width;
+  for (int64_t i = 0; i < rows; ++i) {
+    T* of_row = scores + i * columns * stride;
+    comparison.template scores<End::kRelu>(row + i, column, columns, of_row, stride);
+    product<T, true, End::kGate>(columns, window, p.filters, {here.upstream + i * columns * p.filters, p.filters, 1},
+                                 {kernel, 0, window}, to_scores + i * row_stride, stride, false, of_row);
+  }
+  product<T, true>(p.window(), padded<T>(p.filters), count, {scores, 1, stride}, {here.upstream, 0, p.filters}, dkernel,
+                   padded<T>(p.filters), true);
+  here.gradients.add(comparison, row, rows, column, columns, to_scores, stride, row_stride);
+}
+
+template <typename T>
+void summary_gradient(const Problem& p, const T* x, const T* y, const Repeats& repeats, const T* packed,
+                      const T* upstream, T* dx, T* dy, T* partial, T* scratch, int64_t begin, int64_t end) {
   Arena<T> arena(scratch);
   SummaryGradientScratch<T> here(p, arena);
-  const Comparison<T> comparison(p, here.x, here.y);
   const Packed<T> layout(p);
-  const int64_t stride = scores_stride<T>(p);
-  int64_t read_image = -1;
+  const PositionBlock<T>& block = here.block;
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t image = item / p.channels, channel = item % p.channels;
-    const int64_t start = image * p.pixels() * p.channels;
-    if (image != read_image) {
-      const T* from = upstream + image * p.pixels() * p.filters;
-      for (int64_t pixel = 0; pixel < p.pixels(); ++pixel) {
-        T* to = here.upstream + pixel * layout.filters;
-        for (int64_t filter = 0; filter < p.filters; ++filter) to[filter] = from[pixel * p.filters + filter];
-        for (int64_t filter = p.filters; filter < layout.filters; ++filter) to[filter] = 0;
-      }
-      read_image = image;
-    }
-    here.x.read(x + start, channel, 0, p.height);
-    here.y.read(y + start, channel, 0, p.height + p.rows - 1);
-    here.gradients.clear();
+    const int64_t start = item / p.channels * repeats.tile, channel = item % p.channels;
+    const int64_t pairs = least(repeats.tile, p.batch - start);
     const T* kernel = layout.channel_by_filter(p, packed, channel);
     T* dkernel = partial + channel * p.window() * layout.filters;
-    for (int64_t row = 0; row < p.height; ++row) {
-      for (int64_t column = 0; column < p.width; column += kTile) {
-        const int64_t count = least(kTile, p.width - column);
-        const T* of_tile = here.upstream + (row * p.width + column) * layout.filters;
-        T *scores = here.scores, *to_scores = here.upstream_of_scores;
-        comparison.scores(row, column, count, scores, stride);
-        product<T, true>(count, layout.window, p.filters, {of_tile, layout.filters, 1}, {kernel, 0, layout.window},
-                         to_scores, stride, false);
-        for (int64_t i = 0; i < count * stride; i += kLanes<T>) {
-          const Vector<T> score = load(scores + i);
-          store(to_scores + i, where_positive<T>(score, load(to_scores + i)));
-          store(scores + i, relu<T>(score));
+    PatchReader<T> reader(p, x, y, repeats, start, pairs);
+    reader.forget();
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      const Patches<T>& of_y = reader.read(pair, channel, 0, p.height, p.height + p.rows - 1, here.x, here.y);
+      const Comparison<T> comparison(p, here.x, of_y);
+      const int64_t image = (start + pair) * p.pixels();
+      here.gradients.clear(here.x.stride());
+      for (int64_t row = 0; row < p.height; row += block.rows) {
+        const int64_t rows = least(block.rows, p.height - row);
+        for (int64_t column = 0; column < p.width; column += block.columns) {
+          const T* of_block = upstream + (image + row * p.width + column) * p.filters;
+          add_gradients(p, comparison, row, rows, column, least(block.columns, p.width - column), of_block, kernel,
+                        dkernel, here);
         }
-        product<T, true>(p.window(), layout.filters, count, {scores, 1, stride}, {of_tile, 0, layout.filters}, dkernel,
-                         layout.filters, true);
-        here.gradients.add(row, column, count, to_scores, stride);
       }
+      here.gradients.write(comparison, dx + image * p.channels, dy + image * p.channels, channel);
     }
-    here.gradients.write(dx + start, dy + start, channel);
   }
 }
 

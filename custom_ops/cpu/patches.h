@@ -58,6 +58,7 @@ class Patches {
         share_(T(1) / T(p.patch())),
         unbiased_share_(T(1) / T(p.patch() - 1)),
         score_share_(map == Of::kY ? unbiased_share_ : T(1)),
+        of_second_(unbiased_share_ / (score_share_ * score_share_)),
         layout_(layout) {
     plane_ = arena.take((most_rows + p.patch_height - 1) * plane_width_);
     mean_ = arena.take(most_patches_);
@@ -75,12 +76,6 @@ class Patches {
   const T* by_patch(int64_t row, int64_t column) const { return by_patch_ + (row * columns_ + column) * stride_; }
   const T* by_pixel(int64_t row, int64_t column) const { return by_pixel_ + row * columns_ + column; }
 
-  // The patches from (row, column) on as the rows of a matrix, whose steps are pixels.
-  Factor<T> rows_from(int64_t row, int64_t column) const {
-    if (layout_ & kByPixel) return {by_pixel(row, column), 1, pixel_stride()};
-    return {by_patch(row, column), stride_, 1};
-  }
-
   // Reads the patches of `rows` rows of the channel `channel` of `image`, of which `first` is the first.
   void read(const T* image, int64_t channel, int64_t first, int64_t rows) {
     read_plane(image, channel, first - halo_rows_ - p_.patch_height / 2, rows + p_.patch_height - 1);
@@ -88,26 +83,14 @@ class Patches {
     p_.patch_width == 5 ? normalize<5>(rows) : normalize<0>(rows);
   }
 
-  // From the gradient of `count` normalized patches, in place, to that of their pixels; the first is (row, column).
+  // From the gradient of `count` normalized patches, laid out by patch, to that of their pixels, laid out by pixel. The
+  // first is the patch `first`. Whole vectors of patches are read and written.
   //
   // With A_i = sum over the window of G * Y^_i, both terms of SPEC section 1 need no stored output, because
   // sum(G * ncc) = sum_i X^_i A_i / (N - 1):
   //   dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],     (X_i - mX) / s = X^_i S / s, or 0 where s = 0
-  void through_normalization(T* gradient, int64_t row, int64_t column, int64_t count) const {
-    const int64_t stride = stride_;
-    const T share = unbiased_share_;
-    const T* patch = by_patch(row, column);
-    const T* inverse = inverse_ + row * columns_ + column;
-    const T* second = second_ + row * columns_ + column;
-    for (int64_t i = 0; i < count; ++i, gradient += stride, patch += stride) {
-      Vector<T> products{};
-      for (int64_t k = 0; k < stride; k += kLanes<T>) products += load(gradient + k) * load(patch + k);
-      const Vector<T> weight = all(sum<T>(products) * second[i]);
-      const Vector<T> scale = all(share * inverse[i]);
-      for (int64_t k = 0; k < stride; k += kLanes<T>) {
-        store(gradient + k, (load(gradient + k) - load(patch + k) * weight) * scale);
-      }
-    }
+  void through_normalization(const T* gradient, int64_t first, int64_t count, T* pixels) const {
+    p_.patch() == 25 ? through<25>(gradient, first, count, pixels) : through<0>(gradient, first, count, pixels);
   }
 
  private:
@@ -127,10 +110,11 @@ class Patches {
 
   template <int kWidth>
   void normalize(int64_t rows) {
+    const bool paper = p_.patch_height == kWidth;
     for (int64_t row = 0; row < rows; ++row) sum_up<kWidth>(row);
     describe(rows * columns_);
     for (int64_t row = 0; row < rows; ++row) {
-      if (layout_ & kByPatch) normalize_by_patch<kWidth>(row);
+      if (layout_ & kByPatch) paper ? normalize_by_patch<kWidth>(row) : normalize_by_patch<0>(row);
       if (layout_ & kByPixel) normalize_by_pixel<kWidth>(row);
     }
   }
@@ -172,28 +156,36 @@ class Patches {
       const Vector<T> S = s + epsilon;
       store(inverse_ + patch, 1 / S);
       if (second_ == nullptr) continue;
-      // X^ has the S of the published gradient already; the exact one has s there, and nothing where s = 0.
+      // X^ has the S of the published gradient already; the exact one has s there, and nothing where s = 0. What is in
+      // kByPixel is multiplied twice.
       const Vector<T> ratio = s == 0 ? Vector<T>{} : S / s;
-      store(second_ + patch, p_.published ? all(unbiased_share) : ratio * unbiased_share);
+      store(second_ + patch, (p_.published ? all(T(1)) : ratio) * of_second_);
     }
   }
 
-  template <int kWidth>
+  // In whole vectors, of which one may hold parts of several rows of a patch: stores that overlap or cross the lines of a
+  // cache are slow.
+  template <int kSide>
   void normalize_by_patch(int64_t row) {
-    const int64_t N = p_.patch(), patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width;
-    const int64_t plane_width = plane_width_, stride = stride_, columns = columns_;
+    const int64_t patch_height = kSide ? kSide : p_.patch_height, patch_width = kSide ? kSide : p_.patch_width;
+    const int64_t stride = kSide ? padded<T>(kSide * kSide) : stride_, plane_width = plane_width_, columns = columns_;
     const T *means = mean_ + row * columns, *inverses = inverse_ + row * columns;
     T* patch = by_patch_ + row * columns * stride;
     for (int64_t column = 0; column < columns; ++column, patch += stride) {
       const Vector<T> mean = all(means[column]), inverse = all(inverses[column]);
-      const T* from = plane_ + row * plane_width + column;
-      T* to = patch;
-      for (int64_t down = 0; down < patch_height; ++down, from += plane_width, to += patch_width) {
-        for (int64_t right = 0; right < patch_width; right += kLanes<T>) {
-          store(to + right, (load(from + right) - mean) * inverse);
+      const T* corner = plane_ + row * plane_width + column;
+#pragma GCC unroll 7
+      for (int64_t k = 0; k < stride; k += kLanes<T>) {
+        const int64_t end = least(patch_height, (k + kLanes<T> - 1) / patch_width + 1);
+        Vector<T> value{};
+#pragma GCC unroll 5
+        for (int64_t down = k / patch_width; down < end; ++down) {
+          const int64_t lane = down * patch_width - k;  // where this row of the patch begins
+          const Vector<T> of_row = (load(corner + down * plane_width - lane) - mean) * inverse;
+          value = with_lanes<T>(value, of_row, lane, lane + patch_width);
         }
+        store(patch + k, value);
       }
-      for (int64_t k = N; k < stride; k += kLanes<T>) store(patch + k, Vector<T>{});
     }
   }
 
@@ -215,37 +207,59 @@ class Patches {
     }
   }
 
+  template <int kPixels>
+  void through(const T* gradient, int64_t first, int64_t count, T* pixels) const {
+    const int64_t N = kPixels ? kPixels : p_.patch(), pixel_stride = most_patches_;
+    for (int64_t patch = first; patch < first + count; patch += kLanes<T>, gradient += kLanes<T> * stride_) {
+      const T* normalized = by_pixel_ + patch;
+      T* to = pixels + patch;
+      transpose<T>(gradient, stride_, N, to, pixel_stride);
+      // Several sums, so that the additions of one need not wait for those of another.
+      Vector<T> products[5]{};
+      int64_t k = 0;
+      for (; k + 5 <= N; k += 5) {
+#pragma GCC unroll 5
+        for (int i = 0; i < 5; ++i) {
+          products[i] += load(to + (k + i) * pixel_stride) * load(normalized + (k + i) * pixel_stride);
+        }
+      }
+      for (; k < N; ++k) products[0] += load(to + k * pixel_stride) * load(normalized + k * pixel_stride);
+      const Vector<T> total = products[0] + products[1] + (products[2] + products[3] + products[4]);
+      const Vector<T> weight = total * load(second_ + patch), scale = load(inverse_ + patch) * unbiased_share_;
+      for (k = 0; k < N; ++k) {
+        T* at = to + k * pixel_stride;
+        store(at, (load(at) - load(normalized + k * pixel_stride) * weight) * scale);
+      }
+    }
+  }
+
   const Problem& p_;
   const int64_t halo_rows_, halo_columns_, columns_, plane_width_, stride_, most_patches_;
   const T share_, unbiased_share_, score_share_;  // 1 / N, 1 / (N - 1), and which of 1 / (N - 1) and 1 is in kByPixel
+  const T of_second_;
   const Layout layout_;
   T *plane_, *mean_, *inverse_, *second_, *by_patch_, *by_pixel_;
 };
 
-// Adjoint of taking patches: each pixel receives the sum of its entries in all patches that hold it.
-//
-// First over the rows of a patch, in slots of a patch's width, one for each patch column and plane row; then over its
-// columns, when the slots are read out. So no addition waits for the one before it.
+// Gradients of the patches of one channel of one image, laid out by pixel as the patches are, and the adjoint of taking
+// patches: each pixel receives the sum of its entries in all patches that hold it.
 template <typename T>
 class Fold {
  public:
-  Fold(const Problem& p, int64_t halo_rows, int64_t halo_columns, Arena<T>& arena)
+  Fold(const Problem& p, const Patches<T>& patches, int64_t halo_rows, int64_t halo_columns, Arena<T>& arena)
       : p_(p),
-        halo_rows_(halo_rows),
-        halo_columns_(halo_columns),
-        columns_(p.width + 2 * halo_columns),
-        slot_(padded<T>(p.patch_width)),
-        stride_(padded<T>(p.patch())),
-        size_((p.height + 2 * halo_rows + p.patch_height - 1) * columns_ * slot_) {
-    slots_ = arena.take(size_);
+        rows_(p.height + 2 * halo_rows),
+        columns_(patches.columns()),
+        stride_(patches.pixel_stride()),
+        first_row_(halo_rows + p.patch_height / 2),
+        first_column_(halo_columns + p.patch_width / 2),
+        // Vectors of neighbouring patches reach half a patch out on both sides.
+        margin_(padded<T>(p.patch_width / 2)) {
+    T* start = arena.take(p.patch() * stride_ + 2 * margin_);
+    patches_ = start == nullptr ? nullptr : start + margin_;
   }
 
-  void clear() { cpu::clear(slots_, size_); }
-
-  // Adds `count` patches, of which (row, column) is the first.
-  void add(const T* patches, int64_t row, int64_t column, int64_t count) {
-    p_.patch_width == 5 ? add_slots<5>(patches, row, column, count) : add_slots<0>(patches, row, column, count);
-  }
+  T* patches() const { return patches_; }
 
   // Writes the channel `channel` of the image's gradient.
   void write(T* image, int64_t channel) const {
@@ -254,43 +268,40 @@ class Fold {
 
  private:
   template <int kWidth>
-  void add_slots(const T* patches, int64_t row, int64_t column, int64_t count) {
-    const int64_t patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width, stride = stride_;
-    const int64_t slot_size = slot_, row_size = columns_ * slot_;
-    T* first = slots_ + row * row_size + column * slot_size;
-    for (int64_t i = 0; i < count; ++i, patches += stride, first += slot_size) {
-      const T* from = patches;
-      T* slot = first;
-      for (int64_t down = 0; down < patch_height; ++down, from += patch_width, slot += row_size) {
-        for (int64_t right = 0; right < patch_width; right += kLanes<T>) {
-          store(slot + right, load(slot + right) + load(from + right));
-        }
-      }
-    }
-  }
-
-  template <int kWidth>
   void write_sums(T* image, int64_t channel) const {
+    constexpr int kTogether = kWidth ? kWidth : 1;
     const int64_t width = p_.width, patch_width = kWidth ? kWidth : p_.patch_width, channels = p_.channels;
-    const int64_t columns = columns_, slot_size = slot_;
     for (int64_t y = 0; y < p_.height; ++y) {
-      const T* row = slots_ + (y + halo_rows_ + p_.patch_height / 2) * columns * slot_size;
-      T* to = image + y * width * channels + channel;
-      for (int64_t x = 0; x < width; ++x) {
-        const int64_t from = x + halo_columns_ + patch_width / 2;  // the patch that holds it in its first column
-        T total = 0;
-        for (int64_t right = 0; right < patch_width; ++right) {
-          const int64_t patch = from - right;
-          if (0 <= patch && patch < columns) total += row[patch * slot_size + right];
+      // The patch that holds a pixel in its corner; the one that holds it `down` and `right` from there is that far up and
+      // to the left.
+      const int64_t row = y + first_row_;
+      const int64_t begin = row < rows_ ? 0 : row - rows_ + 1, end = least(p_.patch_height, row + 1);
+      for (int64_t x = 0; x < width; x += kLanes<T>) {
+        Vector<T> total{};
+        for (int64_t first = 0; first < patch_width; first += kTogether) {
+          const int64_t column = x + first_column_ - first;
+          const T* from = patches_ + first * stride_ + row * columns_ + column;
+          Vector<T> of_column[kTogether]{};
+          for (int64_t down = begin; down < end; ++down) {
+#pragma GCC unroll 5
+            for (int i = 0; i < kTogether; ++i) {
+              of_column[i] += load(from + down * (patch_width * stride_ - columns_) + i * (stride_ - 1));
+            }
+          }
+#pragma GCC unroll 5
+          for (int i = 0; i < kTogether; ++i) {
+            total += with_lanes<T>(Vector<T>{}, of_column[i], i - column, columns_ - column + i);
+          }
         }
-        to[x * channels] = total;
+        T* to = image + (y * width + x) * channels + channel;
+        for (int64_t lane = 0; lane < least(kLanes<T>, width - x); ++lane) to[lane * channels] = total[lane];
       }
     }
   }
 
   const Problem& p_;
-  const int64_t halo_rows_, halo_columns_, columns_, slot_, stride_, size_;
-  T* slots_;
+  const int64_t rows_, columns_, stride_, first_row_, first_column_, margin_;
+  T* patches_;
 };
 
 }  // namespace

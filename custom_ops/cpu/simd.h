@@ -62,30 +62,14 @@ inline Vector<T> all(T value) {
   return value - Vector<T>{};
 }
 
-// Sum of the lanes.
+// Lanes [begin, end) of one vector, and those of the other elsewhere; begin and end may lie outside.
 template <typename T>
-inline T sum(Vector<T> value) {
-  T total = 0;
-  for (int64_t lane = 0; lane < kLanes<T>; ++lane) total += value[lane];
-  return total;
+inline Vector<T> with_lanes(Vector<T> elsewhere, Vector<T> value, int64_t begin, int64_t end) {
+  Vector<T> lanes;
+  for (int64_t lane = 0; lane < kLanes<T>; ++lane) lanes[lane] = T(lane);
+  const Vector<T> from_begin = lanes >= T(begin) ? value : elsewhere;
+  return lanes < T(end) ? from_begin : elsewhere;
 }
-#if defined(__AVX512F__)
-template <>
-inline float sum<float>(Vector<float> value) {
-  return _mm512_reduce_add_ps(reinterpret_cast<__m512>(value));
-}
-template <>
-inline double sum<double>(Vector<double> value) {
-  return _mm512_reduce_add_pd(reinterpret_cast<__m512d>(value));
-}
-#elif defined(__AVX2__)
-template <>
-inline float sum<float>(Vector<float> value) {
-  __m128 half = _mm_add_ps(_mm256_castps256_ps128(value), _mm256_extractf128_ps(value, 1));
-  half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-  return half[0] + half[1];
-}
-#endif
 
 template <typename T>
 inline Vector<T> square_roots(Vector<T> value) {
@@ -153,12 +137,19 @@ struct Factor {
   int64_t step_stride;
 };
 
+// What a product does with its sums at the end.
+enum class End {
+  kStore,  // stores or adds them
+  kRelu,   // stores their ReLU
+  kGate,   // stores them where `other`, laid out alike, is positive, and zero elsewhere
+};
+
 // Adds to `rows` x `vectors` accumulators, or sets them: c[row] (+)= sum over steps of a(row, step) * b(row, step), where
 // a is a number and b a run of vectors. With kShared, b is the same for all rows (b_row is not looked at). Factors come
 // apart, because a structure would be passed through memory that the processor has to wait for.
-template <typename T, int kRows, int kVectors, bool kShared>
+template <typename T, int kRows, int kVectors, bool kShared, End kEnd>
 TFNXC_NEVER_INLINE void block(int64_t steps, const T* a, int64_t a_row, int64_t a_step, const T* b, int64_t b_row,
-                              int64_t b_step, T* c, int64_t c_stride, bool add) {
+                              int64_t b_step, T* c, int64_t c_stride, bool add, const T* other) {
   // All loops over rows, vectors and groups are unrolled, or the sums would live in memory.
   Vector<T> sums[kRows][kVectors];
 #pragma GCC unroll 12
@@ -166,7 +157,7 @@ TFNXC_NEVER_INLINE void block(int64_t steps, const T* a, int64_t a_row, int64_t 
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) {
       sums[row][v] = Vector<T>{};
-      if (add) sums[row][v] = load(c + row * c_stride + v * kLanes<T>);
+      if (kEnd == End::kStore && add) sums[row][v] = load(c + row * c_stride + v * kLanes<T>);
     }
   }
   // Rows in threes, so that addresses are a pointer plus 0, 1 or 2 strides: the processor adds those for nothing.
@@ -196,46 +187,93 @@ TFNXC_NEVER_INLINE void block(int64_t steps, const T* a, int64_t a_row, int64_t 
 #pragma GCC unroll 12
   for (int row = 0; row < kRows; ++row) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) store(c + row * c_stride + v * kLanes<T>, sums[row][v]);
-  }
-}
-
-// The rows from `row` on, in blocks of kRows.
-template <typename T, int kRows, int kVectors, bool kShared>
-TFNXC_ALWAYS_INLINE void blocks_of(int64_t& row, int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c,
-                                   int64_t c_stride, bool add) {
-  if constexpr (kRows <= kMostRows) {
-    for (; row + kRows <= rows; row += kRows) {
-      block<T, kRows, kVectors, kShared>(steps, a.start + row * a.row_stride, a.row_stride, a.step_stride,
-                                         kShared ? b.start : b.start + row * b.row_stride, b.row_stride, b.step_stride,
-                                         c + row * c_stride, c_stride, add);
+    for (int v = 0; v < kVectors; ++v) {
+      const int64_t at = row * c_stride + v * kLanes<T>;
+      if (kEnd == End::kRelu) {
+        store(c + at, relu<T>(sums[row][v]));
+      } else if (kEnd == End::kGate) {
+        store(c + at, where_positive<T>(load(other + at), sums[row][v]));
+      } else {
+        store(c + at, sums[row][v]);
+      }
     }
   }
 }
 
-template <typename T, int kVectors, bool kShared>
+// The rows from `row` on, in blocks of kRows.
+template <typename T, int kRows, int kVectors, bool kShared, End kEnd>
+TFNXC_ALWAYS_INLINE void blocks_of(int64_t& row, int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c,
+                                   int64_t c_stride, bool add, const T* other) {
+  if constexpr (kRows <= kMostRows) {
+    for (; row + kRows <= rows; row += kRows) {
+      block<T, kRows, kVectors, kShared, kEnd>(
+          steps, a.start + row * a.row_stride, a.row_stride, a.step_stride,
+          kShared ? b.start : b.start + row * b.row_stride, b.row_stride, b.step_stride, c + row * c_stride, c_stride, add,
+          kEnd == End::kGate ? other + row * c_stride : other);
+    }
+  }
+}
+
+template <typename T, int kVectors, bool kShared, End kEnd>
 TFNXC_ALWAYS_INLINE void columns_of(int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c, int64_t c_stride,
-                                    bool add) {
+                                    bool add, const T* other) {
   int64_t row = 0;
-  blocks_of<T, 12, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
-  blocks_of<T, 6, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
-  blocks_of<T, 3, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
-  blocks_of<T, 1, kVectors, kShared>(row, rows, steps, a, b, c, c_stride, add);
+  blocks_of<T, 12, kVectors, kShared, kEnd>(row, rows, steps, a, b, c, c_stride, add, other);
+  blocks_of<T, 6, kVectors, kShared, kEnd>(row, rows, steps, a, b, c, c_stride, add, other);
+  blocks_of<T, 3, kVectors, kShared, kEnd>(row, rows, steps, a, b, c, c_stride, add, other);
+  blocks_of<T, 1, kVectors, kShared, kEnd>(row, rows, steps, a, b, c, c_stride, add, other);
 }
 
 // c(row, :) (+)= sum over steps of a(row, step) * b(row, step, :), `columns` wide. Rows of b and c are read and written in
 // whole vectors: what lies behind the last column must be readable, and is overwritten in c.
-template <typename T, bool kShared>
+template <typename T, bool kShared, End kEnd = End::kStore>
 TFNXC_ALWAYS_INLINE void product(int64_t rows, int64_t columns, int64_t steps, Factor<T> a, Factor<T> b, T* c,
-                                 int64_t c_stride, bool add) {
+                                 int64_t c_stride, bool add, const T* other = nullptr) {
   int64_t column = 0;
-  for (; column + kLanes<T> < columns; column += 2 * kLanes<T>) {
-    columns_of<T, 2, kShared>(rows, steps, a, {b.start + column, b.row_stride, b.step_stride}, c + column, c_stride, add);
-  }
-  if (column < columns) {
-    columns_of<T, 1, kShared>(rows, steps, a, {b.start + column, b.row_stride, b.step_stride}, c + column, c_stride, add);
+  for (; column < columns; column += 2 * kLanes<T>) {
+    const Factor<T> from{b.start + column, b.row_stride, b.step_stride};
+    const T* beside = kEnd == End::kGate ? other + column : nullptr;
+    if (column + kLanes<T> < columns) {
+      columns_of<T, 2, kShared, kEnd>(rows, steps, a, from, c + column, c_stride, add, beside);
+    } else {
+      columns_of<T, 1, kShared, kEnd>(rows, steps, a, from, c + column, c_stride, add, beside);
+    }
   }
 }
+
+// to[k * to_stride + i] = from[i * from_stride + k] for a vector of i and `count` numbers k. Behind them up to 3 more of
+// `from` are read.
+template <typename T>
+inline void transpose(const T* from, int64_t from_stride, int64_t count, T* to, int64_t to_stride) {
+  for (int64_t k = 0; k < count; ++k) {
+    for (int64_t lane = 0; lane < kLanes<T>; ++lane) to[k * to_stride + lane] = from[lane * from_stride + k];
+  }
+}
+#if defined(__AVX512F__)
+template <>
+inline void transpose(const float* from, int64_t from_stride, int64_t count, float* to, int64_t to_stride) {
+  for (int64_t k = 0; k < count; k += 4) {
+    // Squares of 4 x 4 numbers, one in each quarter of a vector.
+    __m512 rows[4];
+#pragma GCC unroll 4
+    for (int row = 0; row < 4; ++row) {
+      const float* at = from + row * from_stride + k;
+      rows[row] = _mm512_castps128_ps512(_mm_loadu_ps(at));
+      rows[row] = _mm512_insertf32x4(rows[row], _mm_loadu_ps(at + 4 * from_stride), 1);
+      rows[row] = _mm512_insertf32x4(rows[row], _mm_loadu_ps(at + 8 * from_stride), 2);
+      rows[row] = _mm512_insertf32x4(rows[row], _mm_loadu_ps(at + 12 * from_stride), 3);
+    }
+    const __m512 low = _mm512_unpacklo_ps(rows[0], rows[1]), high = _mm512_unpackhi_ps(rows[0], rows[1]);
+    const __m512 lower = _mm512_unpacklo_ps(rows[2], rows[3]), higher = _mm512_unpackhi_ps(rows[2], rows[3]);
+    const __m512 columns[4] = {_mm512_shuffle_ps(low, lower, 0x44), _mm512_shuffle_ps(low, lower, 0xEE),
+                               _mm512_shuffle_ps(high, higher, 0x44), _mm512_shuffle_ps(high, higher, 0xEE)};
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < 4; ++i) {
+      if (k + i < count) _mm512_storeu_ps(to + (k + i) * to_stride, columns[i]);
+    }
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace cpu

@@ -101,22 +101,26 @@ class Parts {
   const int64_t items_, count_;
 };
 
-// Which images of the batches are the same, and a tile that leaves each thread some.
+// Which images of the batches are the same, and tiles of at most `most` pairs that leave each thread some and are about
+// equally large.
 class FoundRepeats {
  public:
   template <typename T>
-  FoundRepeats(const Problem& p, const T* x, const T* y, int64_t threads)
-      : x_of_(p.batch), y_of_(p.batch), tile_(std::clamp<int64_t>(p.batch / (2 * threads), 1, cpu::kMostPairs)) {
+  FoundRepeats(const Problem& p, const T* x, const T* y, int64_t threads, int64_t most)
+      : x_of_(p.batch), y_of_(p.batch) {
     const int64_t size = p.pixels() * p.channels * sizeof(T);
     cpu::find_repeats(x, p.batch, size, x_of_.data());
     cpu::find_repeats(y, p.batch, size, y_of_.data());
+    const int64_t tiles = up(p.batch, std::clamp<int64_t>(p.batch / (2 * threads), 1, most));
+    tile_ = std::max<int64_t>(1, up(p.batch, std::max<int64_t>(1, tiles)));
   }
 
   cpu::Repeats get() const { return {x_of_.data(), y_of_.data(), tile_}; }
 
  private:
+  static int64_t up(int64_t number, int64_t divisor) { return (number + divisor - 1) / divisor; }
   std::vector<int64_t> x_of_, y_of_;
-  const int64_t tile_;
+  int64_t tile_;
 };
 
 template <typename T>
@@ -187,7 +191,7 @@ class SummaryOp : public NormXcorrOp {
     Output<T> out(context, 0, shape_of_summary(p));
     if (!context->status().ok() || p.batch == 0) return;
     const auto& kernels = *cpu::best_kernels<Working<T>>();
-    const FoundRepeats repeats(p, x, y, Parts(context, p.batch).count());
+    const FoundRepeats repeats(p, x, y, Parts(context, p.batch).count(), cpu::kMostPairs);
     const Parts parts(context, cpu::summary_items(p, repeats.get()));
     const int64_t size = kernels.summary_scratch(p);
     Working<T>* packed = take_scratch<Working<T>>(context, kernels.packed_size(p), &packed_holder);
@@ -219,7 +223,8 @@ class SummaryGradientOp : public NormXcorrOp {
     Output<T> dkernel(context, 2, shape_of_kernel(p)), dbias(context, 3, TensorShape({p.filters}));
     if (!context->status().ok()) return;
     const auto& kernels = *cpu::best_kernels<Working<T>>();
-    const Parts parts(context, cpu::gradient_items(p));
+    const FoundRepeats repeats(p, x, y, Parts(context, p.batch).count(), cpu::kMostGradientPairs);
+    const Parts parts(context, cpu::summary_gradient_items(p, repeats.get()));
     const int64_t size = kernels.summary_gradient_scratch(p), partial_size = kernels.partial_size(p);
     Working<T>* packed = take_scratch<Working<T>>(context, kernels.packed_size(p), &packed_holder);
     if (packed == nullptr) return;
@@ -230,8 +235,8 @@ class SummaryGradientOp : public NormXcorrOp {
     kernels.pack(p, kernel, packed);
     std::fill(partials, partials + parts.count() * partial_size, Working<T>(0));
     parts.each([&](int64_t part, int64_t begin, int64_t end) {
-      kernels.summary_gradient(p, x, y, packed, upstream, dx.data(), dy.data(), partials + part * partial_size,
-                               scratch + part * size, begin, end);
+      kernels.summary_gradient(p, x, y, repeats.get(), packed, upstream, dx.data(), dy.data(),
+                               partials + part * partial_size, scratch + part * size, begin, end);
     });
     kernels.add_partials(p, partials, parts.count(), upstream, dkernel.data(), dbias.data());
     for (Output<T>* output : {&dx, &dy, &dkernel, &dbias}) output->finish();

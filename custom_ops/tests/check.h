@@ -168,10 +168,10 @@ bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned
   Memory<T> partials(2 * kernels.partial_size(p)), dkernel(kernel.size()), dbias(p.filters);
   partials.clear();
   T* partial = partials.get();
-  in_two(cpu::gradient_items(p), [&](int64_t begin, int64_t end) {
+  in_two(cpu::summary_gradient_items(p, repeats), [&](int64_t begin, int64_t end) {
     Memory<T> scratch(kernels.summary_gradient_scratch(p));
-    kernels.summary_gradient(p, X.get(), Y.get(), packed.get(), GS.get(), dx.get(), dy.get(), partial, scratch.get(),
-                             begin, end);
+    kernels.summary_gradient(p, X.get(), Y.get(), repeats, packed.get(), GS.get(), dx.get(), dy.get(), partial,
+                             scratch.get(), begin, end);
     partial += kernels.partial_size(p);
   });
   kernels.add_partials(p, partials.get(), 2, GS.get(), dkernel.get(), dbias.get());

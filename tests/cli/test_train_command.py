@@ -2,12 +2,16 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from tfnxc import training
 from tfnxc.cli import main
+from tfnxc.datasets import get_split
+from tfnxc.training import Recipe, Run
 
 
 @pytest.fixture
@@ -77,3 +81,64 @@ def test_pictures_that_will_not_count_are_said_and_none_that_count_is_an_error(t
     split.write_text(json.dumps({"train": [1, 2], "test": [7, 8]}))
     result = train("--split", split)
     assert result.exit_code == 1 and "there is no match for any of the" in result.output and len(trained) == 1
+
+
+def test_a_recipe_is_named_and_changed(trained, train):
+    assert (
+        train("--split", "random-2-0", "--recipe", "grouped", "--passes", 3, "--people", 2, "--batch-size", 8).exit_code
+        == 0
+    )
+    recipe = trained[0][0][4]
+    assert recipe == Recipe.named("grouped", passes=3, people=2, batch_size=8)
+
+
+def test_validation_people_do_not_train(trained, train):
+    result = train("--split", "random-2-0", "--validate", 1)
+    assert result.exit_code == 1 and "of the 3 training people at least two have to be held back" in result.output
+    result = train("--split", "random-1-0", "--validate", 2, "--patience", 3)
+    assert result.exit_code == 0, result.output
+    ((run, _, images, identities, *_), named) = trained[-1]
+    pictures, held, cameras = named["validation"]
+    assert set(held) | set(identities) == set(run.record["split"]["train"]) and not set(held) & set(identities)
+    assert len(pictures) == len(held) == len(cameras) == 8 and len(images) == 8
+    assert [callback.monitor for callback in named["callbacks"]] == ["val_rank_1"]
+    assert run.settings["validate"] == 2
+
+
+def test_patience_without_validation_is_one_clear_error(train):
+    result = train("--split", "random-2-0", "--patience", 3)
+    assert result.exit_code == 1 and "--patience looks at the people of --validate" in result.output
+
+
+def test_other_sets_train_under_numbers_of_their_own(trained, train, tmp_path):
+    people = tmp_path / "people"
+    for name in ("ann", "bob"):
+        (people / name).mkdir(parents=True)
+        for camera in (1, 2):
+            Image.new("RGB", (60, 160), "red").save(people / name / f"c{camera}.png")
+    result = train("--split", "random-2-0", "--with", f"folder={people}")
+    assert result.exit_code == 0, result.output
+    ((run, _, images, identities, *_), named) = trained[0]
+    assert len(images) == 16 and named["sources"].tolist() == [0] * 12 + [1] * 4
+    assert not set(identities[:12]) & set(identities[12:]) and len(set(identities)) == 5
+    assert run.settings["with"] == ["folder"]
+    assert [dataset for dataset, _ in run.trained_on] == ["cuhk01", "folder"]
+
+
+def test_people_who_are_tested_may_not_train(trained, train, campus, tmp_path):
+    result = train("--split", "random-2-0", "--with", f"cuhk01={campus}")
+    assert result.exit_code == 1 and "2 of the 2 test identities" in result.output
+    assert train("--split", "random-2-1", "--run", tmp_path / "earlier").exit_code == 0
+    earlier = Run.open(tmp_path / "earlier")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(earlier.model_path())
+    seen = set(earlier.record["split"]["train"]) & set(get_split("random-2-0", [1, 2, 7, 8, 9]).test)
+    result = train("--split", "random-2-0", "--from", tmp_path / "earlier")
+    assert seen and result.exit_code == 1 and f"{len(seen)} of the 2 test identities" in result.output
+    result = train("--split", "random-2-1", "--from", tmp_path / "earlier")
+    assert result.exit_code == 0 and trained[-1][1]["weights"] is not None
+    assert Run.open(tmp_path / "run").trained_on[1] == ("cuhk01", earlier.record["split"]["train"])
+
+
+def test_a_set_that_nobody_knows_is_one_clear_error(train):
+    result = train("--split", "random-2-0", "--with", "nobody=here")
+    assert result.exit_code == 1 and "--with takes NAME=PATH" in result.output

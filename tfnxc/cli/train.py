@@ -41,8 +41,23 @@ from tfnxc.errors import InputError
     type=click.IntRange(0),
     help="Training people who are held back and ranked after each pass; the best model is kept too.",
 )
+@click.option(
+    "--validate-every",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Passes from one ranking to the next.",
+)
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many passes without a better rank 1 of those.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's files into the run folder too.")
+@click.option(
+    "--strategy",
+    "strategy_name",
+    default="none",
+    show_default=True,
+    type=click.Choice(["none", "mirrored", "multi-worker"]),
+    help="Share each batch among the GPUs of this machine, or among the processes that TF_CONFIG names.",
+)
 @click.option("--seed", default=0, show_default=True, type=SEED, help="Initialization, pairs, augmentation.")
 @click.option(
     "--checkpoint-seconds",
@@ -63,8 +78,10 @@ def train(
     others,
     source,
     validate,
+    validate_every,
     patience,
     tensorboard,
+    strategy_name,
     seed,
     checkpoint_seconds,
     **options,
@@ -80,9 +97,20 @@ def train(
     tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --validate 85
     tfnxc train viper --data viper --recipe grouped --from runs/cuhk01-normxcorr --passes 30
     """
+    import tensorflow as tf
+
     from tfnxc import training
     from tfnxc.cli._console import console, progress_bar
+    from tfnxc.evaluation.distributed import is_chief
+    from tfnxc.training.distribution import start_run, training_strategy
 
+    if not tf.config.list_physical_devices("GPU"):  # where some operations have no such version
+        # Or threads add up in any order, and a training that was stopped ends with other last digits than one that was
+        # not; costs 3 %.
+        tf.config.experimental.enable_op_determinism()
+    # Several workers have to meet before TensorFlow does anything else.
+    strategy = training_strategy(strategy_name)
+    console.quiet = not is_chief(strategy)  # the chief speaks for all
     people = open_source(dataset, data)
     split = _split(dataset, people, split_name, partial)
     try:
@@ -103,7 +131,7 @@ def train(
     settings |= {"with": [each.name for each in sets[1:]]} if others else {}
     settings |= {"from": digest} if source else {}
     settings |= {"validate": validate} if validate else {}
-    run = training.Run.start(folder or f"runs/{dataset}-{model}", settings, split, data, before)
+    run = start_run(strategy, folder or f"runs/{dataset}-{model}", settings, split, data, before)
     with progress_bar("Reading pictures", sum(map(len, sets)) + len(held_back or ())) as advance:
         images, identities, cameras, sources = _joined(sets, advance)
         validation = held_back and (held_back.images(progress=advance), held_back.identities, held_back.cameras)
@@ -125,6 +153,8 @@ def train(
         sources=sources,
         weights=weights,
         validation=validation,
+        validate_every=validate_every,
+        strategy=strategy,
         checkpoint_seconds=checkpoint_seconds,
     )
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")

@@ -42,6 +42,8 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the model if it is better than the best so far; NaN never is."""
+        if _RANKED_BY[0] not in logs:  # not ranked yet
+            return
         figures = tuple(float(logs[name]) for name in _RANKED_BY)
         if not figures > self._best:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import time
@@ -182,6 +183,22 @@ class KeepProgress(keras.callbacks.Callback):
         self._run.passes_done = self._pass + 1
         for path in (self._run.model_path("checkpoint"), _negatives_path(self._run)):
             path.unlink(missing_ok=True)
+
+
+def ranked_before(run, first_pass):
+    """The validation figures that the history holds of the pass before one, as `ValidationCMC.history` has them."""
+    path = run.folder / "history.csv"
+    if not path.exists():
+        return []
+    rows = csv.DictReader(path.read_text(encoding="utf-8", errors="replace").splitlines())
+    figures = [row for row in rows if row["epoch"] == str(first_pass - 1)]
+    try:
+        # A row from before the first ranking is shorter.
+        there = [(name, value) for row in figures for name, value in row.items() if name.startswith("val_") and value]
+        found = {name: float(value) for name, value in there}
+    except (TypeError, ValueError):
+        raise InputError(f"{path}: damaged. Delete it, and the history begins anew.") from None
+    return [(first_pass - 1, found)] if found else []
 
 
 def _write_row(path, number, figures):

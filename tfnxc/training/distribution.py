@@ -58,7 +58,7 @@ def checked_strategy(strategy):
     return strategy
 
 
-def start_run(strategy, folder, settings, split, data=None):
+def start_run(strategy, folder, settings, split, data=None, before=()):
     """`Run.start`, by the chief; the other workers open what it made.
 
     Args:
@@ -67,6 +67,7 @@ def start_run(strategy, folder, settings, split, data=None):
         settings: As in `Run.start`.
         split: As in `Run.start`.
         data: As in `Run.start`. Defaults to `None`.
+        before: As in `Run.start`. Defaults to nobody.
 
     Returns:
         A `Run`.
@@ -75,7 +76,7 @@ def start_run(strategy, folder, settings, split, data=None):
         InputError: As from `Run.start`; and on the other workers, if the chief could not start the run, or the folder
             is not the one that the chief sees.
     """
-    options = folder, settings, split, data
+    options = folder, settings, split, data, before
     if _workers(strategy)[1] == 1:
         return Run.start(*options)
     meeting = _Meeting(strategy)

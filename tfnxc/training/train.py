@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -14,7 +16,7 @@ from tfnxc.files import replacing
 from tfnxc.training.accumulate import in_parts
 from tfnxc.training.alike import alike_by_colour
 from tfnxc.training.best import KeepBest
-from tfnxc.training.checkpoint import KeepProgress, load_latest, load_negatives, save_negatives
+from tfnxc.training.checkpoint import KeepProgress, load_latest, load_negatives, ranked_before, save_negatives
 from tfnxc.training.distribution import (
     check_alike,
     checked_strategy,
@@ -28,6 +30,9 @@ from tfnxc.training.nan_guard import StopOnNaN
 from tfnxc.training.precision import precision
 from tfnxc.training.recipe import Recipe
 from tfnxc.training.validation import ValidationCMC
+
+_PROBES = 100
+"""The most validation images that are ranked: ranking takes time that training could use."""
 
 _SCORED_AT_ONCE = 128
 """Pairs that are scored together for hard negatives: a measured number would round otherwise each time, and so might
@@ -48,6 +53,7 @@ def train(
     sources=None,
     weights=None,
     validation=None,
+    validate_every=1,
     console=None,
     checkpoint_seconds=300,
     strategy=None,
@@ -55,8 +61,9 @@ def train(
     """Trains a model in a run folder, from its start or from the last checkpoint.
 
     The model is saved after each pass and, beside it, in the middle of a pass. After a kill at any moment the same call
-    goes on with the same pairs and pictures, and ends with the weights that it would have had without: exactly where
-    the machine repeats its sums exactly, as CPUs do, and to rounding elsewhere.
+    goes on with the same pairs and pictures, and ends with the weights that it would have had without: exactly after
+    `tf.config.experimental.enable_op_determinism()`, which `tfnxc train` calls on CPUs, and to rounding otherwise,
+    because threads add up in any order.
 
     Args:
         run: The `Run`.
@@ -74,9 +81,10 @@ def train(
             Defaults to `None`.
         weights: A model of the same architecture with whose weights a new training begins, in the place of random ones.
             Defaults to `None`.
-        validation: `(images, identities, cameras)` of people who do not train: they are ranked after each pass, with
-            `ValidationCMC`, other callbacks can watch the figures, and the best model is kept as the run's `"best"`.
-            Defaults to `None`.
+        validation: `(images, identities, cameras)` of people who do not train: they are ranked after passes, with
+            `ValidationCMC`, at most 100 of their images as probes; other callbacks can watch the figures, and the best
+            model is kept as the run's `"best"`. Defaults to `None`.
+        validate_every: Passes from one ranking to the next; the last pass is always ranked. Defaults to `1`.
         console: A `rich.console.Console` that shows a live table in the place of Keras' bar. Defaults to `None`.
         checkpoint_seconds: Time from one checkpoint in the middle of a pass to the next; `math.inf` for none. Defaults
             to `300`.
@@ -126,26 +134,38 @@ def train(
 
     guard = StopOnNaN(written.folder, batch_at, 1, first_step)
     # Each sees in the logs what those before it add: validation comes before what is written down, shown or watched.
-    ranked = [] if validation is None else [ValidationCMC(*validation, model=model), KeepBest(run, model)]
+    ranked = []
+    if validation is not None:
+        ranking = ValidationCMC(*validation, model=model, every=validate_every, probes=_PROBES)
+        ranking.history = ranked_before(run, first_pass)
+        ranked = [ranking, KeepBest(run, model)]
     shown = [] if console is None else [LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)]
     bar = 0 if shown else 1 if verbose == "auto" else verbose
     listeners = _Callbacks([*ranked, keep, guard, *callbacks, *shown, *followers(strategy)], fitted, bar)
-    for number in range(first_pass, recipe.passes):
-        step = first_step if number == first_pass else 0
-        mined = _mined(run, written, model, pairs, recipe, number, step, strategy) if hard else None
-        listeners.expect(steps=pairs.steps_per_pass - step, epochs=recipe.passes)
-        # A call a pass: what hard negatives a pass has is known when the one before it is over.
-        with losing_workers_told():
-            fitted.fit(
-                share.one_pass(number, step, mined),
-                initial_epoch=number,
-                epochs=number + 1,
-                verbose=bar,
-                shuffle=False,  # the pipeline shuffles
-                callbacks=listeners,
-            )
-        if fitted.stop_training:
-            break
+    alike = None
+    if hard and recipe.pairs == "grouped":
+        alike = alike_by_colour(pairs.images, pairs.identities, pairs.grouped, recipe.pool, pairs.sources)
+    with contextlib.ExitStack() as stack:
+        for table in shown:
+            stack.enter_context(table)  # ends the live display also after Ctrl-C
+        for number in range(first_pass, recipe.passes):
+            step = first_step if number == first_pass else 0
+            mined = alike
+            if hard and alike is None:
+                mined = _mined(run, written, model, pairs, recipe, number, step, strategy)
+            listeners.expect(steps=pairs.steps_per_pass - step, epochs=recipe.passes)
+            # A call a pass: what hard negatives a pass has is known when the one before it is over.
+            with losing_workers_told():
+                fitted.fit(
+                    share.one_pass(number, step, mined),
+                    initial_epoch=number,
+                    epochs=number + 1,
+                    verbose=bar,
+                    shuffle=False,  # the pipeline shuffles
+                    callbacks=listeners,
+                )
+            if fitted.stop_training:
+                break
     listeners.finish()
     if guard.failed is not None:
         number, step = guard.failed
@@ -198,8 +218,6 @@ def _new(run, architecture, input_shape, recipe, seed, weights, options):
 
 def _mined(run, written, model, pairs, recipe, number, step, strategy):
     """The hard negatives of a pass: those it began with, or at its start those of the model as it is."""
-    if recipe.pairs == "grouped":
-        return alike_by_colour(pairs.images, pairs.identities, pairs.grouped, recipe.pool, pairs.sources)
     mined = load_negatives(run, number)
     if mined is None:
         if step:

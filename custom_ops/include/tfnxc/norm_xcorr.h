@@ -49,6 +49,9 @@ struct Repeats {
   int64_t tile;                // pairs that are worked on together, 1 to kMostPairs
 };
 constexpr int64_t kMostPairs = 32;
+// Pairs of a tile for the gradient of the summary, which goes back to each pair's maps once a channel: few enough that
+// their gradients stay in a cache meanwhile.
+constexpr int64_t kMostGradientPairs = 9;
 
 // Fills `first` with the first image of a batch that equals each: bit for bit, `size` bytes an image.
 void find_repeats(const void* images, int64_t batch, int64_t size, int64_t* first);
@@ -76,17 +79,17 @@ struct Kernels {
   void (*summary)(const Problem&, const T* x, const T* y, const Repeats&, const T* packed, const T* bias, T* out,
                   T* scratch, int64_t begin, int64_t end);
 
-  // Gradient of the summary. Each caller brings a `partial` of its own, of partial_size elements, that it set to zero
-  // and gives to all of its calls; add_partials then sums those of all callers.
+  // Gradient of the summary; items: summary_gradient_items(problem, repeats). Each caller brings a `partial` of its own,
+  // of partial_size elements, that it set to zero and gives to all of its calls; add_partials then sums those of all.
   int64_t (*partial_size)(const Problem&);
   int64_t (*summary_gradient_scratch)(const Problem&);
-  void (*summary_gradient)(const Problem&, const T* x, const T* y, const T* packed, const T* upstream, T* dx, T* dy,
-                           T* partial, T* scratch, int64_t begin, int64_t end);
+  void (*summary_gradient)(const Problem&, const T* x, const T* y, const Repeats&, const T* packed, const T* upstream,
+                           T* dx, T* dy, T* partial, T* scratch, int64_t begin, int64_t end);
   void (*add_partials)(const Problem&, const T* partials, int64_t count, const T* upstream, T* dkernel, T* dbias);
 };
 
 // The work of the forward kernel is cut into blocks of rows of an image, that of the summary into blocks of rows of a tile
-// of pairs, that of the gradients into channels of an image.
+// of pairs, that of the gradient into channels of an image, that of the summary's gradient into channels of a tile.
 constexpr int64_t kBlockRows = 8;
 inline int64_t blocks_of_rows(const Problem& p) { return (p.height + kBlockRows - 1) / kBlockRows; }
 inline int64_t forward_items(const Problem& p) { return p.batch * blocks_of_rows(p); }
@@ -94,6 +97,9 @@ inline int64_t summary_items(const Problem& p, const Repeats& repeats) {
   return (p.batch + repeats.tile - 1) / repeats.tile * blocks_of_rows(p);
 }
 inline int64_t gradient_items(const Problem& p) { return p.batch * p.channels; }
+inline int64_t summary_gradient_items(const Problem& p, const Repeats& repeats) {
+  return (p.batch + repeats.tile - 1) / repeats.tile * p.channels;
+}
 
 // The kernels of the best instruction set of this processor; or of a named one, null where it has none such.
 template <typename T>
