@@ -245,3 +245,24 @@ def test_there_is_no_pass_or_step_outside(moving, number, step):
 def test_bad_arguments_say_what_came_and_what_was_expected(arguments, message):
     with pytest.raises(ValueError, match=message):
         PairPipeline(**{"images": np.zeros((8, 40, 20, 3), np.uint8), "identities": IDENTITIES, **arguments})
+
+
+def test_light_and_erasures_change_pictures_and_nothing_else():
+    plain = batches(pipeline(augment=True), 2)
+    lit, hidden = (batches(pipeline(augment=True, **changes), 2) for changes in ({"light": 1.0}, {"erase": 1.0}))
+    for (probe, _, same), (other, _, as_same) in zip(plain, lit, strict=True):
+        assert np.abs(probe - other).max() > 0 and other.min() >= 0 and other.max() <= 1
+        np.testing.assert_array_equal(same, as_same)
+    for (probe, _, _), (other, _, _) in zip(plain, hidden, strict=True):
+        share = (probe != other).any(axis=-1).mean()
+        assert 0.01 < share < 0.2
+    assert_same(
+        batches(pipeline(augment=True, light=1.0, erase=0.5), 1, first_step=1),
+        batches(pipeline(augment=True, light=1.0, erase=0.5), 2)[1:],
+    )
+
+
+@pytest.mark.parametrize("options", [{"light": -0.1}, {"erase": 1.1}])
+def test_light_and_erasures_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match="light must be 0 or more and erase 0 to 1; got"):
+        pipeline(**options)

@@ -31,6 +31,8 @@ _OPTIONS = {
     ),
     "hard_share": (click.FloatRange(0, 1, min_open=True), "Share of the negatives that are hard, if any are."),
     "pool": (click.IntRange(1), "Images or people among whom the hard ones are looked for."),
+    "light": (click.FloatRange(0), "How far exposure, contrast and colours of images are changed; 1 is much."),
+    "erase": (click.FloatRange(0, 1), "Share of images of which a rectangle is hidden."),
     "ranking": (click.FloatRange(0), "Weight of the ranking in the loss, with groups."),
     "smoothing": (click.FloatRange(0, 0.5, max_open=True), "Share of the target that goes to the other class."),
     "scaling": (click.Choice(["published", "centred"]), "Images as they are, or with their mean near 0."),

@@ -10,7 +10,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from tfnxc.datasets.augmentation import MovedImages, on_the_cpu
+from tfnxc.datasets.augmentation import ERASURE_DRAWS, LIGHT_DRAWS, MovedImages, erased, on_the_cpu, relit
 from tfnxc.errors import InputError
 
 POSITIVES = ("any", "cross-camera")
@@ -39,6 +39,8 @@ class Pipeline:
     deterministic: bool = True
     threads: int | None = None
     prefetch: int = 4
+    light: float = 0.0
+    erase: float = 0.0
 
     per_image = ("identities", "cameras")
     """Fields that have one number an image, or are `None`."""
@@ -58,6 +60,8 @@ class Pipeline:
             raise ValueError(
                 f"prefetch must be 1 or more, and threads 1 or more or None; got {self.prefetch} and {self.threads}."
             )
+        if self.light < 0 or not 0 <= self.erase <= 1:
+            raise ValueError(f"light must be 0 or more and erase 0 to 1; got {self.light} and {self.erase}.")
         self._check_known("positives", POSITIVES)
         if (self.identities < 0).any():
             raise InputError("junk and distractors are nobody's pictures: train with split.training_part(people).")
@@ -99,12 +103,18 @@ class Pipeline:
             )
 
     def _taken(self, indices, draws):
-        """The images of these indices as the models read them, augmented by uniform draws of shape `(3, images)`."""
-        return to_input(self._moved.take(indices, draws) if self.augment else tf.gather(self._images, indices))
+        """The images of these indices as the models read them, augmented by the uniform `draws` of each."""
+        if not self.augment:
+            return to_input(tf.gather(self._images, indices))
+        images = to_input(self._moved.take(indices, draws[:3]))
+        if self.light:
+            images = relit(images, draws[3 : 3 + LIGHT_DRAWS], self.light)
+        return erased(images, draws[-ERASURE_DRAWS:], self.erase) if self.erase else images
 
     def _draws(self, step, count):
         # One seed a batch of the whole training, so that a resumed run continues with the same pictures.
-        return tf.random.stateless_uniform([3, count], tf.stack([tf.constant(self.seed, tf.int64), step]))
+        numbers = 3 + LIGHT_DRAWS * bool(self.light) + ERASURE_DRAWS * bool(self.erase)
+        return tf.random.stateless_uniform([numbers, count], tf.stack([tf.constant(self.seed, tf.int64), step]))
 
     def _loaded(self, batches, shard_policy="OFF"):
         """The images and labels of numbered batches, under the options of this pipeline."""

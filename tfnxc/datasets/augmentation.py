@@ -1,4 +1,4 @@
-"""Random translation and flips of SPEC section 4, as fast as a batch can be copied."""
+"""Random changes of training images: translation and flips of SPEC section 4, and light and occlusion beyond it."""
 
 from __future__ import annotations
 
@@ -68,6 +68,62 @@ class MovedImages:
             rows = tf.reshape(images, [-1, self._width, self._channels])
             images = tf.reshape(tf.reverse(rows, axis=[1]), tf.shape(images))
         return images
+
+
+LIGHT_DRAWS = 6
+"""Random numbers that `relit` takes for an image."""
+
+ERASURE_DRAWS = 5
+"""Random numbers that `erased` takes for an image."""
+
+
+def relit(images, draws, strength):
+    """Images as another camera might have taken them: other exposure, contrast, saturation and colour of the light.
+
+    Args:
+        images: float32 tensor of shape `(batch, height, width, 3)` in [0, 1].
+        draws: float32 tensor of shape `(LIGHT_DRAWS, batch)`, uniform in [0, 1).
+        strength: With 1, exposure, contrast and saturation change by up to a factor of 1.35 either way, each colour by
+            1.1 more.
+
+    Returns:
+        Tensor of the same shape, in [0, 1].
+    """
+    powers = strength * (2 * draws[..., None, None, None] - 1)
+    exposure, contrast, saturation = (1.35 ** powers[index] for index in range(3))
+    light = tf.concat([1.1 ** powers[index] for index in range(3, 6)], axis=-1)
+    grey = tf.reduce_mean(images, axis=-1, keepdims=True)
+    images = grey + saturation * (images - grey)
+    mean = tf.reduce_mean(grey, axis=(1, 2), keepdims=True)
+    return tf.clip_by_value((mean + contrast * (images - mean)) * exposure * light, 0, 1)
+
+
+def erased(images, draws, share):
+    """Images of which some have a rectangle hidden, as things and other people hide a part of a person.
+
+    Args:
+        images: float32 tensor of shape `(batch, height, width, 3)` in [0, 1].
+        draws: float32 tensor of shape `(ERASURE_DRAWS, batch)`, uniform in [0, 1).
+        share: Share of the images, in [0, 1], that have one: of a fifth to a half of the width and of a tenth to three
+            tenths of the height, grey of any brightness.
+
+    Returns:
+        Tensor of the same shape.
+
+    References:
+        Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
+    """
+    height, width = images.shape[1:3]
+    hidden = draws[0] < share
+    sizes = (0.1 + 0.2 * draws[1]) * height, (0.2 + 0.3 * draws[2]) * width
+    inside = hidden[:, None, None]
+    for axis, (length, size, draw) in enumerate(zip((height, width), sizes, (draws[3], draws[4]), strict=True)):
+        places = tf.range(length, dtype=tf.float32)
+        start = draw * (length - size)
+        within = (places >= start[:, None]) & (places < (start + size)[:, None])
+        inside &= within[:, :, None] if axis == 0 else within[:, None, :]
+    grey = tf.math.floormod(draws[0] / share + draws[1], 1.0)  # another number out of those that are drawn
+    return tf.where(inside[..., None], grey[:, None, None, None], images)
 
 
 def on_the_cpu(array):

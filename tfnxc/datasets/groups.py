@@ -41,6 +41,8 @@ class GroupPipeline(Pipeline):
         deterministic: As in `PairPipeline`. Defaults to `True`.
         threads: As in `PairPipeline`. Defaults to `None`.
         prefetch: As in `PairPipeline`. Defaults to `4`.
+        light: As in `PairPipeline`. Defaults to `0.0`.
+        erase: As in `PairPipeline`. Defaults to `0.0`.
 
     Raises:
         ValueError: If an argument is not as described.

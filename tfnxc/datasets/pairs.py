@@ -41,6 +41,9 @@ class PairPipeline(Pipeline):
         threads: Size of a pool of threads that this pipeline has for itself. Defaults to `None`: it shares
             TensorFlow's pool.
         prefetch: Batches made ready ahead. Defaults to `4`.
+        light: How far exposure, contrast, saturation and colour of the light of each image are changed; 1 is much.
+            Defaults to `0.0`: not, as published.
+        erase: Share of the images of which a rectangle is hidden. Defaults to `0.0`: none, as published.
         shard_policy: What `tf.distribute` does with the dataset where it distributes it to several workers:
             `"off"`: nothing, each worker reads the whole of it; `"data"`: each worker makes the whole and discards what
             is for the others; `"file"`: each worker reads some of the input files, of which images in memory have none;
@@ -174,7 +177,7 @@ class PairPipeline(Pipeline):
         if self.shard is not None:
             # Drawn for the whole batch, so that a worker's pictures do not depend on how many workers there are.
             number, of = self.shard
-            draws = tf.reshape(tf.reshape(draws, [3, 2, -1])[:, :, number::of], [3, -1])
+            draws = tf.reshape(tf.reshape(draws, [draws.shape[0], 2, -1])[:, :, number::of], [draws.shape[0], -1])
             batch = batch[number::of]
         probe, gallery = tf.split(self._taken(tf.concat([batch[:, 0], batch[:, 1]], axis=0), draws), 2)
         return {"probe": probe, "gallery": gallery}, batch[:, 2]

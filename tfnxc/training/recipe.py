@@ -51,6 +51,8 @@ class Recipe:
         hard_share: Share of the negatives that are hard, where any are. Defaults to `0.5`.
         pool: Random images of other identities of which the hardest are taken for a probe; with groups, people whose
             colours are nearest of which one is taken. Defaults to `20`.
+        light: How far the light of images is changed, as in `PairPipeline`. Defaults to `0.0`.
+        erase: Share of images of which a rectangle is hidden. Defaults to `0.0`.
         ranking: Weight of the ranking in the loss, with groups. Defaults to `0.0`.
         smoothing: Share of the target that goes to the other class, with groups. Defaults to `0.0`.
         scaling: As in the model builders. Defaults to `"published"`.
@@ -83,6 +85,8 @@ class Recipe:
     negatives: str = "uniform"
     hard_share: float = 0.5
     pool: int = 20
+    light: float = 0.0
+    erase: float = 0.0
     ranking: float = 0.0
     smoothing: float = 0.0
     scaling: str = "published"
@@ -99,6 +103,8 @@ class Recipe:
             )
         if self.warmup < 0 or (self.warmup and self.schedule != "cosine"):
             raise InputError(f"warmup is 0, or a number of steps of the schedule cosine; got {self.warmup}.")
+        if self.light < 0 or not 0 <= self.erase <= 1:
+            raise InputError(f"light must be 0 or more and erase 0 to 1; got {self.light} and {self.erase}.")
         self._check_groups()
 
     def _check_groups(self):
@@ -149,7 +155,7 @@ class Recipe:
         Raises:
             InputError: If these images make no such pairs.
         """
-        options = {"cameras": cameras, "positives": self.positives}
+        options = {"cameras": cameras, "positives": self.positives, "light": self.light, "erase": self.erase}
         if self.pairs == "separate":
             return PairPipeline(images, identities, self.batch_size, seed, **options)
         hard = self.hard_share if self.negatives == "hard" else 0.0
