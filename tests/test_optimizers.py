@@ -26,7 +26,8 @@ def stepped(optimizer, value, gradients):
 @pytest.mark.parametrize("shape", [(5, 7), (7, 5), (3, 3, 2, 4), (1, 1, 12, 5)])
 def test_a_step_of_a_kernel_goes_the_same_length_in_every_direction(rng, shape):
     value, gradient = rng.normal(size=(2, *shape)).astype("float32")
-    step = (value - stepped(KernelMuon(0.01), value, [gradient])).reshape(-1, shape[-1])
+    optimizer = KernelMuon(0.01, keep_lengths=False)
+    step = (value - stepped(optimizer, value, [gradient])).reshape(-1, shape[-1])
     length = 0.01 * 0.2 * np.sqrt(max(step.shape))
     singular = np.linalg.svd(step / length, compute_uv=False)
     assert singular.min() > 0.6 and singular.max() < 1.3  # what five iterations reach
@@ -36,10 +37,29 @@ def test_a_step_of_a_kernel_goes_the_same_length_in_every_direction(rng, shape):
 
 def test_the_momentum_of_a_kernel_is_nesterovs(rng):
     value, first, second = rng.normal(size=(3, 6, 4)).astype("float32")
-    moved = stepped(KernelMuon(0.01, momentum=0.5), value, [first, second])
+
+    def optimizer(momentum):
+        return KernelMuon(0.01, momentum=momentum)
+
+    moved = stepped(optimizer(0.5), value, [first, second])
     ahead = second + 0.5 * (0.5 * first + second)
-    expected = stepped(KernelMuon(0.01, momentum=0.0), stepped(KernelMuon(0.01, momentum=0.5), value, [first]), [ahead])
+    expected = stepped(optimizer(0.0), stepped(optimizer(0.5), value, [first]), [ahead])
     np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (3, 3, 2, 4)])
+def test_kernels_keep_their_length_and_only_turn(rng, shape):
+    value, *gradients = rng.normal(size=(6, *shape)).astype("float32")
+    kept, free = (stepped(KernelMuon(0.1, keep_lengths=keep), value, gradients[:1]) for keep in (True, False))
+    np.testing.assert_allclose(kept, free * np.linalg.norm(value) / np.linalg.norm(free), rtol=1e-5, atol=1e-6)
+    far = stepped(KernelMuon(1.0), value, gradients)
+    assert np.linalg.norm(far) == pytest.approx(np.linalg.norm(value), rel=1e-5)
+    assert np.sum(far * value) < 0.99 * np.sum(value**2)
+
+
+def test_a_kernel_of_zeros_leaves_zero(rng):
+    moved = stepped(KernelMuon(0.1), np.zeros((4, 5), np.float32), [rng.normal(size=(4, 5)).astype("float32")])
+    assert np.isfinite(moved).all() and np.abs(moved).min() > 0
 
 
 def test_a_gradient_of_zero_moves_nothing():
@@ -60,8 +80,8 @@ def test_schedules_and_clipping_are_keras_own(rng):
     once, twice = (stepped(KernelMuon(schedule, epsilon=0.0), value, [gradient] * count) for count in (1, 2))
     np.testing.assert_allclose(once, value - 0.25 * np.sign(gradient), atol=1e-5)
     np.testing.assert_array_equal(once, twice)
-    huge = stepped(KernelMuon(0.1, clipvalue=0.0), value, [gradient])
-    np.testing.assert_array_equal(huge, value)
+    clipped = stepped(KernelMuon(0.1, clipvalue=1e-12), value, [gradient])
+    np.testing.assert_allclose(clipped, value, atol=1e-5)
 
 
 def small_model():

@@ -21,12 +21,16 @@ class KernelMuon(keras.optimizers.Optimizer):
 
     The momentum of a kernel, as a matrix of its inputs by its outputs, is replaced by the nearest matrix whose singular
     values are all about 1, so that a step moves it in all directions by the same length, those with small gradients
-    too. That length is made what Adam's would be (0.2 a number), so that both share a learning rate. Biases and kernels
-    with fewer than three outputs are Adam's. `keras.optimizers.Muon` leaves convolutions to Adam, and Keras 2 has none.
+    too. That length is made what Adam's would be (0.2 a number), so that both share a learning rate. After the step the
+    kernel is brought back to the length that it had: otherwise kernels grow, by as much as eight times in an hour, and
+    each further step turns them by that much less. Biases and kernels with fewer than three outputs are Adam's.
+    `keras.optimizers.Muon` leaves convolutions to Adam, and Keras 2 has none.
 
     Args:
         learning_rate: A float or a schedule. Defaults to `0.003`.
         momentum: Of the matrices, Nesterov's. Defaults to `0.95`.
+        keep_lengths: Whether kernels keep the length, the root of the sum of their squares, with which they begin; a
+            kernel of zeros does not. Defaults to `True`.
         beta_1: Of Adam. Defaults to `0.9`.
         beta_2: Of Adam. Defaults to `0.999`.
         epsilon: Of Adam. Defaults to `1e-7`.
@@ -45,6 +49,7 @@ class KernelMuon(keras.optimizers.Optimizer):
         self,
         learning_rate=0.003,
         momentum=0.95,
+        keep_lengths=True,
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-7,
@@ -57,6 +62,7 @@ class KernelMuon(keras.optimizers.Optimizer):
         else:
             super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.momentum = momentum
+        self.keep_lengths = keep_lengths
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -79,8 +85,11 @@ class KernelMuon(keras.optimizers.Optimizer):
         rate = tf.cast(self.learning_rate if learning_rate is None else learning_rate, variable.dtype)
         gradient = tf.cast(tf.convert_to_tensor(gradient), variable.dtype)
         slots = self._slots[self._index_of(variable)]
-        step = self._muon(gradient, *slots) if len(slots) == 1 else self._adam(gradient, *slots)
-        variable.assign_sub(rate * step)
+        if len(slots) > 1:
+            variable.assign_sub(rate * self._adam(gradient, *slots))
+            return
+        moved = variable - rate * self._muon(gradient, *slots)
+        variable.assign(_with_length_of(variable, moved) if self.keep_lengths else moved)
 
     def _index_of(self, variable):
         return self._index_dict[self._var_key(variable)] if _KERAS_2 else self._get_variable_index(variable)
@@ -101,7 +110,7 @@ class KernelMuon(keras.optimizers.Optimizer):
 
     def get_config(self):
         """The arguments of the constructor."""
-        own = {name: getattr(self, name) for name in ("momentum", "beta_1", "beta_2", "epsilon")}
+        own = {name: getattr(self, name) for name in ("momentum", "keep_lengths", "beta_1", "beta_2", "epsilon")}
         if _KERAS_2:
             own["learning_rate"] = self._serialize_hyperparameter(self._learning_rate)
         return {**super().get_config(), **own}
@@ -109,6 +118,12 @@ class KernelMuon(keras.optimizers.Optimizer):
 
 def _is_matrix(variable):
     return len(variable.shape) > 1 and variable.shape[-1] >= _FEWEST_OUTPUTS
+
+
+def _with_length_of(before, after):
+    """`after`, as long as `before`; as it is where one of them is all zeros."""
+    ratio = tf.math.divide_no_nan(tf.norm(tf.convert_to_tensor(before)), tf.norm(after))
+    return tf.where(ratio > 0, ratio, 1) * after
 
 
 def _orthogonal(matrix):
