@@ -154,7 +154,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7, help="timed runs of each step (default 7)")
     parser.add_argument("--models", nargs="+", default=list(models.BUILDERS), choices=list(models.BUILDERS))
-    parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)  # all benchmarks take it; here recipes decide
     parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
     if not ops.describe_implementation()["library"]:

@@ -33,3 +33,14 @@ def test_the_benchmark_prints_its_table(name, native_library, tmp_path):
     table = json.loads((tmp_path / "b.json").read_text())
     assert {row["variant"] for row in table["rows"]} >= {"plain", "python", "native"}
     assert all(f"{row['median_ms']:.2f}" in found.stdout for row in table["rows"])
+
+
+def test_the_benchmark_of_whole_steps_prints_its_table(native_library, tmp_path):
+    benchmark = [sys.executable, str(ROOT / "benchmarks" / "training_speed.py"), "--models", "normxcorr", "--runs", "1"]
+    found = subprocess.run([*benchmark, "--json", tmp_path / "b.json"], check=True, capture_output=True, text=True)
+    table = json.loads((tmp_path / "b.json").read_text())
+    assert [row["variant"] for row in table["rows"][:3]] == ["plain", "native", "grouped"]
+    assert [row["part"] for row in table["rows"][3:]] == ["towers", "heads", "optimizer"]
+    # The floor is counted in multiply-adds: 144 pairs and 96 images (SPEC section 3).
+    assert 0 < table["floor_ms"] < table["rows"][2]["median_ms"]
+    assert f"{table['floor_ms']:.2f}" in found.stdout

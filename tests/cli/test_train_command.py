@@ -5,13 +5,14 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
 from tfnxc import training
 from tfnxc.cli import main
 from tfnxc.datasets import get_split
-from tfnxc.training import Recipe, Run
+from tfnxc.training import Recipe, Run, distribution
 
 
 @pytest.fixture
@@ -142,3 +143,36 @@ def test_people_who_are_tested_may_not_train(trained, train, campus, tmp_path):
 def test_a_set_that_nobody_knows_is_one_clear_error(train):
     result = train("--split", "random-2-0", "--with", "nobody=here")
     assert result.exit_code == 1 and "--with takes NAME=PATH" in result.output
+
+
+def test_ranking_may_be_asked_for_every_few_passes(trained, train):
+    assert train("--split", "random-1-0", "--validate", 2, "--validate-every", 3).exit_code == 0
+    assert trained[0][1]["validate_every"] == 3
+    # No setting: the weights are the same.
+    assert train("--split", "random-1-0", "--validate", 2).exit_code == 0
+    assert trained[1][1]["validate_every"] == 1
+
+
+def test_the_strategy_reaches_the_training(trained, train, monkeypatch):
+    asked = []
+    monkeypatch.setattr(distribution, "training_strategy", lambda name: asked.append(name) or "a strategy")
+    assert train("--split", "random-2-0", "--strategy", "mirrored").exit_code == 0
+    assert train("--split", "random-2-0").exit_code == 0
+    assert asked == ["mirrored", "none"] and [named["strategy"] for _, named in trained] == ["a strategy"] * 2
+
+
+@pytest.mark.skipif(len(tf.config.list_physical_devices("GPU")) > 1, reason="two GPUs or more share the training")
+def test_one_device_trains_without_a_strategy(trained, train):
+    result = train("--split", "random-2-0", "--strategy", "mirrored")
+    assert result.exit_code == 0, result.output
+    assert trained[0][1]["strategy"] is None
+
+
+@pytest.mark.parametrize(("devices", "calls"), [([], 1), (["one"], 0)])
+def test_sums_have_a_fixed_order_only_where_there_is_no_gpu(trained, train, monkeypatch, devices, calls):
+    asked, enabled = [], []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: asked.append(kind) or devices)
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: enabled.append(len(trained)))
+    assert train("--split", "random-2-0").exit_code == 0
+    assert asked[:1] == ["GPU"] and len(trained) == 1
+    assert enabled == [0] * calls  # before the training

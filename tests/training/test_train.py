@@ -1,18 +1,26 @@
 import csv
 import dataclasses
+import functools
+import io
+import itertools
+import os
 import pathlib
 import signal
 import subprocess
 import sys
+import unittest.mock
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from rich.console import Console
 
 from tests.training.small_training import (
     GROUPED,
     HARD,
     IDENTITIES,
+    RECIPE,
     STEPS,
     At,
     make_images,
@@ -25,6 +33,7 @@ from tfnxc.datasets.hard_negatives import hard_negatives
 from tfnxc.errors import InputError
 from tfnxc.evaluation.colour_histogram import colour_histogram_scores
 from tfnxc.training import Recipe, Run, train
+from tfnxc.training.validation import FIGURES, ValidationCMC
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BROKEN = {"nan.json", "nan_batch.npz"}
@@ -312,3 +321,209 @@ def test_hard_negatives_of_groups_are_the_nearest_by_colour(tmp_path, monkeypatc
     assert all(group in nearest for group in groups)
     assert any(group not in nearest for group in groups_of(monkeypatch, tmp_path / "any", recipe=TWO_STEPS))
     assert names(tmp_path / "hard") == KEPT  # by colour they are the same whenever a training goes on
+
+
+PEOPLE = np.repeat(np.arange(6), 4)
+CAMERAS_OF_PEOPLE = np.tile([0, 0, 1, 1], 6)
+FOUR_PASSES = dataclasses.replace(RECIPE, passes=4)
+
+
+def validation():
+    """Six people who do not train, two pictures by each camera, hard enough to tell apart that figures change."""
+    rng = np.random.default_rng(5)
+    colours = rng.integers(80, 180, (6, 1, 1, 1, 3))
+    pictures = colours + rng.integers(-40, 40, (6, 4, 1, 1, 3)) + rng.integers(-20, 20, (6, 4, 40, 28, 3))
+    return pictures.astype(np.uint8).reshape(24, 40, 28, 3), PEOPLE, CAMERAS_OF_PEOPLE
+
+
+def validated_training(folder, every=2, **options):
+    return small_training(folder, FOUR_PASSES, validation=validation(), validate_every=every, **options)
+
+
+def validated(folder):
+    """The history of a training: what each pass has of the figures, `None` where it was not ranked yet."""
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        table = csv.DictReader(file)
+        rows = list(table)
+    assert table.fieldnames == ["epoch", "accuracy", "loss", *FIGURES]
+    assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"] and not any(None in row for row in rows)
+    return [None if row["val_mAP"] is None else {name: float(row[name]) for name in FIGURES} for row in rows]
+
+
+def history_texts(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory):
+    """The figures of a training that is ranked after each pass."""
+    folder = tmp_path_factory.mktemp("ranked")
+    validated_training(folder / "run", every=1)
+    figures = validated(folder / "run")
+    assert names(folder / "run") == KEPT | {"best.keras", "best.json"}
+    # Or the tests below could not tell which pass a row is of.
+    assert all(one != other for one, other in itertools.pairwise(figures))
+    return figures
+
+
+def test_every_other_pass_is_ranked_and_the_best_model_kept(tmp_path, ranked):
+    run = run_in(tmp_path / "run")
+    model = validated_training(run.folder)
+    assert validated(run.folder) == [None, ranked[1], ranked[1], ranked[3]]
+    order = [(ranked[number]["val_rank_1"], ranked[number]["val_mAP"]) for number in (1, 3)]
+    best, trained = run.load_model("best")[0], run.load_model()[0]
+    check = ValidationCMC(*validation(), model=best, probes=100)
+    check.set_params({"epochs": 1})
+    check.on_epoch_end(0, {})
+    assert check.history == [(0, ranked[1 if order[0] >= order[1] else 3])]
+    np.testing.assert_array_equal(trained.get_weights()[0], model.get_weights()[0])
+
+
+def test_validation_does_not_change_the_training(tmp_path, whole):
+    model = small_training(tmp_path, validation=validation())
+    for one, other in zip(whole[1], model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_callbacks_see_the_figures(tmp_path, ranked):
+    # A rank 1 cannot be better by more than 1, so that the second pass is no better.
+    stop = keras.callbacks.EarlyStopping("val_rank_1", mode="max", min_delta=2, patience=1)
+    model = validated_training(tmp_path, every=1, callbacks=[stop])
+    assert stop.stopped_epoch == 1 and Run.open(tmp_path).passes_done == 2
+    for name in FIGURES:
+        assert model.history.history[name] == [figures[name] for figures in ranked[:2]]
+
+
+@pytest.mark.parametrize("seconds", [300, 0])  # from the begin of the pass, or from its middle
+def test_a_training_that_goes_on_between_two_rankings_has_the_figures_of_before(tmp_path, ranked, seconds):
+    with pytest.raises(KeyboardInterrupt):
+        validated_training(tmp_path, callbacks=[At(2, 0, interrupt)], checkpoint_seconds=seconds)
+    assert ("checkpoint.keras" in names(tmp_path)) == (seconds == 0)
+    before = (tmp_path / "best.json").read_text()
+    with pytest.raises(KeyboardInterrupt):
+        validated_training(tmp_path, callbacks=[At(3, 0, interrupt)])
+    assert (tmp_path / "best.json").read_text() == before
+    validated_training(tmp_path)
+    assert validated(tmp_path) == [None, ranked[1], ranked[1], ranked[3]]
+
+
+def test_a_history_without_validation_goes_on_with_it_and_one_with_it_without(tmp_path, ranked):
+    with pytest.raises(KeyboardInterrupt):
+        small_training(tmp_path, FOUR_PASSES, callbacks=[At(1, 0, interrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        validated_training(tmp_path, every=1, callbacks=[At(2, 0, interrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        small_training(tmp_path, FOUR_PASSES, callbacks=[At(3, 0, interrupt)])
+    (_, ranked_row, row) = history_texts(tmp_path / "history.csv")
+    assert ranked_row["val_mAP"] == str(ranked[1]["val_mAP"]) and row["val_mAP"] is None
+    validated_training(tmp_path, every=1)
+    assert validated(tmp_path) == [None, ranked[1], None, ranked[3]]
+
+
+def test_a_damaged_history_is_one_clear_error(tmp_path, ranked):
+    with pytest.raises(KeyboardInterrupt):
+        validated_training(tmp_path, callbacks=[At(2, 0, interrupt)])
+    path = tmp_path / "history.csv"
+    whole = path.read_text()
+    last = whole.splitlines()[-1]
+    for damaged in (
+        "",
+        "broken",
+        whole.replace("epoch", "number"),
+        whole.replace(last, last.rpartition(",")[0]),  # a figure is gone
+        whole.replace(last, last.rpartition(",")[0] + ",a"),
+        whole.replace(last, last + ",0.5"),
+        whole.partition("\n")[2],  # the heading is gone
+    ):
+        path.write_text(damaged)
+        with pytest.raises(InputError, match=r"history.csv: damaged. Delete it, and the history begins anew"):
+            validated_training(tmp_path)
+    path.unlink()
+    validated_training(tmp_path)
+    # What was ranked last is not known, so the next ranking is the first.
+    assert [row["epoch"] for row in history_texts(path)] == ["2", "3"]
+    assert history_texts(path)[1]["val_mAP"] == str(ranked[3]["val_mAP"])
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        ((validation()[0], PEOPLE, PEOPLE), "needs an identity that two cameras saw"),
+        (
+            (validation()[0][:, ::2], PEOPLE, CAMERAS_OF_PEOPLE),
+            r"those given to ValidationCMC are of shape \(20, 28, 3",
+        ),
+    ],
+)
+def test_people_who_cannot_be_ranked_fail_before_the_first_step(tmp_path, people, message):
+    count = Count()
+    with pytest.raises(InputError, match=message):
+        small_training(tmp_path, validation=people, callbacks=[count])
+    assert count.steps == 0 and "model.keras" not in names(tmp_path)
+
+
+def test_a_console_has_a_line_a_pass(tmp_path, capsys):
+    console = Console(file=io.StringIO(), width=40)
+    # The table takes the place of the bar, whatever `verbose` says.
+    small_training(tmp_path, console=console, validation=validation(), verbose=1)
+    lines = console.file.getvalue().splitlines()
+    assert [line.split("  ")[:2] for line in lines] == [[f"pass {k}/3", f"steps {STEPS}/{STEPS}"] for k in (1, 2, 3)]
+    for line, row in zip(lines, history(tmp_path), strict=True):
+        assert f"  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  " in line
+        assert f"  val_mAP {row['val_mAP']:.4f}  " in line
+    assert capsys.readouterr().out == ""
+
+
+def test_a_terminal_has_a_table_that_ends_with_an_error_and_begins_again(tmp_path):
+    options = {"force_terminal": True, "color_system": None, "width": 120, "_environ": {"TERM": "xterm"}}
+    for act, last in ((interrupt, "2/3"), (lambda: None, "3/3")):
+        console = Console(file=io.StringIO(), **options)
+        try:
+            small_training(tmp_path, console=console, callbacks=[At(1, 0, act)], checkpoint_seconds=0)
+        except KeyboardInterrupt:
+            assert act is interrupt
+        written = console.file.getvalue()
+        # The cursor, which a live table hides, is shown again.
+        assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1 and written.rstrip().endswith("\x1b[?25h")
+        rows = [line.split()[:2] for line in written.rpartition("\x1b[2K")[2].splitlines() if "/" in line]
+        assert rows[-1][0] == last
+    assert rows == [["pass", "steps"], ["2/3", "2/2"], ["3/3", "2/2"]]
+
+
+def test_a_table_that_a_callback_breaks_is_ended(tmp_path):
+    def fail():
+        raise RuntimeError("of a callback")
+
+    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, _environ={"TERM": "xterm"})
+    with pytest.raises(RuntimeError, match="of a callback"):
+        small_training(tmp_path, console=console, callbacks=[At(0, 0, fail)])
+    assert console.file.getvalue().rstrip().endswith("\x1b[?25h")
+
+
+def convolutional_training(folder, kill=False):
+    """What `tfnxc train` does on a CPU, with a tower of convolutions; run in a process of its own, for its settings."""
+    tf.config.experimental.enable_op_determinism()
+    callbacks = [At(1, 0, lambda: os.kill(os.getpid(), signal.SIGKILL))] if kill else []
+    builder = functools.partial(models.normxcorr, filters=(3, 4), units=8)
+    with unittest.mock.patch.dict(models.BUILDERS, normxcorr=builder):
+        run = run_in(folder)
+        train(run, "normxcorr", make_images(), IDENTITIES, RECIPE, verbose=0, callbacks=callbacks, checkpoint_seconds=0)
+
+
+def test_a_killed_training_with_convolutions_ends_with_the_same_weights(tmp_path):
+    whole, cut = map(str, (tmp_path / "whole", tmp_path / "cut"))
+    imported = "from tests.training.test_train import convolutional_training as train; "
+    for calls, code in (
+        (f"train({whole!r}); train({cut!r}, kill=True)", -signal.SIGKILL),
+        (f"train({cut!r})", 0),
+    ):
+        command = [sys.executable, "-c", imported + calls]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        assert names(tmp_path / "cut") == KEPT | (set() if code == 0 else {"checkpoint.keras"})
+    expected, found = (Run.open(folder).load_model()[0].get_weights() for folder in (whole, cut))
+    initial = Run.open(whole).load_model("initial")[0].get_weights()
+    assert np.abs(initial[0] - expected[0]).max() > 0
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)

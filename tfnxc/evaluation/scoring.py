@@ -40,9 +40,9 @@ class PairScorer:
     """
 
     def __init__(self, model, images, batch_size=None, progress=None, mirrored=(False, False), strategy=None):
-        tower, self._head = models.split(model)
-        features = {each: embed(tower, images, progress=progress, mirrored=each) for each in sorted(set(mirrored))}
-        self._probes, self._gallery = features[mirrored[0]], features[mirrored[1]]
+        self._tower, self._head = models.split(model)
+        self._images, self._mirrored = images, mirrored
+        self.renew(progress)
         self._batch_size, self._distributed = batch_size, None
         if strategy is not None:
             # Every worker has to take the same batches, so that none is measured.
@@ -57,6 +57,16 @@ class PairScorer:
     def batch_size(self):
         """Pairs at a time; `None` as long as it has not been found."""
         return self._batch_size
+
+    def renew(self, progress=None):
+        """Runs the tower again on all images, after its weights have changed.
+
+        Args:
+            progress: As in the constructor. Defaults to `None`.
+        """
+        sides = sorted(set(self._mirrored))
+        features = {each: embed(self._tower, self._images, progress=progress, mirrored=each) for each in sides}
+        self._probes, self._gallery = features[self._mirrored[0]], features[self._mirrored[1]]
 
     def score(self, pairs, progress=None):
         """Probability that both images of a pair show one person.

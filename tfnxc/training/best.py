@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import keras
 
@@ -33,19 +34,22 @@ class KeepBest(keras.callbacks.Callback):
 
     def _read(self):
         try:
-            best = json.loads(self._path.read_text(encoding="utf-8"))
-            return tuple(float(best[name]) for name in _RANKED_BY)
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            best = tuple(float(kept[name]) for name in _RANKED_BY)
         except FileNotFoundError:
             return (-1.0,) * len(_RANKED_BY)
         except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"{self._path}: damaged. Delete it, and the next pass is the best so far.") from None
+            best = (math.nan,)
+        if not all(map(math.isfinite, best)):
+            raise InputError(f"{self._path}: damaged. Delete it, and the next pass is the best so far.")
+        return best
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the model if it is better than the best so far; NaN never is."""
         if _RANKED_BY[0] not in logs:  # not ranked yet
             return
         figures = tuple(float(logs[name]) for name in _RANKED_BY)
-        if not figures > self._best:
+        if any(map(math.isnan, figures)) or figures <= self._best:
             return
         self._best = figures
         with replacing(self._run.model_path("best")) as new:

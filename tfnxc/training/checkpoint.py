@@ -14,6 +14,7 @@ import numpy as np
 from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_text
 from tfnxc.training.precision import loss_scale, set_loss_scale
+from tfnxc.training.validation import FIGURES
 
 _MEANS = "tfnxc_means.json"
 """Member of a checkpoint's archive with the means over the part of the pass that it has seen."""
@@ -186,25 +187,44 @@ class KeepProgress(keras.callbacks.Callback):
 
 
 def ranked_before(run, first_pass):
-    """The validation figures that the history holds of the pass before one, as `ValidationCMC.history` has them."""
+    """The validation figures that the history holds of the pass before one, as `ValidationCMC.history` has them.
+
+    Args:
+        run: The `Run`.
+        first_pass: The pass.
+
+    Returns:
+        `[(first_pass - 1, figures)]`, or `[]` where the history has none.
+
+    Raises:
+        InputError: If the history is damaged.
+    """
     path = run.folder / "history.csv"
     if not path.exists():
         return []
-    rows = csv.DictReader(path.read_text(encoding="utf-8", errors="replace").splitlines())
-    figures = [row for row in rows if row["epoch"] == str(first_pass - 1)]
+    table = csv.DictReader(_lines(path))
     try:
-        # A row from before the first ranking is shorter.
-        there = [(name, value) for row in figures for name, value in row.items() if name.startswith("val_") and value]
-        found = {name: float(value) for name, value in there}
-    except (TypeError, ValueError):
+        rows = [row for row in table if row["epoch"] == str(first_pass - 1)]
+        if (table.fieldnames or [None])[0] != "epoch" or any(None in row for row in rows):  # more texts than names
+            raise ValueError
+        # A row from before the first ranking is shorter, or the whole table.
+        texts = [row[name] for row in rows for name in FIGURES if row.get(name)]
+        figures = dict(zip(FIGURES, map(float, texts), strict=True)) if texts else None
+    except (KeyError, ValueError, csv.Error):
         raise InputError(f"{path}: damaged. Delete it, and the history begins anew.") from None
-    return [(first_pass - 1, found)] if found else []
+    return [(first_pass - 1, figures)] if figures else []
+
+
+def _lines(path):
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
 
 
 def _write_row(path, number, figures):
     """Puts the row of a pass into the history, after those of the passes before it."""
-    rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    lines, names = _lines(path), ",".join(("epoch", *figures))
+    # A pass that is not ranked may have fewer figures than those before it.
+    heading = lines[0] if lines and lines[0].startswith(names) else names
     earlier = {str(each) for each in range(number)}
-    rows = [row for row in rows if row.partition(",")[0] in earlier]
+    rows = [row for row in lines if row.partition(",")[0] in earlier]
     rows.append(",".join(map(str, (number, *figures.values()))))
-    write_text(path, "\n".join([",".join(("epoch", *figures)), *rows, ""]))
+    write_text(path, "\n".join([heading, *rows, ""]))

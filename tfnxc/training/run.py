@@ -25,8 +25,9 @@ class Run:
 
     It holds `run.json` (settings, split, where the data lies, versions), `initial.keras` (the model before training),
     `model.keras` (after the last finished pass, with its optimizer), `progress.json` (how many passes that are),
-    `history.csv`, and what evaluation adds: `scores/` and `results/`. In the middle of a pass also `checkpoint.keras`
-    (the model there) and, with hard negatives, `negatives.npz` (those of the pass).
+    `history.csv`, and what evaluation adds: `scores/` and `results/`. With validation also `best.keras` and `best.json`
+    (the best model so far and its figures). In the middle of a pass also `checkpoint.keras` (the model there) and, with
+    hard negatives, `negatives.npz` (those of the pass). After a NaN also `nan.json` and `nan_batch.npz` (what broke).
 
     Args:
         folder: The folder. Use `Run.start` to make or resume one, `Run.open` to read one.

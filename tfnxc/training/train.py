@@ -115,66 +115,72 @@ def train(
     written.remove_temporary()
     model, means = load_latest(run)
     if model is None:
-        options = {} if search_size is None else {"search_size": search_size}
-        model = _new(written, architecture, images.shape[1:], recipe, seed, weights, options)
+        model = _new(written, architecture, images.shape[1:], search_size, recipe, seed, weights)
         # With the published loss, also where another is fitted: the saved model is one of single pairs.
         _compile(model, recipe.make_optimizer(recipe.passes * pairs.steps_per_pass), Recipe().make_loss())
     elif model.name != architecture:
         raise InputError(f"{run.folder} holds a model {model.name}; asked for was {architecture}.")
     fitted = _fitted(model, recipe, strategy)
     first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
-    hard = recipe.negatives == "hard"
-    check_alike(strategy, model, pairs, negatives=hard and load_negatives(run, first_pass) is not None)
+    negatives = _HardNegatives(run, written, model, pairs, recipe, strategy)
+    check_alike(strategy, model, pairs, negatives=negatives.kept(first_pass))
     written.passes_done = first_pass
-    keep = KeepProgress(written, model, pairs, checkpoint_seconds, first_step, means)
-
-    def batch_at(number, step):
-        # The last that was mined belongs to the pass that is under way.
-        return next(iter(pairs.one_pass(number, step, mined)))
-
-    guard = StopOnNaN(written.folder, batch_at, 1, first_step)
+    guard = StopOnNaN(written.folder, negatives.batch_at, 1, first_step)
+    table = None if console is None else LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)
+    bar = 0 if table else 1 if verbose == "auto" else verbose
     # Each sees in the logs what those before it add: validation comes before what is written down, shown or watched.
-    ranked = []
-    if validation is not None:
-        ranking = ValidationCMC(*validation, model=model, every=validate_every, probes=_PROBES)
-        ranking.history = ranked_before(run, first_pass)
-        ranked = [ranking, KeepBest(run, model)]
-    shown = [] if console is None else [LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)]
-    bar = 0 if shown else 1 if verbose == "auto" else verbose
-    listeners = _Callbacks([*ranked, keep, guard, *callbacks, *shown, *followers(strategy)], fitted, bar)
-    alike = None
-    if hard and recipe.pairs == "grouped":
-        alike = alike_by_colour(pairs.images, pairs.identities, pairs.grouped, recipe.pool, pairs.sources)
-    with contextlib.ExitStack() as stack:
-        for table in shown:
-            stack.enter_context(table)  # ends the live display also after Ctrl-C
-        for number in range(first_pass, recipe.passes):
-            step = first_step if number == first_pass else 0
-            mined = alike
-            if hard and alike is None:
-                mined = _mined(run, written, model, pairs, recipe, number, step, strategy)
-            listeners.expect(steps=pairs.steps_per_pass - step, epochs=recipe.passes)
-            # A call a pass: what hard negatives a pass has is known when the one before it is over.
-            with losing_workers_told():
-                fitted.fit(
-                    share.one_pass(number, step, mined),
-                    initial_epoch=number,
-                    epochs=number + 1,
-                    verbose=bar,
-                    shuffle=False,  # the pipeline shuffles
-                    callbacks=listeners,
-                )
-            if fitted.stop_training:
-                break
+    listeners = [
+        *_ranked(run, model, validation, validate_every, first_pass),
+        KeepProgress(written, model, pairs, checkpoint_seconds, first_step, means),
+        guard,
+        *callbacks,
+        *([table] if table else []),
+        *followers(strategy),
+    ]
+    listeners = _Callbacks(listeners, fitted, bar)
+    with table or contextlib.nullcontext():  # ends the live display also after Ctrl-C
+        _fit(fitted, share, negatives, (first_pass, first_step), recipe.passes, listeners, bar)
     listeners.finish()
     if guard.failed is not None:
-        number, step = guard.failed
-        raise InputError(
-            f"the loss or a weight became NaN or infinite in pass {number + 1}, step {step + 1}; {written.folder} "
-            "keeps that batch (nan_batch.npz, nan.json) and the last good model, if there was one. Try a smaller "
-            "learning rate."
-        )
+        raise _became_nan(written, *guard.failed)
     return model
+
+
+def _ranked(run, model, validation, every, first_pass):
+    """The callbacks that rank the people of the validation, where there are any, and keep the best model."""
+    if validation is None:
+        return []
+    ranking = ValidationCMC(*validation, model=model, every=every, probes=_PROBES)
+    ranking.history = ranked_before(run, first_pass)
+    return [ranking, KeepBest(run, model)]
+
+
+def _fit(fitted, share, negatives, begin, passes, listeners, bar):
+    """Trains from a step of a pass, both in `begin`, to the end, or until a callback stops it."""
+    first_pass, first_step = begin
+    for number in range(first_pass, passes):
+        step = first_step if number == first_pass else 0
+        mined = negatives.of_pass(number, step)
+        listeners.expect(steps=share.steps_per_pass - step, epochs=passes)
+        # A call a pass: what hard negatives a pass has is known when the one before it is over.
+        with losing_workers_told():
+            fitted.fit(
+                share.one_pass(number, step, mined),
+                initial_epoch=number,
+                epochs=number + 1,
+                verbose=bar,
+                shuffle=False,  # the pipeline shuffles
+                callbacks=listeners,
+            )
+        if fitted.stop_training:
+            break
+
+
+def _became_nan(run, number, step):
+    return InputError(
+        f"the loss or a weight became NaN or infinite in pass {number + 1}, step {step + 1}; {run.folder} keeps that "
+        "batch (nan_batch.npz, nan.json) and the last good model, if there was one. Try a smaller learning rate."
+    )
 
 
 def _compile(model, optimizer, loss, **options):
@@ -196,10 +202,11 @@ def _fitted(model, recipe, strategy):
     return fitted
 
 
-def _new(run, architecture, input_shape, recipe, seed, weights, options):
+def _new(run, architecture, input_shape, search_size, recipe, seed, weights):
     """The model that a training begins with."""
     keras.utils.set_random_seed(seed)
-    options |= {name: getattr(recipe, name) for name in ("l2", "scaling", "initializer")}
+    options = {name: getattr(recipe, name) for name in ("l2", "scaling", "initializer")}
+    options |= {} if search_size is None else {"search_size": search_size}
     with precision(recipe.precision):
         model = models.BUILDERS[architecture](input_shape=input_shape, **options)
     if weights is not None:
@@ -216,16 +223,45 @@ def _new(run, architecture, input_shape, recipe, seed, weights, options):
     return model
 
 
-def _mined(run, written, model, pairs, recipe, number, step, strategy):
-    """The hard negatives of a pass: those it began with, or at its start those of the model as it is."""
-    mined = load_negatives(run, number)
-    if mined is None:
+class _HardNegatives:
+    """The hard negatives of each pass of a training; `None` where its recipe has none."""
+
+    def __init__(self, run, written, model, pairs, recipe, strategy):
+        self._run, self._written, self._model, self._pairs = run, written, model, pairs
+        self._recipe, self._strategy = recipe, strategy
+        self._hard, self._latest = recipe.negatives == "hard", None
+
+    def kept(self, number):
+        """Whether the run holds those of a pass."""
+        return self._hard and load_negatives(self._run, number) is not None
+
+    def of_pass(self, number, step):
+        """Those of a pass that begins, or goes on, at a step."""
+        if self._hard and self._recipe.pairs != "grouped":
+            self._latest = self._mined(number, step)
+        elif self._hard and self._latest is None:  # by colour they are the same in all passes
+            pairs = self._pairs
+            self._latest = alike_by_colour(
+                pairs.images, pairs.identities, pairs.grouped, self._recipe.pool, pairs.sources
+            )
+        return self._latest
+
+    def batch_at(self, number, step):
+        """The batch of a step of the pass that is under way."""
+        return next(iter(self._pairs.one_pass(number, step, self._latest)))
+
+    def _mined(self, number, step):
+        """Those that a pass began with, or at its start those of the model as it is."""
+        mined = load_negatives(self._run, number)
+        if mined is not None:
+            return mined
         if step:
             raise InputError(
-                f"{run.folder} lacks the hard negatives of its pass {number + 1}. Delete "
-                f"{run.model_path('checkpoint').name} to go on after the last finished pass."
+                f"{self._run.folder} lacks the hard negatives of its pass {number + 1}. Delete "
+                f"{self._run.model_path('checkpoint').name} to go on after the last finished pass."
             )
-        scorer = PairScorer(model, pairs.images, batch_size=_SCORED_AT_ONCE, strategy=strategy)
+        pairs, recipe = self._pairs, self._recipe
+        scorer = PairScorer(self._model, pairs.images, batch_size=_SCORED_AT_ONCE, strategy=self._strategy)
         mined = hard_negatives(
             pairs.identities,
             pairs.probes_of_negatives,
@@ -235,8 +271,8 @@ def _mined(run, written, model, pairs, recipe, number, step, strategy):
             recipe.pool,
             recipe.hard_share,
         )
-        save_negatives(written, number, mined)
-    return mined
+        save_negatives(self._written, number, mined)
+        return mined
 
 
 class _Callbacks(keras.callbacks.CallbackList):

@@ -92,6 +92,7 @@ class ValidationCMC(keras.callbacks.Callback):
         _check(images, identities, cameras)
         _check_people(identities, cameras, get_protocol(protocol))
         self.history = []
+        self._scorer = None
         self._pair_model, self._every, self._looks = model, every, looks(both_orders=both_orders)
         self._options = {"protocol": protocol, "repeats": repeats, "seed": seed, "probes": probes}
         self._choose(images, identities, cameras)
@@ -122,6 +123,7 @@ class ValidationCMC(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Checks the model, so that a wrong one fails now and not after the first epoch."""
+        self._scorer = None
         try:
             tower, _ = models.split(self._ranked_model())
         except ValueError as error:
@@ -143,7 +145,11 @@ class ValidationCMC(keras.callbacks.Callback):
         return self.model if self._pair_model is None else self._pair_model
 
     def _figures(self):
-        scorer = PairScorer(self._ranked_model(), self._images, _SCORED_AT_ONCE)
+        if self._scorer is None:
+            self._scorer = PairScorer(self._ranked_model(), self._images, _SCORED_AT_ONCE)
+        else:
+            self._scorer.renew()  # one scorer, because each traces the head anew
+        scorer = self._scorer
         scores = np.zeros(len(self.pairs), np.float32)  # the sum over the orders, which ranks as their mean does
         for look in self._looks:
             scores += scorer.score(self.pairs[:, ::-1] if look.exchanged else self.pairs)
