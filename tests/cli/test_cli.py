@@ -158,7 +158,7 @@ def test_bad_input_is_one_clear_line_and_costs_nothing(campus, tmp_path, split):
     missing.write_text(json.dumps({"train": [1, 2], "test": [99]}))
     assert "no picture of 1 of the 1 identities asked for: 99" in error_of(*train, "--split", missing)
     train += ["--split", split]
-    assert "optimizer must be the name of a Keras optimizer" in error_of(*train, "--optimizer", "magic")
+    assert "optimizer must be kernel-muon or the name of a Keras optimizer" in error_of(*train, "--optimizer", "magic")
     assert not (tmp_path / "run").exists()
     (campus / "campus" / "0001001.png").write_text("hello")
     assert "0001001.png: not a picture" in error_of(*train)
