@@ -1,6 +1,6 @@
 """Trains the model that comes with the package (`tfnxc.models.pretrained`) on drawn people, and writes its two files.
 
-    python scripts/make_pretrained.py [--run runs/pretrained] [--passes 20]
+    python scripts/make_pretrained.py [--run runs/pretrained] [--passes 16]
 
 It goes on where it was stopped. Seeds 1000 and 1001 draw other people than the examples, tests and demo of the package.
 """
@@ -40,7 +40,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", default="runs/pretrained", help="run folder (default %(default)s)")
     parser.add_argument("--identities", type=int, default=1000, help="drawn people (default %(default)s)")
-    parser.add_argument("--passes", type=int, default=20, help="passes over their images (default %(default)s)")
+    parser.add_argument("--passes", type=int, default=16, help="passes over their images (default %(default)s)")
     arguments = parser.parse_args()
     people = tfnxc.datasets.synthetic(identities=arguments.identities, seed=TRAIN_SEED)
     recipe = Recipe.named("grouped", passes=arguments.passes)
