@@ -1,45 +1,17 @@
 import json
-import os
-import pathlib
-import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.evaluation import distributed_worker
+from tests.workers import run_workers, two_workers
 from tfnxc.errors import InputError
 from tfnxc.evaluation.distributed import DistributedScorer, is_chief, strategy_named
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ["tests.evaluation.distributed_worker"]
 CLUSTER = {"worker": ["localhost:2222", "localhost:2223"]}
 TASK = {"type": "worker", "index": 0}
-
-
-def run_workers(folder, kind, tf_configs):
-    """Facts and scores of each worker; a worker that hangs fails the test and takes the others with it."""
-    workers = []
-    try:
-        for index, tf_config in enumerate(tf_configs):
-            environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1", **tf_config}
-            command = [sys.executable, "-m", "tests.evaluation.distributed_worker", kind, str(folder / f"{index}.npz")]
-            log = open(folder / f"{index}.log", "w+")
-            workers.append((subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log), log))
-        for worker, log in workers:
-            if worker.wait(timeout=120):
-                log.seek(0)
-                pytest.fail(log.read())
-    finally:
-        for worker, log in workers:
-            worker.kill()
-            worker.wait()
-            log.close()
-    for index in range(len(workers)):
-        with np.load(folder / f"{index}.npz") as found:
-            found = dict(found)
-        yield json.loads(str(found.pop("facts"))), found
 
 
 def check_scores(found, model):
@@ -57,19 +29,14 @@ def model():
 
 
 def test_two_devices_give_the_scores_of_one(model, tmp_path):
-    ((facts, found),) = run_workers(tmp_path, "mirrored", [{}])
+    ((facts, found),) = run_workers([*PROGRAM, "mirrored"], tmp_path, [{}], seconds=120)
     assert facts == {"replicas": 2, "chief": True, "done": [6, 6, 1, 6, 6, 1], "refused": []}
     assert len(found) == 6
     check_scores(found, model)
 
 
 def test_two_processes_give_the_scores_of_one_and_only_one_of_them_writes(model, tmp_path):
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("localhost", 0))
-        other.bind(("localhost", 0))
-        cluster = {"worker": [f"localhost:{each.getsockname()[1]}" for each in (one, other)]}
-    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(2)]
-    workers = list(run_workers(tmp_path, "multi-worker", [{"TF_CONFIG": json.dumps(each)} for each in tasks]))
+    workers = list(run_workers([*PROGRAM, "multi-worker"], tmp_path, two_workers(), seconds=120))
     assert [facts["chief"] for facts, _ in workers] == [True, False]
     assert "A worker was lost" in workers[0][0]["refused"].pop()
     for facts, found in workers:

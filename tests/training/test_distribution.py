@@ -1,9 +1,3 @@
-import json
-import os
-import pathlib
-import socket
-import subprocess
-import sys
 import types
 
 import numpy as np
@@ -12,36 +6,12 @@ import tensorflow as tf
 
 from tests.training import distribution_worker
 from tests.training.small_training import IDENTITIES, RECIPE, make_images
+from tests.workers import run_workers, two_workers
 from tfnxc.datasets import GroupPipeline
 from tfnxc.errors import InputError
 from tfnxc.training.distribution import checked_strategy, share_of, training_strategy
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def run_workers(folder, kind, tf_configs):
-    """Facts and weights of each worker; a worker that hangs fails the test and takes the others with it."""
-    workers = []
-    try:
-        for index, tf_config in enumerate(tf_configs):
-            environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1", **tf_config}
-            program = [sys.executable, "-m", "tests.training.distribution_worker"]
-            command = [*program, kind, str(folder / "runs"), str(folder / f"{index}.npz")]
-            log = open(folder / f"{index}.log", "w+")
-            workers.append((subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log), log))
-        for worker, log in workers:
-            if worker.wait(timeout=300):
-                log.seek(0)
-                pytest.fail(log.read())
-    finally:
-        for worker, log in workers:
-            worker.kill()
-            worker.wait()
-            log.close()
-    for index in range(len(workers)):
-        with np.load(folder / f"{index}.npz") as found:
-            found = dict(found)
-        yield json.loads(str(found.pop("facts"))), found
+PROGRAM = ["tests.training.distribution_worker"]
 
 
 def losses(folder):
@@ -60,7 +30,7 @@ def assert_as_on_one_device(folder, found):
 
 
 def test_two_devices_train_as_one(tmp_path):
-    ((refused, found),) = run_workers(tmp_path, "mirrored", [{}])
+    ((refused, found),) = run_workers([*PROGRAM, "mirrored", str(tmp_path / "runs")], tmp_path, [{}], seconds=300)
     assert_as_on_one_device(tmp_path, found)
     assert "smallest batch of a pass has 1 of 12 pairs, too few for 2" in refused[0]
     assert "the 1 groups of a batch cannot be shared out evenly in 2 parts" in refused[1]
@@ -68,15 +38,11 @@ def test_two_devices_train_as_one(tmp_path):
 
 
 def test_two_processes_train_as_one_and_only_one_of_them_writes(tmp_path):
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("localhost", 0))
-        other.bind(("localhost", 0))
-        cluster = {"worker": [f"localhost:{each.getsockname()[1]}" for each in (one, other)]}
-    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": index}} for index in range(2)]
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    environments = [{"TF_CONFIG": json.dumps(each), "TMPDIR": str(temporary)} for each in tasks]
-    workers = list(run_workers(tmp_path, "multi-worker", environments))
+    environments = [{**each, "TMPDIR": str(temporary)} for each in two_workers()]
+    program = [*PROGRAM, "multi-worker", str(tmp_path / "runs")]
+    workers = list(run_workers(program, tmp_path, environments, seconds=300))
     assert_as_on_one_device(tmp_path, workers[0][1])
     for name, each in workers[0][1].items():
         np.testing.assert_array_equal(each, workers[1][1][name])
