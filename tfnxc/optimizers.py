@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-_KERAS_2 = keras.__version__.startswith("2.")
+from tfnxc._keras_line import KERAS_2
 
 _STEPS = 5
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -56,7 +56,7 @@ class KernelMuon(keras.optimizers.Optimizer):
         name="kernel_muon",
         **kwargs,
     ):
-        if _KERAS_2:
+        if KERAS_2:
             super().__init__(name=name, **{"jit_compile": False, **kwargs})
             self._learning_rate = self._build_learning_rate(learning_rate)
         else:
@@ -92,7 +92,7 @@ class KernelMuon(keras.optimizers.Optimizer):
         variable.assign(_with_length_of(variable, moved) if self.keep_lengths else moved)
 
     def _index_of(self, variable):
-        return self._index_dict[self._var_key(variable)] if _KERAS_2 else self._get_variable_index(variable)
+        return self._index_dict[self._var_key(variable)] if KERAS_2 else self._get_variable_index(variable)
 
     def _muon(self, gradient, momentum):
         momentum.assign(self.momentum * momentum + gradient)
@@ -111,7 +111,7 @@ class KernelMuon(keras.optimizers.Optimizer):
     def get_config(self):
         """The arguments of the constructor."""
         own = {name: getattr(self, name) for name in ("momentum", "keep_lengths", "beta_1", "beta_2", "epsilon")}
-        if _KERAS_2:
+        if KERAS_2:
             own["learning_rate"] = self._serialize_hyperparameter(self._learning_rate)
         return {**super().get_config(), **own}
 

@@ -104,9 +104,11 @@ def train(
     from tfnxc.evaluation.distributed import is_chief
     from tfnxc.training.distribution import start_run, training_strategy
 
+    if patience and not validate:
+        raise InputError("--patience looks at the people of --validate; say how many are held back.")
     if not tf.config.list_physical_devices("GPU"):  # where some operations have no such version
         # Or threads add up in any order, and a training that was stopped ends with other last digits than one that was
-        # not; costs 3 %.
+        # not.
         tf.config.experimental.enable_op_determinism()
     # Several workers have to meet before TensorFlow does anything else.
     strategy = training_strategy(strategy_name)
@@ -122,7 +124,8 @@ def train(
     recipe = recipe_of(recipe_name, options)
     recipe.make_optimizer(1)  # an unknown optimizer fails before the pictures are read
     trainees, held_back = _held_back(trainees, validate, seed)
-    sets = [trainees, *(open_source(*_named_path(each)) for each in others)]
+    others = [open_source(*_named_path(each)) for each in others]
+    sets = [trainees, *(each.of_identities(each.people) for each in others)]
     weights, digest, before = _weights(source)
     before = [*before, *((each.name, each.people) for each in sets[1:])]
     _check_unseen(before, dataset, split)
@@ -132,6 +135,7 @@ def train(
     settings |= {"from": digest} if source else {}
     settings |= {"validate": validate} if validate else {}
     run = start_run(strategy, folder or f"runs/{dataset}-{model}", settings, split, data, before)
+    callbacks = _callbacks(run, patience, tensorboard)  # a missing TensorBoard fails before the pictures are read
     with progress_bar("Reading pictures", sum(map(len, sets)) + len(held_back or ())) as advance:
         images, identities, cameras, sources = _joined(sets, advance)
         validation = held_back and (held_back.images(progress=advance), held_back.identities, held_back.cameras)
@@ -147,7 +151,7 @@ def train(
         recipe,
         seed,
         search_size,
-        callbacks=_callbacks(run, patience, validate, tensorboard),
+        callbacks=callbacks,
         console=console,
         cameras=cameras,
         sources=sources,
@@ -188,7 +192,6 @@ def _joined(sets, advance):
     """Images, identities, cameras and the number of the set of each, of several sets as one."""
     import numpy as np
 
-    sets = [each.of_identities(each.people) for each in sets]
     images = np.concatenate([each.images(progress=advance) for each in sets])
     identities, start = [], 0
     for each in sets:
@@ -223,13 +226,11 @@ def _check_unseen(before, dataset, split):
             )
 
 
-def _callbacks(run, patience, validate, tensorboard):
+def _callbacks(run, patience, tensorboard):
     import keras
 
     from tfnxc.training.tensorboard import tensorboard as tensorboard_callback
 
-    if patience and not validate:
-        raise InputError("--patience looks at the people of --validate; say how many are held back.")
     callbacks = [tensorboard_callback(run.folder / "tensorboard")] if tensorboard else []
     if patience:
         callbacks.append(keras.callbacks.EarlyStopping("val_rank_1", mode="max", patience=patience))

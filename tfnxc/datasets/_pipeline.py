@@ -41,6 +41,7 @@ class Pipeline:
     prefetch: int = 4
     light: float = 0.0
     erase: float = 0.0
+    shard: tuple[int, int] | None = None
 
     per_image = ("identities", "cameras")
     """Fields that have one number an image, or are `None`."""
@@ -62,6 +63,9 @@ class Pipeline:
             )
         if self.light < 0 or not 0 <= self.erase <= 1:
             raise ValueError(f"light must be 0 or more and erase 0 to 1; got {self.light} and {self.erase}.")
+        number, of = self._share
+        if not 0 <= number < of:
+            raise ValueError(f"shard must be (number, of) with 0 <= number < of; got {self.shard}.")
         self._check_known("positives", POSITIVES)
         if (self.identities < 0).any():
             raise InputError("junk and distractors are nobody's pictures: train with split.training_part(people).")
@@ -76,6 +80,11 @@ class Pipeline:
         if not there:
             across = " by different cameras" * (self.positives == "cross-camera")
             raise InputError(f"pairs need at least two identities, one of them with at least two images{across}.")
+
+    @property
+    def _share(self):
+        """`(number, of)`: which share of each batch this pipeline gives."""
+        return self.shard or (0, 1)
 
     @property
     def _paired_cameras(self):

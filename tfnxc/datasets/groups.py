@@ -62,7 +62,6 @@ class GroupPipeline(Pipeline):
     people: int = 3
     hard_share: float = 0.5
     sources: np.ndarray | None = dataclasses.field(default=None, repr=False)
-    shard: tuple[int, int] | None = None
 
     per_image = (*Pipeline.per_image, "sources")
 
@@ -77,9 +76,7 @@ class GroupPipeline(Pipeline):
                 f"a group of {self.people} people makes {self.people**2} pairs: batch_size must be a multiple of that; "
                 f"got {self.batch_size}."
             )
-        number, of = self._share
-        if not 0 <= number < of:
-            raise ValueError(f"shard must be (number, of) with 0 <= number < of; got {self.shard}.")
+        _, of = self._share
         if self.groups_a_batch % of:
             raise InputError(
                 f"the {self.groups_a_batch} groups of a batch cannot be shared out evenly in {of} parts: batch_size "
@@ -91,10 +88,6 @@ class GroupPipeline(Pipeline):
                 f"groups of {self.people} people need as many in each data set; the smallest has "
                 f"{self._groups.smallest_source} with two images to be paired."
             )
-
-    @property
-    def _share(self):
-        return self.shard or (0, 1)
 
     @functools.cached_property
     def _groups(self):

@@ -71,7 +71,6 @@ class PairPipeline(Pipeline):
     """
 
     _: dataclasses.KW_ONLY
-    shard: tuple[int, int] | None = None
     shard_policy: str = "off"
 
     def __post_init__(self):
@@ -83,9 +82,7 @@ class PairPipeline(Pipeline):
     def _check_shard(self):
         if self.shard is None:
             return
-        number, of = self.shard
-        if not 0 <= number < of:
-            raise ValueError(f"shard must be (number, of) with 0 <= number < of; got {self.shard}.")
+        _, of = self.shard
         if self.shard_policy != "off":
             raise ValueError(
                 f"shard goes with shard_policy 'off', or shares are shared again; got {self.shard_policy!r}."
@@ -174,10 +171,9 @@ class PairPipeline(Pipeline):
 
     def _load(self, step, batch):
         draws = self._draws(step, 2 * tf.shape(batch)[0])
-        if self.shard is not None:
-            # Drawn for the whole batch, so that a worker's pictures do not depend on how many workers there are.
-            number, of = self.shard
-            draws = tf.reshape(tf.reshape(draws, [draws.shape[0], 2, -1])[:, :, number::of], [draws.shape[0], -1])
-            batch = batch[number::of]
+        # Drawn for the whole batch, so that a worker's pictures do not depend on how many workers there are.
+        number, of = self._share
+        draws = tf.reshape(tf.reshape(draws, [draws.shape[0], 2, -1])[:, :, number::of], [draws.shape[0], -1])
+        batch = batch[number::of]
         probe, gallery = tf.split(self._taken(tf.concat([batch[:, 0], batch[:, 1]], axis=0), draws), 2)
         return {"probe": probe, "gallery": gallery}, batch[:, 2]

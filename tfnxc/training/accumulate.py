@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-_KERAS_2 = keras.__version__.startswith("2.")
+from tfnxc._keras_line import KERAS_2
 
 
 def part_of(inputs, same, number, of):
@@ -136,14 +136,14 @@ class PartwiseModel(keras.Model):
         return gradients, tf.concat([labels, tf.cast(predictions, tf.float32)], axis=1)
 
     def _scaled(self, loss):
-        if not _KERAS_2:
+        if not KERAS_2:
             return self.optimizer.scale_loss(loss)
         return self.optimizer.get_scaled_loss(loss) if self._scales else loss
 
     def _update(self, gradients):
         iterations = self.optimizer.iterations
         before = tf.identity(tf.convert_to_tensor(iterations))
-        if _KERAS_2 and self._scales:
+        if KERAS_2 and self._scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         # Keras 3 does not count a step whose gradients overflowed.
@@ -156,6 +156,6 @@ class PartwiseModel(keras.Model):
     def _measure(self, same, predictions, pairs):
         """The metrics, told of the whole batch."""
         loss = self.compute_loss(None, same, predictions)
-        if not _KERAS_2:  # Keras 2 has told its own
+        if not KERAS_2:  # Keras 2 has told its own
             next(each for each in self.metrics if each.name == "loss").update_state(loss, sample_weight=pairs)
         return self.compute_metrics(None, same, predictions, None)
