@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from tfnxc.cli import main
-from tfnxc.datasets import cuhk01, seeded_split
+from tfnxc.datasets import Split, cuhk01, seeded_split
 from tfnxc.evaluation import Evaluation, SavedScores, colour_histogram_scores
 
 
@@ -91,6 +91,29 @@ def test_a_run_is_not_tested_on_whom_it_was_trained_on(campus, families, tmp_pat
         [True, [False, False]],
         [True, [False, True]],
     ]
+
+
+def test_held_back_people_are_tested_and_nobody_else(campus, tmp_path):
+    folder = tmp_path / "run"
+    arguments = ["train", "cuhk01", "--data", campus, "--split", "random-1-0", "--run", folder, "--passes", 1,
+                 "--batch-size", 8, "--validate", 2]  # fmt: skip
+    assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
+    record = json.loads((folder / "run.json").read_text())
+    fitted = Split.from_dict(record["split"]).hold_back(2, 0)
+    found = evaluate(folder, "--held-back", "--protocol", "cross-camera", "--repeats", 1)
+    assert found.exit_code == 0, found.output
+    (path,) = (folder / "results").glob("trained-cuhk01-random-1-0-held-back-2-cross-camera-*.json")
+    result = json.loads(path.read_text())
+    assert (result["probes"], result["gallery"]) == (4, 2) and result["split_digest"] == fitted.digest
+    assert "--dataset and --split" in error_of(folder, "--held-back", "--split", "random-1-0")
+    # Whoever brought them into the training by another way is noticed.
+    record["before"] = [["cuhk01", [fitted.test[0]]]]
+    (folder / "run.json").write_text(json.dumps(record))
+    assert f"such as {fitted.test[0]}" in error_of(folder, "--held-back")
+    del record["settings"]["validate"]
+    (folder / "run.json").write_text(json.dumps(record))
+    assert "held nobody back; tfnxc train does with --validate N" in error_of(folder, "--held-back")
+    assert "name the runs" in error_of("--baseline", "colour-histogram", "--held-back")
 
 
 def test_bad_arguments_are_one_clear_error(campus, tmp_path):

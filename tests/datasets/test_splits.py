@@ -251,6 +251,18 @@ def test_grid_tests_125_people_among_775_distractors():
         assert len(split.training_part(people)) == 2 * 125
 
 
+def test_hold_back_draws_from_the_training_identities_alone():
+    split = Split("mine", "by hand", train=range(10, 20), test=(1, 2))
+    part = split.hold_back(4, seed=3)
+    assert part.name == "mine-held-back-4" and len(part.test) == 4 and len(part.train) == 6
+    assert sorted(part.train + part.test) == list(range(10, 20))
+    assert part == split.hold_back(4, seed=3) != split.hold_back(4, seed=4)
+    assert Split.from_dict(part.to_dict()) == part
+    for count in (1, 9):
+        with pytest.raises(InputError, match="of the 10 training people at least two"):
+            split.hold_back(count)
+
+
 def test_among_leaves_out_whoever_is_not_there():
     split = Split("mine", "by hand", (1, 2, 3), (4, 5), seed=7)
     assert split.among(np.arange(10)) is split

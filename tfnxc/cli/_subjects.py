@@ -21,7 +21,19 @@ from tfnxc.training.run import versions
 
 
 def subjects(
-    folders, baseline, files, results, dataset, data, split_name, partial, state, both_orders, flips, **scoring
+    folders,
+    baseline,
+    files,
+    results,
+    dataset,
+    data,
+    split_name,
+    partial,
+    held_back,
+    state,
+    both_orders,
+    flips,
+    **scoring,
 ):
     """What is measured, one after the other: `(name, data set, Subject)`; names are those of result files."""
     shown, marks = looks(both_orders, flips), _marks(both_orders, flips)
@@ -32,13 +44,16 @@ def subjects(
         own = of == run.settings["dataset"]
         people = open_source(of, data or (run.record["data"] if own else None))
         splits = [Split.from_dict(run.record["split"])]
-        if not own or split_name is not None:
+        if held_back:
+            splits = [_held_back(run)]
+        elif not own or split_name is not None:
             splits = dataset_splits(of, people, split_name)
         else:
             _check_same_people(run, people, partial)
         for split in splits:
             if state == "trained":
-                _check_unseen(run, of, split)
+                trained_on = run.trained_on if not held_back else [(of, split.train), *run.trained_on[1:]]
+                _check_unseen(run, trained_on, of, split)
             split = split.among(people.people) if partial else split
             tested_on.setdefault((of, split.digest), (people, split))
             tested, images = _pictures(split, people)
@@ -68,7 +83,12 @@ def subjects(
 
 
 def check_options(folders, baseline, files, options):
-    """Refuses options that could not have an effect, rather than ignoring them."""
+    """Refuses options that could not have an effect, rather than ignoring them, or that contradict."""
+    if options["held_back"]:
+        if not folders:
+            raise InputError("--held-back: name the runs whose held-back people are meant.")
+        if options["dataset"] or options["split_name"]:
+            raise InputError("--held-back means people of each run's own split: leave out --dataset and --split.")
     of_model = [name for name in ("both_orders", "flips", "batch_size") if options[name]]
     of_data = [name for name in ("dataset", "data", "split_name", "partial") if options[name]]
     unused = of_model if not folders else []
@@ -148,9 +168,15 @@ def _pictures(split, people):
         return tested, tested.images(progress=advance)
 
 
-def _check_unseen(run, dataset, split):
+def _held_back(run):
+    if run.held_back is None:
+        raise InputError(f"--held-back: {run.folder} held nobody back; tfnxc train does with --validate N.")
+    return run.held_back
+
+
+def _check_unseen(run, trained_on, dataset, split):
     """Refuses to test on people whom the run was trained on."""
-    for trained, identities in run.trained_on:
+    for trained, identities in trained_on:
         seen = seen_in_test(trained, identities, dataset, split)
         if seen:
             raise InputError(

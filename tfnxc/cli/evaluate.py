@@ -27,6 +27,11 @@ from tfnxc.evaluation.ranking import TIES
 )
 @click.option("--partial", is_flag=True, help="Test on those of the split's identities that are on disk.")
 @click.option(
+    "--held-back",
+    is_flag=True,
+    help="Test on the training people that tfnxc train --validate held back: to choose between trainings.",
+)
+@click.option(
     "--protocol",
     "protocols",
     multiple=True,
@@ -88,6 +93,7 @@ def evaluate(folders, baseline, files, results, **options):
     tfnxc evaluate runs/cuhk01-normxcorr
     tfnxc evaluate runs/split-*                                    mean and spread over splits
     tfnxc evaluate runs/mine --both-orders --flips
+    tfnxc evaluate runs/this runs/that --held-back                 choose one without a look at the test
     tfnxc evaluate runs/mine --dataset grid --data underground_reid --split grid-125
     tfnxc evaluate --baseline colour-histogram --dataset cuhk01 --data cuhk01 --split cuhk01-486
     tfnxc evaluate runs/mine --save-scores scores --all-pairs

@@ -115,15 +115,16 @@ def train(
     console.quiet = not is_chief(strategy)  # the chief speaks for all
     people = open_source(dataset, data)
     split = _split(dataset, people, split_name, partial)
+    fitted = split.hold_back(validate, seed) if validate else split
     try:
-        trainees, tested = split.training_part(people), split.test_part(people)
+        trainees, tested = fitted.training_part(people), split.test_part(people)
+        held_back = people.of_identities(fitted.test) if validate else None
     except InputError as error:
         raise InputError(f"{error} To train with the part that is there, add --partial.") from None
     _check_measurable(dataset, tested)
     search_size = _search_size(search_size)
     recipe = recipe_of(recipe_name, options)
     recipe.make_optimizer(1)  # an unknown optimizer fails before the pictures are read
-    trainees, held_back = _held_back(trainees, validate, seed)
     others = [open_source(*_named_path(each)) for each in others]
     sets = [trainees, *(each.of_identities(each.people) for each in others)]
     weights, digest, before = _weights(source)
@@ -162,22 +163,6 @@ def train(
         checkpoint_seconds=checkpoint_seconds,
     )
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")
-
-
-def _held_back(people, count, seed):
-    """The training pictures without those of `count` people, and theirs, or `None` for nobody."""
-    import numpy as np
-
-    if not count:
-        return people, None
-    if len(people.people) - count < 2 or count < 2:
-        raise InputError(
-            f"--validate {count}: of the {len(people.people)} training people at least two have to be held back, "
-            "and two to train."
-        )
-    # The 2 keeps these draws apart from those of the pairs.
-    held = np.random.default_rng([seed, 2]).permutation(people.people)[:count]
-    return people.of_identities(np.setdiff1d(people.people, held)), people.of_identities(held)
 
 
 def _named_path(text):

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import tfnxc.layers  # noqa: F401  registers the layers that a model file names
 from tfnxc._version import __version__
+from tfnxc.datasets.splits.split import Split
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary, write_json
 from tfnxc.training.recipe import Recipe
@@ -100,6 +101,12 @@ class Run:
     def settings(self):
         """What the run was started with."""
         return self.record["settings"]
+
+    @property
+    def held_back(self):
+        """The `Split` of the training identities alone whose test part `--validate` held back; `None` without it."""
+        count = self.settings.get("validate")
+        return Split.from_dict(self.record["split"]).hold_back(count, self.settings["seed"]) if count else None
 
     @property
     def trained_on(self):

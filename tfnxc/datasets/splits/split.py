@@ -179,6 +179,29 @@ class Split:
         counts = f"{len(train)} of {len(self.train)} training and {len(test)} of {len(self.test)} test identities"
         return Split(f"{self.name}-partial", f"{self.source}; {counts}", train, test, seed=self.seed)
 
+    def hold_back(self, count, seed=0):
+        """The training identities alone, with some of them to be tested on: to choose by, in the place of the test.
+
+        Args:
+            count: How many are to be tested on; at least two, and at least two are left to train.
+            seed: A whole number, 0 or above, that draws them. Defaults to `0`.
+
+        Returns:
+            A `Split` called `"NAME-held-back-COUNT"`.
+
+        Raises:
+            InputError: If there are not enough training identities.
+        """
+        if count < 2 or len(self.train) - count < 2:
+            raise InputError(
+                f"{count} people to be held back: of the {len(self.train)} training people at least two have to be "
+                "held back, and two to train."
+            )
+        # The 2 keeps these draws apart from those of the pairs.
+        held = np.random.default_rng([seed, 2]).permutation(self.train)[:count]
+        source = f"{self.source}; training identities alone"
+        return Split(f"{self.name}-held-back-{count}", source, np.setdiff1d(self.train, held), held, seed=seed)
+
 
 def _whole_number(value):
     """`value` as an int where it is one, of whatever type but bool; raises `TypeError` where it is not."""
