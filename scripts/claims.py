@@ -40,7 +40,7 @@ def _run(folder, seed, model):
 
 def results_of(options, log):
     """What there is, as plain types: rank 1 of each model at each value of each dial, and the verdicts."""
-    from dials import DIALS, OTHERS, trainees
+    from dials import DIALS, OTHERS
 
     from tfnxc.training import Run
     from tfnxc.training.run import versions
@@ -69,7 +69,7 @@ def results_of(options, log):
         },
         "rows": rows,
         "verdicts": verdicts_of(measured),
-        "trainings": [training_of(run.folder, log, name, trainees(run)) for run, name in zip(runs, names, strict=True)],
+        "trainings": [training_of(run.folder, log, name) for run, name in zip(runs, names, strict=True)],
         "steps": {name: log.of(name) for name in log},
         "versions": versions(),
     }

@@ -4,8 +4,9 @@
     python scripts/reproduce_cuhk01.py --report
 
 For each model: a training on CUHK03, one for all partitions, as the authors start small sets from a larger one; then
-for each partition of 485 training and 486 test identities a training on CUHK01 that begins with its weights, and the
-CMC of the partition's test identities under both protocols. Without --cuhk03 the trainings begin with random weights.
+for each partition of 485 training and 486 test identities a training on CUHK01, with CUHK03 mixed in, that begins with
+its weights, and the CMC of the partition's test identities under both protocols. Without --cuhk03 the trainings begin
+with random weights and see CUHK01 alone.
 
 Every step is a `tfnxc` command that goes on where it was stopped, so this script may be killed at any moment and
 started again. Its folder holds the runs, `steps.json` (time and peak memory of each step, over all of its starts), and
@@ -62,6 +63,7 @@ def steps_of(options):
             run, name = _run(folder, partition, model), f"train {partition:02d} {model}"
             where = "cuhk01", options.data, f"cuhk01-486-{partition:02d}", options.passes
             source, after = begin[model]
+            source += ("--with", f"cuhk03-labeled={options.cuhk03}") if options.cuhk03 else ()
             steps.append(Step.of_tfnxc(name, (*train_arguments(options, run, model, *where), *source), run, after))
             words = evaluate_arguments(options, run)
             steps.append(Step.of_tfnxc(f"evaluate {partition:02d} {model}", words, run, (name,)))

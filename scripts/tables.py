@@ -2,9 +2,6 @@
 
 import json
 
-import numpy as np
-
-from tfnxc.datasets import Split, open_dataset
 from tfnxc.evaluation import Spread, published_figures
 from tfnxc.files import write_json, write_text
 
@@ -60,19 +57,17 @@ def measured_of(results):
     }
 
 
-def training_of(folder, log, step, people=None):
+def training_of(folder, log, step):
     """How a run was trained, as plain types.
 
     Args:
         folder: The run folder.
         log: The `steps.Log`.
         step: Name of the step that trained it.
-        people: The `ImageSet` that it was trained from. Defaults to `None`: the one that the run names.
     """
     from tfnxc.training import Recipe, Run
 
     run, known = Run.open(folder), log.of(step)
-    people = open_dataset(run.settings["dataset"], run.record["data"]) if people is None else people
     recipe = Recipe(**{name: run.settings[name] for name in vars(Recipe()) if name in run.settings})
     return {
         "run": folder.name,
@@ -82,21 +77,15 @@ def training_of(folder, log, step, people=None):
         "split": run.record["split"]["name"],
         "split_digest": run.record["split_digest"],
         "identities": len(run.record["split"]["train"]),
+        "with": run.settings.get("with", []),
         "from": run.settings.get("from"),
         "passes_done": run.passes_done,
-        "pairs": run.passes_done * _pairs_per_pass(run, recipe, people),
+        "pairs": run.pairs_done,
         "minutes": known["seconds"] / 60,
         "peak_mb": known["peak_mb"],
         "recipe": vars(recipe),
         "versions": run.record["versions"],
     }
-
-
-def _pairs_per_pass(run, recipe, people):
-    """Counted from the labels of the pictures, which are not read."""
-    trainees = Split.from_dict(run.record["split"]).training_part(people)
-    pictures = np.broadcast_to(np.uint8(0), (len(trainees), 1, 1, 3))
-    return recipe.make_pipeline(pictures, trainees.identities, trainees.cameras).pairs_per_pass
 
 
 def published_rows(methods):

@@ -19,7 +19,7 @@ from tfnxc.training import Recipe, Run
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[1] / "scripts"
 TRAIN, TEST = (1, 2, 7), (8, 9)
-PAIRS = 144  # a pass of the grouped recipe over so few pictures: one batch
+PAIRS = 432
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def make_run(tmp_path, campus):
         settings = {"dataset": "cuhk01", "model": model, "search_size": search, "seed": 0, **vars(recipe)}
         settings |= {"from": source} if source else {}
         run = Run.start(tmp_path / "to" / name, settings, Split(split, "by hand", TRAIN, TEST), campus)
-        run.passes_done = done
+        run.note_progress(done, pairs_per_pass=PAIRS)
         for protocol, base in (("cross-camera", 20.0), ("paper", 30.0)):
             path = (
                 run.folder / "results" / f"trained-both-orders-{protocol}-1draws-{probes}probes-seed0-pessimistic.json"
@@ -102,12 +102,13 @@ def test_the_steps_of_the_reproduction(script):
         first["folder"],
         "grouped",
     )
+    assert train["others"] == ("cuhk03-labeled=set.mat",) and not first["others"]
     assert evaluate["folders"] == (train["folder"],) and evaluate["protocols"] == ("cross-camera", "paper")
     assert (evaluate["repeats"], evaluate["probes"], evaluate["both_orders"]) == (1, 9, True)
     assert steps[-2].after == ("train cuhk03 fused",) and steps[-1].after == ("train 02 fused",)
     alone = reproduce.steps_of(reproduce.arguments(["--data", "campus", "--models", "fused", "--partitions", "1"]))
     assert [step.name for step in alone] == ["train 01 fused", "evaluate 01 fused"]
-    assert parsed(alone[0])["source"] is None and parsed(alone[1])["probes"] is None
+    assert parsed(alone[0])["source"] is None and not parsed(alone[0])["others"] and parsed(alone[1])["probes"] is None
 
 
 def test_the_table_of_the_reproduction(script, make_run, tmp_path):
@@ -141,7 +142,7 @@ def test_the_table_of_the_reproduction(script, make_run, tmp_path):
     assert cells_of(text, "NormXcorr, published")[:4] == ["paper", "60.17", "", "86.26"]
     digest = Split("", "", TRAIN, TEST).digest
     trained = cells_of(text, "cuhk01-01-normxcorr")
-    assert trained == [f"cuhk01-486-01, {digest}", "3", "5 of 5", str(5 * PAIRS), "1.5", "1234"]
+    assert trained == [f"cuhk01-486-01, {digest}", "3", "5 of 5", f"{5 * PAIRS:,}", "1.5", "1234"]
     assert cells_of(text, "evaluate 01 normxcorr, not finished") == ["0.5", "800"]
     assert [each["method"] for each in results["published"]] == ["Ahmed et al.", "NormXcorr"]
     assert results["trainings"][0]["recipe"]["optimizer"] == "kernel-muon" and "tensorflow" in results["versions"]
@@ -166,7 +167,7 @@ def test_unfinished_trainings_and_other_draws_are_no_result(script, make_run, tm
     make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 0.0, probes=300)
     results, text = report(reproduce, tmp_path / "to")
     assert results["rows"] == [] and text.startswith("No results with these draws yet.")
-    assert cells_of(text, "cuhk01-01-fused")[2:4] == ["4 of 5", str(4 * PAIRS)]
+    assert cells_of(text, "cuhk01-01-fused")[2:4] == ["4 of 5", f"{4 * PAIRS:,}"]
     results, _ = report(reproduce, tmp_path / "to", "--probes", "300")
     assert [row["partitions"] for row in results["rows"]] == [[2], [2]]
 
@@ -226,3 +227,35 @@ def test_windows_of_several_recipes_do_not_compare(script, make_run, tmp_path):
     make_run("cuhk01-01-ahmed-5x5", "ahmed", "cuhk01-486-01", 0.0, (5, 5), passes=6, done=6)
     with pytest.raises(InputError, match="2 recipes"):
         report(ablation, tmp_path / "to", "windows")
+
+
+def test_the_parts_of_the_recipe(script, make_run, tmp_path):
+    parts, ablation = script("recipe_parts"), script("ablation")
+    options = ablation.arguments(["parts", "--data", "campus", "--cuhk03", "set.mat", "--to", str(tmp_path / "to")])
+    steps = parts.steps_of(options)
+    trained, measured = [parsed(step) for step in steps[::2]], [parsed(step) for step in steps[1::2]]
+    recipes = {
+        step.folder.name: Recipe.named(
+            "grouped", **{name: each[name] for name in vars(Recipe()) if each[name] is not None}
+        )
+        for step, each in zip(steps[::2], trained, strict=True)
+    }
+    assert list(recipes) == list(parts.PARTS) and recipes["grouped"] == Recipe.named("grouped", passes=4)
+    # Each is another training, on as many pairs: a pass makes people / 2 of an image.
+    assert len(set(map(str, recipes.values()))) == len(parts.PARTS)
+    assert {each.passes * each.people for each in recipes.values()} == {12}
+    assert {(each["validate"], each["others"], each["split_name"]) for each in trained} == {
+        (100, ("cuhk03-labeled=set.mat",), "cuhk01-486-01")
+    }
+    assert all(each["held_back"] and each["both_orders"] for each in measured)
+    assert [each["folders"][0] for each in measured] == [each["folder"] for each in trained]
+
+    run = make_run("grouped", "normxcorr", "cuhk01-486-01", 0.0)
+    make_run("hard-negatives", "normxcorr", "cuhk01-486-01", 0.0)  # not measured yet
+    (run.folder / "history.csv").write_text("epoch,accuracy,loss\n0,0.5,1.5\n1,0.75,0.625\n", encoding="utf-8")
+    name = "trained-cuhk01-mine-held-back-2-both-orders-cross-camera-10draws-allprobes-seed0-pessimistic.json"
+    write_json(run.folder / "results" / name, {**result_of(run, "cross-camera", 40.0), "repeats": 10})
+    results, text = report(ablation, tmp_path / "to", "parts")
+    assert [(row["part"], row["pairs"]) for row in results["rows"]] == [("grouped", 5 * PAIRS)]
+    figures = ["40.00", "45.00", "50.00", "60.00", "41.00", "0.625", f"{5 * PAIRS:,}", "0.0"]
+    assert cells_of(text, "grouped", "the recipe as it is") == figures

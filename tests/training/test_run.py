@@ -72,9 +72,9 @@ def test_a_run_of_before_a_setting_existed_goes_on_with_its_default(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"passes_done": "1"}', '{"passes_done": -1}', "\xff"])
 def test_damaged_progress_is_one_clear_error(tmp_path, text):
     run = Run.start(tmp_path / "run", {}, SPLIT)
-    assert run.passes_done == 0
-    run.passes_done = 2
-    assert run.passes_done == 2
+    assert run.passes_done == run.pairs_done == 0
+    run.note_progress(2, pairs_per_pass=30)
+    assert (run.passes_done, run.pairs_done) == (2, 60)
     (run.folder / "progress.json").write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=r"progress.json: damaged. The tfnxc train command that began the run"):
         run.passes_done  # noqa: B018

@@ -181,7 +181,7 @@ class KeepProgress(keras.callbacks.Callback):
         # In this order, so that after a kill between any two of them the next training puts it right.
         _write_row(self._run.folder / "history.csv", self._pass, figures)
         _save(self._pair_model, self._run.model_path())
-        self._run.passes_done = self._pass + 1
+        self._run.note_progress(self._pass + 1, self._pairs.pairs_per_pass)
         for path in (self._run.model_path("checkpoint"), _negatives_path(self._run)):
             path.unlink(missing_ok=True)
 

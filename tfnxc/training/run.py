@@ -117,9 +117,17 @@ class Run:
     @property
     def passes_done(self):
         """Passes that `model.keras` has seen; raises `InputError` where the file that says so is damaged."""
+        return self._progress("passes_done")
+
+    @property
+    def pairs_done(self):
+        """Pairs that `model.keras` has seen, likewise."""
+        return self._progress("pairs_done")
+
+    def _progress(self, name):
         path = self.folder / "progress.json"
         try:
-            count = json.loads(path.read_text(encoding="utf-8"))["passes_done"]
+            count = json.loads(path.read_text(encoding="utf-8"))[name]
         except FileNotFoundError:
             return 0
         except (OSError, ValueError, KeyError, TypeError):
@@ -128,9 +136,9 @@ class Run:
             raise InputError(f"{path}: damaged. The tfnxc train command that began the run writes it anew.")
         return count
 
-    @passes_done.setter
-    def passes_done(self, count):
-        write_json(self.folder / "progress.json", {"passes_done": count})
+    def note_progress(self, passes, pairs_per_pass):
+        """Notes how many passes `model.keras` has seen, and how many pairs these are."""
+        write_json(self.folder / "progress.json", {"passes_done": passes, "pairs_done": passes * pairs_per_pass})
 
     def remove_temporary(self):
         """Removes what a kill in the middle of writing left behind."""

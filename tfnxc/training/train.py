@@ -124,7 +124,7 @@ def train(
     first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
     negatives = _HardNegatives(run, written, model, pairs, recipe, strategy)
     check_alike(strategy, model, pairs, negatives=negatives.kept(first_pass))
-    written.passes_done = first_pass
+    written.note_progress(first_pass, pairs.pairs_per_pass)
     guard = StopOnNaN(written.folder, negatives.batch_at, 1, first_step)
     table = None if console is None else LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)
     bar = 0 if table else 1 if verbose == "auto" else verbose
