@@ -4,9 +4,9 @@
     python scripts/reproduce_cuhk01.py --report
 
 For each model: a training on CUHK03, one for all partitions, as the authors start small sets from a larger one; then
-for each partition of 485 training and 486 test identities a training on CUHK01, with CUHK03 mixed in, that begins with
-its weights, and the CMC of the partition's test identities under both protocols. Without --cuhk03 the trainings begin
-with random weights and see CUHK01 alone.
+for each partition of 485 training and 486 test identities a training on CUHK01 that begins with its weights, and the
+CMC of the partition's test identities under both protocols. Both are one training in two parts: the rate stays where it
+is on CUHK03, and falls to 0 on CUHK01. Without --cuhk03 the trainings begin with random weights.
 
 Every step is a `tfnxc` command that goes on where it was stopped, so this script may be killed at any moment and
 started again. Its folder holds the runs, `steps.json` (time and peak memory of each step, over all of its starts), and
@@ -46,6 +46,9 @@ from tfnxc.errors import InputError
 PARTITIONS = range(1, 11)
 RANKS = ("1", "5", "10", "20", "50")
 
+_STEADY = {"grouped": ("--schedule", "constant", "--warmup", 0), "published": ()}
+"""What the training on CUHK03 changes of each recipe: a rate that has fallen to 0 and rises again undoes much."""
+
 
 def steps_of(options):
     """All steps, in the order in which a table with all models is there soonest."""
@@ -55,7 +58,7 @@ def steps_of(options):
         if options.cuhk03:
             run, name = _pretrained(folder, model), f"train cuhk03 {model}"
             where = "cuhk03-labeled", options.cuhk03, "cuhk03-classic-01", options.pretrain_passes
-            words = (*train_arguments(options, run, model, *where), "--partial")
+            words = (*train_arguments(options, run, model, *where), *_STEADY[options.recipe], "--partial")
             steps.append(Step.of_tfnxc(name, words, run))
             begin[model] = ("--from", run), (name,)
     for partition in range(1, options.partitions + 1):
@@ -63,7 +66,6 @@ def steps_of(options):
             run, name = _run(folder, partition, model), f"train {partition:02d} {model}"
             where = "cuhk01", options.data, f"cuhk01-486-{partition:02d}", options.passes
             source, after = begin[model]
-            source += ("--with", f"cuhk03-labeled={options.cuhk03}") if options.cuhk03 else ()
             steps.append(Step.of_tfnxc(name, (*train_arguments(options, run, model, *where), *source), run, after))
             words = evaluate_arguments(options, run)
             steps.append(Step.of_tfnxc(f"evaluate {partition:02d} {model}", words, run, (name,)))

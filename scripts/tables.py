@@ -15,6 +15,7 @@ TEST_IDENTITIES = 486  # of CUHK01, in the partitions that both tables are of
 def add_measuring_options(parser):
     """Adds the options of how runs are trained and measured to a parser of arguments."""
     parser.add_argument("--recipe", default="grouped", choices=("grouped", "published"), help="default %(default)s")
+    parser.add_argument("--learning-rate", type=float, help="default: that of the recipe")
     parser.add_argument("--repeats", type=int, default=1, help="draws of the gallery (default %(default)s)")
     parser.add_argument("--probes", type=int, help="at most so many probes a draw (default: all)")
 
@@ -22,7 +23,8 @@ def add_measuring_options(parser):
 def train_arguments(options, run, model, dataset, data, split, passes):
     """The words of `tfnxc train` into the folder `run`, with the recipe of the options."""
     what = (dataset, "--data", data, "--split", split, "--model", model, "--passes", passes, "--run", run)
-    return ("train", *what, "--recipe", options.recipe, "--checkpoint-seconds", 60)
+    rate = () if options.learning_rate is None else ("--learning-rate", options.learning_rate)
+    return ("train", *what, "--recipe", options.recipe, *rate, "--checkpoint-seconds", 60)
 
 
 def evaluate_arguments(options, run):

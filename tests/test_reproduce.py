@@ -80,7 +80,9 @@ def parsed(step):
 def test_the_steps_of_the_reproduction(script):
     reproduce = script("reproduce_cuhk01")
     words = ["--data", "campus", "--cuhk03", "set.mat", "--models", "ahmed", "fused", "--partitions", "2"]
-    options = reproduce.arguments([*words, "--to", "to", "--passes", "7", "--pretrain-passes", "3", "--probes", "9"])
+    options = reproduce.arguments(
+        [*words, "--to", "to", "--passes", "7", "--pretrain-passes", "3", "--probes", "9", "--learning-rate", "0.002"]
+    )
     steps = reproduce.steps_of(options)
     parts = [
         f"{what} {number} {model}"
@@ -102,13 +104,18 @@ def test_the_steps_of_the_reproduction(script):
         first["folder"],
         "grouped",
     )
-    assert train["others"] == ("cuhk03-labeled=set.mat",) and not first["others"]
+    assert not train["others"] and train["learning_rate"] == first["learning_rate"] == 0.002
+    assert (first["schedule"], first["warmup"], train["schedule"]) == ("constant", 0, None)  # the recipe's own
     assert evaluate["folders"] == (train["folder"],) and evaluate["protocols"] == ("cross-camera", "paper")
     assert (evaluate["repeats"], evaluate["probes"], evaluate["both_orders"]) == (1, 9, True)
     assert steps[-2].after == ("train cuhk03 fused",) and steps[-1].after == ("train 02 fused",)
     alone = reproduce.steps_of(reproduce.arguments(["--data", "campus", "--models", "fused", "--partitions", "1"]))
     assert [step.name for step in alone] == ["train 01 fused", "evaluate 01 fused"]
-    assert parsed(alone[0])["source"] is None and not parsed(alone[0])["others"] and parsed(alone[1])["probes"] is None
+    assert (
+        parsed(alone[0])["source"] is None
+        and parsed(alone[0])["learning_rate"] is None
+        and parsed(alone[1])["probes"] is None
+    )
 
 
 def test_the_table_of_the_reproduction(script, make_run, tmp_path):
