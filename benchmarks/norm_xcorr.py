@@ -1,4 +1,5 @@
-"""Times the normalized correlation (SPEC section 1) and its summary, forward and backward, and measures their memory.
+"""Times the normalized correlation (SPEC section 1), its summary and that of the neighborhood differences (section 2),
+forward and backward, and measures their memory.
 
     python benchmarks/norm_xcorr.py [--batch 32] [--runs 7] [--window 5x12 | 5x5] [--json FILE]
 
@@ -10,7 +11,7 @@ inputs and one run on a single pair took.
 Variants: "plain" is what one writes first, left to automatic differentiation; "python" is tfnxc in plain TensorFlow;
 "native" is the compiled op, where it is built (`tfnxc build-ops`). Of the summary (correlation, ReLU, 1x1 convolution),
 "plain" and "op" are the correlation followed by `tf.nn.relu` and `tf.nn.conv2d`, and "native" is the op that does all
-three.
+three. Of the differences, "python" are their ReLU and convolution, one after the other.
 """
 
 import argparse
@@ -104,19 +105,22 @@ def groups(columns):
         "python": with_options(ops.norm_xcorr, "python"),
     }
     summaries = {"plain": summarized(correlations["plain"])}
+    differences = {"python": with_options(ops.cross_input_summary, "python")}
     if ops.describe_implementation()["library"]:
         correlations["native"] = with_options(ops.norm_xcorr, "native")
         summaries["op"] = summarized(correlations["native"])
         summaries["native"] = with_options(ops.norm_xcorr_summary, "native")
-    return {"correlation": correlations, "summary": summaries}
+        differences["native"] = with_options(ops.cross_input_summary, "native")
+    return {"correlation": correlations, "summary": summaries, "differences": differences}
 
 
 def inputs_of(group, batch, columns):
     """Seeded inputs of a group's functions, and a gradient of its output."""
     rng = np.random.default_rng(0)
     maps = CHANNELS * ROWS * (columns or WIDTH)
-    shapes = [(batch, HEIGHT, WIDTH, CHANNELS)] * 2 + ([(maps, FILTERS), (FILTERS,)] if group == "summary" else [])
-    upstream = (batch, HEIGHT, WIDTH, FILTERS if group == "summary" else maps)
+    summed = group != "correlation"
+    shapes = [(batch, HEIGHT, WIDTH, CHANNELS)] * 2 + ([(maps, FILTERS), (FILTERS,)] if summed else [])
+    upstream = (batch, HEIGHT, WIDTH, FILTERS if summed else maps)
     # Weights of the size that training starts from.
     inputs = [
         tf.constant(rng.normal(size=each, scale=maps**-0.5 if len(each) < 4 else 1), tf.float32) for each in shapes

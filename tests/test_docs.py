@@ -9,7 +9,7 @@ import re
 import keras
 import pytest
 
-from tfnxc.layers import NormXcorrSummary
+from tfnxc.layers import CrossInputSummary, NormXcorrSummary
 from tfnxc.models import BUILDERS, split
 
 PAGE = (pathlib.Path(__file__).resolve().parents[1] / "docs" / "architectures.md").read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def multiply_adds_of_layer(layer):
     if isinstance(layer, NormXcorrSummary):
         _, _, maps, filters = layer.kernel.shape
         return math.prod(shape[:-1]) * maps * (math.prod(layer.patch_size) + filters)
-    if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+    if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense, CrossInputSummary)):
         return math.prod(shape[:-1]) * math.prod(layer.get_weights()[0].shape)
     return 0
 

@@ -1,13 +1,13 @@
 // The kernels, compiled once for each instruction set: TFNXC_ISA is its name.
+#include "cpu/cross_input.h"
 #include "cpu/patches.h"
 #include "cpu/simd.h"
+#include "cpu/summaries.h"
 #include "tfnxc/norm_xcorr.h"
 
 namespace tfnxc {
 namespace cpu {
 namespace {
-
-constexpr int64_t kTile = 24;  // positions of a row that are compared together
 
 // The comparison of a tile of positions with their search windows, and its adjoint.
 //
@@ -231,44 +231,6 @@ void gradient(const Problem& p, const T* x, const T* y, const T* upstream, T* dx
 
 // ---- Summary ---------------------------------------------------------------------------------------------------------
 
-// The packed kernel: for each channel [window][filters, padded], for products that sum over window positions, and then
-// for each channel [filters][window, padded], for products that sum over filters.
-template <typename T>
-struct Packed {
-  explicit Packed(const Problem& p)
-      : filters(padded<T>(p.filters)),
-        window(padded<T>(p.window())),
-        by_position(p.window() * filters),
-        by_filter(p.filters * window),
-        size(p.channels * (by_position + by_filter) + 2 * kLanes<T>) {}
-  const T* channel_by_position(const T* packed, int64_t channel) const { return packed + channel * by_position; }
-  const T* channel_by_filter(const Problem& p, const T* packed, int64_t channel) const {
-    return packed + p.channels * by_position + channel * by_filter;
-  }
-  const int64_t filters, window, by_position, by_filter, size;
-};
-
-template <typename T>
-int64_t packed_size(const Problem& p) {
-  return Packed<T>(p).size;
-}
-
-template <typename T>
-void pack(const Problem& p, const T* kernel, T* packed) {
-  const Packed<T> layout(p);
-  for (int64_t i = 0; i < layout.size; ++i) packed[i] = 0;
-  T* by_filter = packed + p.channels * layout.by_position;
-  for (int64_t channel = 0; channel < p.channels; ++channel) {
-    for (int64_t position = 0; position < p.window(); ++position) {
-      for (int64_t filter = 0; filter < p.filters; ++filter) {
-        const T value = kernel[(channel * p.window() + position) * p.filters + filter];
-        packed[channel * layout.by_position + position * layout.filters + filter] = value;
-        by_filter[channel * layout.by_filter + filter * layout.window + position] = value;
-      }
-    }
-  }
-}
-
 // Patches of several images of y at a time, so that those of an image serve all the pairs of a tile it is in.
 constexpr int64_t kSlots = 8;
 
@@ -377,35 +339,18 @@ void summary(const Problem& p, const T* x, const T* y, const Repeats& repeats, c
       }
     }
     for (int64_t pair = 0; pair < pairs; ++pair) {
-      const T* from = here.sums + pair * here.sums_of_pair;
       T* to = out + ((start + pair) * p.height + first) * p.width * p.filters;
-      for (int64_t pixel = 0; pixel < rows * p.width; ++pixel) {
-        for (int64_t filter = 0; filter < p.filters; ++filter) {
-          to[pixel * p.filters + filter] = from[pixel * layout.filters + filter] + bias[filter];
-        }
-      }
+      write_sums(p, here.sums + pair * here.sums_of_pair, rows * p.width, bias, to);
     }
   }
 }
 
 // ---- Its gradient ----------------------------------------------------------------------------------------------------
 
-// Positions that are worked on together: whole rows, so that sums over positions are long, as many as leave their scores
-// in a near cache; or a part of a wide row.
-template <typename T>
-struct PositionBlock {
-  explicit PositionBlock(const Problem& p)
-      : columns(least(kTile, p.width)),
-        rows(columns < p.width ? 1 : 1 + least(kBlockRows - 1, kMostScores / (columns * scores_stride<T>(p)))) {}
-  static constexpr int64_t kMostScores = (int64_t{1} << 15) / sizeof(T);
-  int64_t count() const { return rows * columns; }
-  const int64_t columns, rows;
-};
-
 template <typename T>
 struct SummaryGradientScratch {
   SummaryGradientScratch(const Problem& p, Arena<T>& arena)
-      : block(p),
+      : block(p, scores_stride<T>(p)),
         x(p, Patches<T>::Of::kX, Patches<T>::kBoth, true, p.height, arena),
         y{of_y(p, arena), of_y(p, arena), of_y(p, arena), of_y(p, arena),
           of_y(p, arena), of_y(p, arena), of_y(p, arena), of_y(p, arena)},
@@ -421,11 +366,6 @@ struct SummaryGradientScratch {
   GradientsOfPair<T> gradients;
   T *scores, *upstream_of_scores, *upstream;
 };
-
-template <typename T>
-int64_t partial_size(const Problem& p) {
-  return p.maps() * padded<T>(p.filters) + 2 * kLanes<T>;
-}
 
 // The gradient of a block of positions of a pair in one channel, from (row, column) on: adds that of the kernel, and gives
 // that of the scores to the pixels'.
@@ -480,27 +420,6 @@ void summary_gradient(const Problem& p, const T* x, const T* y, const Repeats& r
   }
 }
 
-template <typename T>
-void add_partials(const Problem& p, const T* partials, int64_t count, const T* upstream, T* dkernel, T* dbias) {
-  const int64_t filters = padded<T>(p.filters), size = partial_size<T>(p);
-  for (int64_t map = 0; map < p.maps(); ++map) {
-    for (int64_t filter = 0; filter < p.filters; ++filter) {
-      T total = 0;
-      for (int64_t i = 0; i < count; ++i) total += partials[i * size + map * filters + filter];
-      dkernel[map * p.filters + filter] = total;
-    }
-  }
-  // A row of the batch first, so that float sums of many images keep their digits.
-  for (int64_t filter = 0; filter < p.filters; ++filter) dbias[filter] = 0;
-  for (int64_t row = 0; row < p.batch * p.height; ++row) {
-    for (int64_t filter = 0; filter < p.filters; ++filter) {
-      T total = 0;
-      for (int64_t x = 0; x < p.width; ++x) total += upstream[(row * p.width + x) * p.filters + filter];
-      dbias[filter] += total;
-    }
-  }
-}
-
 #define TFNXC_JOIN_AS_WRITTEN(a, b) a##b
 #define TFNXC_JOIN(a, b) TFNXC_JOIN_AS_WRITTEN(a, b)
 #define TFNXC_QUOTE_AS_WRITTEN(a) #a
@@ -521,6 +440,10 @@ constexpr Kernels<T> kTable{
     size_of<T, SummaryGradientScratch<T>>,
     summary_gradient<T>,
     add_partials<T>,
+    size_of<T, CrossInputScratch<T>>,
+    cross_input<T>,
+    size_of<T, CrossInputGradientScratch<T>>,
+    cross_input_gradient<T>,
 };
 
 }  // namespace

@@ -2,39 +2,14 @@
 #ifndef TFNXC_CPU_PATCHES_H_
 #define TFNXC_CPU_PATCHES_H_
 
+#include "cpu/arena.h"
+#include "cpu/planes.h"
 #include "cpu/simd.h"
 #include "tfnxc/norm_xcorr.h"
 
 namespace tfnxc {
 namespace cpu {
 namespace {
-
-// Cuts scratch memory into arrays; without memory it counts what they would take.
-template <typename T>
-class Arena {
- public:
-  explicit Arena(T* start) : start_(start) {}
-
-  // Room for `count` elements, and behind them a vector that may be read and overwritten.
-  T* take(int64_t count) {
-    T* array = start_ == nullptr ? nullptr : start_ + used_;
-    used_ += padded<T>(count) + 2 * kLanes<T>;
-    return array;
-  }
-  int64_t used() const { return used_; }
-
- private:
-  T* start_;
-  int64_t used_ = 0;
-};
-
-// Elements that `Thing(problem, arena)` takes.
-template <typename T, typename Thing>
-int64_t size_of(const Problem& problem) {
-  Arena<T> arena(nullptr);
-  Thing thing(problem, arena);
-  return arena.used();
-}
 
 // The patches centred on rows of a map: of x on its own pixels, of y also on those a search window reaches outside.
 template <typename T>
@@ -78,7 +53,8 @@ class Patches {
 
   // Reads the patches of `rows` rows of the channel `channel` of `image`, of which `first` is the first.
   void read(const T* image, int64_t channel, int64_t first, int64_t rows) {
-    read_plane(image, channel, first - halo_rows_ - p_.patch_height / 2, rows + p_.patch_height - 1);
+    read_plane(p_, image, channel, first - halo_rows_ - p_.patch_height / 2, rows + p_.patch_height - 1,
+               halo_columns_ + p_.patch_width / 2, plane_width_, plane_);
     // The paper's patch width as a constant, for loops that the compiler can unroll.
     p_.patch_width == 5 ? normalize<5>(rows) : normalize<0>(rows);
   }
@@ -94,20 +70,6 @@ class Patches {
   }
 
  private:
-  void read_plane(const T* image, int64_t channel, int64_t first, int64_t rows) {
-    const int64_t height = p_.height, width = p_.width, channels = p_.channels, plane_width = plane_width_;
-    const int64_t left = halo_columns_ + p_.patch_width / 2;
-    for (int64_t row = 0; row < rows; ++row) {
-      T* to = plane_ + row * plane_width;
-      const int64_t from = first + row;
-      clear(to, plane_width);  // and some of the next row, which follows
-      if (from < 0 || from >= height) continue;
-      const T* pixel = image + from * width * channels + channel;
-      for (int64_t column = 0; column < width; ++column) to[left + column] = pixel[column * channels];
-    }
-    clear(plane_ + rows * plane_width, kLanes<T>);
-  }
-
   template <int kWidth>
   void normalize(int64_t rows) {
     const bool paper = p_.patch_height == kWidth;

@@ -243,14 +243,77 @@ class SummaryGradientOp : public NormXcorrOp {
   }
 };
 
-#define TFNXC_REGISTER(T)                                                                                            \
-  REGISTER_KERNEL_BUILDER(Name("Tfnxc>NormXcorr").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"), ForwardOp<T>); \
-  REGISTER_KERNEL_BUILDER(Name("Tfnxc>NormXcorrGrad").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"),          \
-                          GradientOp<T>);                                                                            \
-  REGISTER_KERNEL_BUILDER(Name("Tfnxc>NormXcorrSummary").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"),       \
-                          SummaryOp<T>);                                                                             \
-  REGISTER_KERNEL_BUILDER(Name("Tfnxc>NormXcorrSummaryGrad").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"),   \
-                          SummaryGradientOp<T>)
+template <typename T>
+class CrossInputSummaryOp : public CrossInputOp {
+ public:
+  using CrossInputOp::CrossInputOp;
+
+  void Compute(OpKernelContext* context) override {
+    const Problem p = summary_problem(context);
+    if (!context->status().ok()) return;
+    Tensor x_copy, y_copy, kernel_copy, bias_copy, packed_holder, scratch_holder;
+    const Working<T>* x = read_input<T>(context, 0, &x_copy);
+    const Working<T>* y = read_input<T>(context, 1, &y_copy);
+    const Working<T>* kernel = read_input<T>(context, 2, &kernel_copy);
+    const Working<T>* bias = read_input<T>(context, 3, &bias_copy);
+    Output<T> out(context, 0, shape_of_summary(p));
+    if (!context->status().ok() || p.batch == 0) return;
+    const auto& kernels = *cpu::best_kernels<Working<T>>();
+    const Parts parts(context, cpu::forward_items(p));
+    const int64_t size = kernels.cross_input_scratch(p);
+    Working<T>* packed = take_scratch<Working<T>>(context, kernels.packed_size(p), &packed_holder);
+    if (packed == nullptr) return;
+    Working<T>* scratch = take_scratch<Working<T>>(context, parts.count() * size, &scratch_holder);
+    if (scratch == nullptr) return;
+    kernels.pack(p, kernel, packed);
+    parts.each([&](int64_t part, int64_t begin, int64_t end) {
+      kernels.cross_input(p, x, y, packed, bias, out.data(), scratch + part * size, begin, end);
+    });
+    out.finish();
+  }
+};
+
+template <typename T>
+class CrossInputSummaryGradientOp : public CrossInputOp {
+ public:
+  using CrossInputOp::CrossInputOp;
+
+  void Compute(OpKernelContext* context) override {
+    const Problem p = summary_gradient_problem(context);
+    if (!context->status().ok()) return;
+    Tensor x_copy, y_copy, kernel_copy, upstream_copy, partials_holder, scratch_holder;
+    const Working<T>* x = read_input<T>(context, 0, &x_copy);
+    const Working<T>* y = read_input<T>(context, 1, &y_copy);
+    const Working<T>* kernel = read_input<T>(context, 2, &kernel_copy);
+    const Working<T>* upstream = read_input<T>(context, 3, &upstream_copy);
+    Output<T> dx(context, 0, context->input(0).shape()), dy(context, 1, context->input(1).shape());
+    Output<T> dkernel(context, 2, shape_of_kernel(p)), dbias(context, 3, TensorShape({p.filters}));
+    if (!context->status().ok()) return;
+    const auto& kernels = *cpu::best_kernels<Working<T>>();
+    const Parts parts(context, cpu::gradient_items(p));
+    const int64_t size = kernels.cross_input_gradient_scratch(p), partial_size = kernels.partial_size(p);
+    Working<T>* partials = take_scratch<Working<T>>(context, parts.count() * partial_size, &partials_holder);
+    if (partials == nullptr) return;
+    Working<T>* scratch = take_scratch<Working<T>>(context, parts.count() * size, &scratch_holder);
+    if (scratch == nullptr) return;
+    std::fill(partials, partials + parts.count() * partial_size, Working<T>(0));
+    parts.each([&](int64_t part, int64_t begin, int64_t end) {
+      kernels.cross_input_gradient(p, x, y, kernel, upstream, dx.data(), dy.data(), partials + part * partial_size,
+                                   scratch + part * size, begin, end);
+    });
+    kernels.add_partials(p, partials, parts.count(), upstream, dkernel.data(), dbias.data());
+    for (Output<T>* output : {&dx, &dy, &dkernel, &dbias}) output->finish();
+  }
+};
+
+#define TFNXC_ON_CPU(name, T) Name(name).Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T")
+#define TFNXC_REGISTER(T)                                                                               \
+  REGISTER_KERNEL_BUILDER(TFNXC_ON_CPU("Tfnxc>NormXcorr", T), ForwardOp<T>);                            \
+  REGISTER_KERNEL_BUILDER(TFNXC_ON_CPU("Tfnxc>NormXcorrGrad", T), GradientOp<T>);                       \
+  REGISTER_KERNEL_BUILDER(TFNXC_ON_CPU("Tfnxc>NormXcorrSummary", T), SummaryOp<T>);                     \
+  REGISTER_KERNEL_BUILDER(TFNXC_ON_CPU("Tfnxc>NormXcorrSummaryGrad", T), SummaryGradientOp<T>);         \
+  REGISTER_KERNEL_BUILDER(TFNXC_ON_CPU("Tfnxc>CrossInputSummary", T), CrossInputSummaryOp<T>);          \
+  REGISTER_KERNEL_BUILDER(TFNXC_ON_CPU("Tfnxc>CrossInputSummaryGrad", T), CrossInputSummaryGradientOp<T>)
 
 TFNXC_REGISTER(float);
 TFNXC_REGISTER(double);

@@ -9,7 +9,7 @@ using tensorflow::shape_inference::DimensionHandle;
 using tensorflow::shape_inference::InferenceContext;
 using tensorflow::shape_inference::ShapeHandle;
 
-// Shape of both maps, as far as it is known, and the number of correlation maps they have.
+// Shape of both maps, as far as it is known, and the number of correlation maps, or of differences, they have.
 absl::Status maps(InferenceContext* context, ShapeHandle* shape, DimensionHandle* count) {
   ShapeHandle x, y;
   TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 4, &x));
@@ -132,3 +132,33 @@ REGISTER_OP("Tfnxc>NormXcorrSummaryGrad")
     .Attr("T: {half, bfloat16, float, double}")
     .SetShapeFn(set_summary_gradient_shapes)
     .Doc("Gradient of Tfnxc>NormXcorrSummary.");
+
+REGISTER_OP("Tfnxc>CrossInputSummary")
+    .Input("x: T")
+    .Input("y: T")
+    .Input("kernel: T")
+    .Input("bias: T")
+    .Output("summary: T")
+    .Attr("search_size: list(int) = [5, 5]")
+    .Attr("T: {half, bfloat16, float, double}")
+    .SetShapeFn(set_summary_shape)
+    .Doc(R"(
+ReLU of the cross-input neighborhood differences, times kernel (maps, filters), plus bias; the differences are never in
+memory.
+
+search_size: rows, and columns or 0 for the whole width.
+)");
+
+REGISTER_OP("Tfnxc>CrossInputSummaryGrad")
+    .Input("x: T")
+    .Input("y: T")
+    .Input("kernel: T")
+    .Input("upstream: T")
+    .Output("dx: T")
+    .Output("dy: T")
+    .Output("dkernel: T")
+    .Output("dbias: T")
+    .Attr("search_size: list(int) = [5, 5]")
+    .Attr("T: {half, bfloat16, float, double}")
+    .SetShapeFn(set_summary_gradient_shapes)
+    .Doc("Gradient of Tfnxc>CrossInputSummary.");

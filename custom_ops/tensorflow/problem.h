@@ -12,19 +12,69 @@
 
 namespace tfnxc {
 
-// What all four operations share: x and y are inputs 0 and 1, epsilon is the last.
-class NormXcorrOp : public tensorflow::OpKernel {
+// What all operations share: x and y are inputs 0 and 1.
+class WindowOp : public tensorflow::OpKernel {
  public:
-  explicit NormXcorrOp(tensorflow::OpKernelConstruction* construction) : OpKernel(construction) {
-    std::vector<int64_t> patch_size, search_size;
-    OP_REQUIRES_OK(construction, construction->GetAttr("patch_size", &patch_size));
+  explicit WindowOp(tensorflow::OpKernelConstruction* construction) : OpKernel(construction) {
+    std::vector<int64_t> search_size;
     OP_REQUIRES_OK(construction, construction->GetAttr("search_size", &search_size));
-    OP_REQUIRES(construction, patch_size.size() == 2 && search_size.size() == 2,
-                absl::InvalidArgumentError("patch_size and search_size are two integers each."));
-    attributes_.patch_height = patch_size[0];
-    attributes_.patch_width = patch_size[1];
+    OP_REQUIRES(construction, search_size.size() == 2,
+                absl::InvalidArgumentError("search_size is two integers."));
     attributes_.rows = search_size[0];
     attributes_.columns = search_size[1];
+  }
+
+ protected:
+  // The attributes with the sizes of the maps; on an error the context's status says what is wrong.
+  Problem read_maps(tensorflow::OpKernelContext* context, int64_t filters) const {
+    const tensorflow::Tensor &x = context->input(0), &y = context->input(1);
+    Problem problem = attributes_;
+    if (x.dims() != 4 || x.shape() != y.shape()) {
+      set_error(context, absl::StrCat("takes two maps of one shape (batch, height, width, channels).", shapes(context)));
+      return problem;
+    }
+    problem.batch = x.dim_size(0);
+    problem.height = x.dim_size(1);
+    problem.width = x.dim_size(2);
+    problem.channels = x.dim_size(3);
+    problem.filters = filters;
+    return problem;
+  }
+
+  // The status of what find_error said.
+  void check_problem(tensorflow::OpKernelContext* context, const char* error) const {
+    if (error != nullptr) set_error(context, absl::StrCat("cannot run: ", error, ".", shapes(context)));
+  }
+
+  // Checks the shape of an input.
+  void check_shape(tensorflow::OpKernelContext* context, int input, const tensorflow::TensorShape& expected) const {
+    const tensorflow::TensorShape& shape = context->input(input).shape();
+    if (shape == expected) return;
+    set_error(context, absl::StrCat("takes a tensor of shape ", expected.DebugString(), " as input ", input, "; got ",
+                                    shape.DebugString(), "."));
+  }
+
+  void set_error(tensorflow::OpKernelContext* context, absl::string_view error) const {
+    context->SetStatus(absl::InvalidArgumentError(absl::StrCat(type_string(), " ", error)));
+  }
+
+  Problem attributes_{};
+
+ private:
+  static std::string shapes(tensorflow::OpKernelContext* context) {
+    return " Got " + context->input(0).shape().DebugString() + " and " + context->input(1).shape().DebugString() + ".";
+  }
+};
+
+// The operations of the normalized correlation: epsilon is the last input.
+class NormXcorrOp : public WindowOp {
+ public:
+  explicit NormXcorrOp(tensorflow::OpKernelConstruction* construction) : WindowOp(construction) {
+    std::vector<int64_t> patch_size;
+    OP_REQUIRES_OK(construction, construction->GetAttr("patch_size", &patch_size));
+    OP_REQUIRES(construction, patch_size.size() == 2, absl::InvalidArgumentError("patch_size is two integers."));
+    attributes_.patch_height = patch_size[0];
+    attributes_.patch_width = patch_size[1];
     if (construction->HasAttr("gradient")) {
       std::string gradient;
       OP_REQUIRES_OK(construction, construction->GetAttr("gradient", &gradient));
@@ -58,43 +108,43 @@ class NormXcorrOp : public tensorflow::OpKernel {
 
  private:
   Problem read_problem(tensorflow::OpKernelContext* context, int64_t filters, bool writes_maps) const {
-    const tensorflow::Tensor &x = context->input(0), &y = context->input(1);
     const tensorflow::Tensor& epsilon = context->input(context->num_inputs() - 1);
-    Problem problem = attributes_;
-    const auto shapes = [&] { return " Got " + x.shape().DebugString() + " and " + y.shape().DebugString() + "."; };
-    if (x.dims() != 4 || x.shape() != y.shape()) {
-      set_error(context, absl::StrCat("takes two maps of one shape (batch, height, width, channels).", shapes()));
-      return problem;
-    }
+    Problem problem = read_maps(context, filters);
+    if (!context->status().ok()) return problem;
     if (epsilon.dims() != 0) {
       set_error(context, "takes one number as epsilon.");
       return problem;
     }
-    problem.batch = x.dim_size(0);
-    problem.height = x.dim_size(1);
-    problem.width = x.dim_size(2);
-    problem.channels = x.dim_size(3);
     problem.epsilon = epsilon.scalar<double>()();
-    problem.filters = filters;
-    if (const char* error = find_error(problem, writes_maps)) {
-      set_error(context, absl::StrCat("cannot run: ", error, ".", shapes()));
-    }
+    check_problem(context, find_error(problem, writes_maps));
     return problem;
   }
+};
 
-  // Checks the shape of an input.
-  void check_shape(tensorflow::OpKernelContext* context, int input, const tensorflow::TensorShape& expected) const {
-    const tensorflow::TensorShape& shape = context->input(input).shape();
-    if (shape == expected) return;
-    set_error(context, absl::StrCat("takes a tensor of shape ", expected.DebugString(), " as input ", input, "; got ",
-                                    shape.DebugString(), "."));
+// The operations of the cross-input neighborhood differences.
+class CrossInputOp : public WindowOp {
+ public:
+  using WindowOp::WindowOp;
+
+ protected:
+  Problem summary_problem(tensorflow::OpKernelContext* context) const {
+    return read_problem(context, context->input(3).NumElements());
   }
 
-  void set_error(tensorflow::OpKernelContext* context, absl::string_view error) const {
-    context->SetStatus(absl::InvalidArgumentError(absl::StrCat(type_string(), " ", error)));
+  Problem summary_gradient_problem(tensorflow::OpKernelContext* context) const {
+    const tensorflow::Tensor& upstream = context->input(3);
+    const Problem p = read_problem(context, upstream.dims() == 4 ? upstream.dim_size(3) : 0);
+    if (context->status().ok()) check_shape(context, 3, {p.batch, p.height, p.width, p.filters});
+    return p;
   }
 
-  Problem attributes_{};
+ private:
+  Problem read_problem(tensorflow::OpKernelContext* context, int64_t filters) const {
+    const Problem problem = read_maps(context, filters);
+    if (context->status().ok()) check_problem(context, find_cross_input_error(problem));
+    if (context->status().ok()) check_shape(context, 2, {problem.maps(), problem.filters});
+    return problem;
+  }
 };
 
 inline tensorflow::TensorShape shape_of_maps(const Problem& p) { return {p.batch, p.height, p.width, p.maps()}; }

@@ -109,6 +109,47 @@ inline bool same_image(const char* what, int64_t found, int64_t expected) {
   return found == expected;
 }
 
+// Runs items in two parts, as two threads do.
+template <typename Run>
+void in_two(int64_t items, Run run) {
+  run(items / 3, items);
+  run(0, items / 3);
+}
+
+// Whether the summary of the differences and its gradient are right.
+template <typename T>
+bool check_cross_input(const cpu::Kernels<T>& kernels, const Problem& p, const oracle::Numbers& x,
+                       const oracle::Numbers& y, const oracle::Numbers& kernel, const oracle::Numbers& bias,
+                       const oracle::Numbers& upstream, double tolerance) {
+  Memory<T> X(x), Y(y), K(kernel), B(bias), G(upstream), packed(kernels.packed_size(p)), out(upstream.size());
+  kernels.pack(p, K.get(), packed.get());
+  in_two(cpu::forward_items(p), [&](int64_t begin, int64_t end) {
+    Memory<T> scratch(kernels.cross_input_scratch(p));
+    kernels.cross_input(p, X.get(), Y.get(), packed.get(), B.get(), out.get(), scratch.get(), begin, end);
+  });
+  const oracle::Numbers differences = oracle::differences(p, x, y);
+  bool right = near("cross input", out, oracle::summary_of(p, differences, kernel, bias), tolerance);
+
+  Memory<T> dx(x.size()), dy(y.size()), dkernel(kernel.size()), dbias(p.filters);
+  Memory<T> partials(2 * kernels.partial_size(p));
+  partials.clear();
+  T* partial = partials.get();
+  in_two(cpu::gradient_items(p), [&](int64_t begin, int64_t end) {
+    Memory<T> scratch(kernels.cross_input_gradient_scratch(p));
+    kernels.cross_input_gradient(p, X.get(), Y.get(), K.get(), G.get(), dx.get(), dy.get(), partial, scratch.get(), begin,
+                                 end);
+    partial += kernels.partial_size(p);
+  });
+  kernels.add_partials(p, partials.get(), 2, G.get(), dkernel.get(), dbias.get());
+  oracle::Numbers of_differences, expected_dx, expected_dy, expected_dkernel, expected_dbias;
+  oracle::gradient_of_summary(p, differences, kernel, upstream, &of_differences, &expected_dkernel, &expected_dbias);
+  oracle::gradient_of_differences(p, of_differences, &expected_dx, &expected_dy);
+  // The sign of a difference survives rounding: no ReLU is in doubt.
+  right &= near("cross input dx", dx, expected_dx, tolerance) && near("cross input dy", dy, expected_dy, tolerance);
+  right &= near("cross input dkernel", dkernel, expected_dkernel, tolerance);
+  return right & near("cross input dbias", dbias, expected_dbias, tolerance);
+}
+
 // Whether all kernels of one instruction set are right on this problem; the work is cut in two, as by two threads.
 template <typename T>
 bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned seed) {
@@ -121,11 +162,6 @@ bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned
   const double tolerance = (sizeof(T) == 8 ? 1e-11 : 1e-5) * (kind == Maps::kOffset ? 50 : 1);
   Memory<T> X(x), Y(y), G(upstream), K(kernel), B(bias), GS(of_summary);
   bool right = true;
-  const auto in_two = [](int64_t items, auto run) {
-    run(items / 3, items);
-    run(0, items / 3);
-  };
-
   Memory<T> out(upstream.size());
   in_two(cpu::forward_items(p), [&](int64_t begin, int64_t end) {
     Memory<T> scratch(kernels.forward_scratch(p));
@@ -144,6 +180,7 @@ bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned
   // Where patches are nearly flat, gradients are as large as 1 / epsilon^2 and rest on differences of small numbers.
   const double of_gradient = tolerance * 10;
   right &= near("dx", dx, expected_dx, of_gradient) && near("dy", dy, expected_dy, of_gradient);
+  right &= check_cross_input(kernels, p, x, y, kernel, bias, of_summary, tolerance);
   if (p.filters == 0) return right;
 
   // A score that rounding moves across 0 switches a ReLU: no tolerance fits the gradients then.

@@ -40,6 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     p.epsilon = bytes.take<double>();
     find_error(p, bytes.up_to(1) == 1);
+    find_cross_input_error(p);
     return 0;
   }
   p.batch = bytes.up_to(2);

@@ -92,9 +92,8 @@ inline void gradient(const Problem& p, const Numbers& x, const Numbers& y, const
   });
 }
 
-inline Numbers summary(const Problem& p, const Numbers& x, const Numbers& y, const Numbers& kernel,
-                       const Numbers& bias) {
-  const Numbers scores = forward(p, x, y);
+// The 1x1 convolution of the ReLU of `scores`.
+inline Numbers summary_of(const Problem& p, const Numbers& scores, const Numbers& kernel, const Numbers& bias) {
   Numbers out(p.batch * p.pixels() * p.filters);
   for (size_t i = 0; i < out.size(); ++i) {
     const int64_t position = i / p.filters, filter = i % p.filters;
@@ -107,10 +106,9 @@ inline Numbers summary(const Problem& p, const Numbers& x, const Numbers& y, con
   return out;
 }
 
-inline void summary_gradient(const Problem& p, const Numbers& x, const Numbers& y, const Numbers& kernel,
-                             const Numbers& upstream, Numbers* dx, Numbers* dy, Numbers* dkernel, Numbers* dbias) {
-  const Numbers scores = forward(p, x, y);
-  Numbers of_scores(scores.size());
+inline void gradient_of_summary(const Problem& p, const Numbers& scores, const Numbers& kernel, const Numbers& upstream,
+                                Numbers* of_scores, Numbers* dkernel, Numbers* dbias) {
+  of_scores->assign(scores.size(), 0);
   dkernel->assign(kernel.size(), 0);
   dbias->assign(p.filters, 0);
   for (int64_t position = 0; position < p.batch * p.pixels(); ++position) {
@@ -119,12 +117,53 @@ inline void summary_gradient(const Problem& p, const Numbers& x, const Numbers& 
       (*dbias)[filter] += G;
       for (int64_t map = 0; map < p.maps(); ++map) {
         const double score = scores[position * p.maps() + map];
-        if (score > 0) of_scores[position * p.maps() + map] += G * kernel[map * p.filters + filter];
+        if (score > 0) (*of_scores)[position * p.maps() + map] += G * kernel[map * p.filters + filter];
         (*dkernel)[map * p.filters + filter] += G * (score < 0 ? 0 : score);
       }
     }
   }
+}
+
+inline Numbers summary(const Problem& p, const Numbers& x, const Numbers& y, const Numbers& kernel,
+                       const Numbers& bias) {
+  return summary_of(p, forward(p, x, y), kernel, bias);
+}
+
+inline void summary_gradient(const Problem& p, const Numbers& x, const Numbers& y, const Numbers& kernel,
+                             const Numbers& upstream, Numbers* dx, Numbers* dy, Numbers* dkernel, Numbers* dbias) {
+  Numbers of_scores;
+  gradient_of_summary(p, forward(p, x, y), kernel, upstream, &of_scores, dkernel, dbias);
   gradient(p, x, y, of_scores, dx, dy);
+}
+
+// SPEC section 2. Calls visit(index of the output, pixel of x, pixel of y or -1 outside) for every difference.
+template <typename Visit>
+void subtract(const Problem& p, Visit visit) {
+  const int64_t columns = p.window_columns();
+  for (int64_t index = 0; index < p.batch * p.pixels() * p.maps(); ++index) {
+    const int64_t position = index / p.maps(), map = index % p.maps();
+    const int64_t channel = map / p.window(), row = map / columns % p.rows, column = map % columns;
+    const int64_t image = position / p.pixels(), i = position / p.width % p.height, j = position % p.width;
+    const int64_t of_y = i - p.rows / 2 + row, across = p.columns == 0 ? column : j - columns / 2 + column;
+    const bool inside = 0 <= of_y && of_y < p.height && 0 <= across && across < p.width;
+    visit(index, position * p.channels + channel,
+          inside ? ((image * p.height + of_y) * p.width + across) * p.channels + channel : -1);
+  }
+}
+
+inline Numbers differences(const Problem& p, const Numbers& x, const Numbers& y) {
+  Numbers out(p.batch * p.pixels() * p.maps());
+  subtract(p, [&](int64_t index, int64_t of_x, int64_t of_y) { out[index] = x[of_x] - (of_y < 0 ? 0 : y[of_y]); });
+  return out;
+}
+
+inline void gradient_of_differences(const Problem& p, const Numbers& upstream, Numbers* dx, Numbers* dy) {
+  dx->assign(p.batch * p.pixels() * p.channels, 0);
+  dy->assign(dx->size(), 0);
+  subtract(p, [&](int64_t index, int64_t of_x, int64_t of_y) {
+    (*dx)[of_x] += upstream[index];
+    if (of_y >= 0) (*dy)[of_y] -= upstream[index];
+  });
 }
 
 }  // namespace oracle

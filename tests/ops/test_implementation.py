@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfnxc import models, ops
 from tfnxc.errors import InputError
-from tfnxc.layers import NormXcorr
+from tfnxc.layers import CrossInputSummary, NormXcorr
 from tfnxc.ops import _implementation, _library
 
 MAPS = np.zeros((1, 6, 5, 2))
@@ -98,12 +98,21 @@ def test_inside_xla_plain_tensorflow_computes(native_library, monkeypatch, rng):
     np.testing.assert_allclose(inside(x, x), ops.norm_xcorr(x, x), atol=1e-10)
 
 
+def test_where_there_is_a_gpu_an_operation_without_a_gpu_kernel_is_plain(native_library, monkeypatch):
+    monkeypatch.setenv("TFNXC_OPS", "native")
+    assert CrossInputSummary(2).supports_jit is False and _implementation.native_cpu_ops() is not None
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [f"a {kind}"] if kind == "GPU" else [])
+    assert CrossInputSummary(2).supports_jit is True and _implementation.native_cpu_ops() is None
+    assert NormXcorr().supports_jit is False
+
+
+@pytest.mark.parametrize("builder", models.BUILDERS)
 def test_a_model_saved_with_one_implementation_gives_the_same_with_the_other(
-    native_library, monkeypatch, tmp_path, rng
+    builder, native_library, monkeypatch, tmp_path, rng
 ):
     keras.utils.set_random_seed(0)
     monkeypatch.setenv("TFNXC_OPS", "native")
-    model = models.normxcorr((40, 28, 3), filters=(3, 4), units=8)
+    model = models.BUILDERS[builder]((40, 28, 3), filters=(3, 4), units=8)
     pair = [rng.random((3, 40, 28, 3)).astype("float32") for _ in range(2)]
     model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
     model.save(tmp_path / "model.keras")

@@ -9,7 +9,8 @@ if keras.backend.backend() != "tensorflow":
     )
 
 from tfnxc.layers.cross_input_neighborhood import CrossInputNeighborhood
+from tfnxc.layers.cross_input_summary import CrossInputSummary
 from tfnxc.layers.norm_xcorr import NormXcorr
 from tfnxc.layers.norm_xcorr_summary import NormXcorrSummary
 
-__all__ = ["CrossInputNeighborhood", "NormXcorr", "NormXcorrSummary"]
+__all__ = ["CrossInputNeighborhood", "CrossInputSummary", "NormXcorr", "NormXcorrSummary"]

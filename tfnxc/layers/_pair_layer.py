@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfnxc.ops._arguments import check_map_shapes, check_map_types, check_search_size
+from tfnxc.ops._implementation import check_implementation, native_ops
 
 
 class PairLayer(keras.layers.Layer):
@@ -49,6 +50,30 @@ class PairLayer(keras.layers.Layer):
         """The two maps, checked: `build` sees the shapes of the first call only."""
         self._map_shape(tf.nest.map_structure(lambda maps: maps.shape, inputs))
         return inputs
+
+
+class NativePairLayer(PairLayer):
+    """A `PairLayer` of an operation that the compiled library has too."""
+
+    _native_ops = staticmethod(native_ops)
+    """Gives the compiled operations, or `None` where plain TensorFlow computes."""
+
+    def __init__(self, search_size, implementation, **kwargs):
+        super().__init__(search_size, **kwargs)
+        self.implementation = check_implementation(implementation)
+
+    @property
+    def supports_jit(self):
+        """Whether Keras may choose XLA by itself: not where that would cost the compiled op."""
+        return self._native_ops(self.implementation) is None
+
+    @supports_jit.setter
+    def supports_jit(self, value):
+        """Keras' constructor sets it; the implementation decides."""
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        return {**super().get_config(), "implementation": self.implementation}
 
 
 def _is_shape(value):

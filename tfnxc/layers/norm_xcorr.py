@@ -5,13 +5,12 @@ from __future__ import annotations
 import keras
 
 from tfnxc import ops
-from tfnxc.layers._pair_layer import PairLayer
+from tfnxc.layers._pair_layer import NativePairLayer
 from tfnxc.ops._arguments import check_epsilon, check_gradient, check_patch_size
-from tfnxc.ops._implementation import check_implementation, native_ops
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
-class NormXcorr(PairLayer):
+class NormXcorr(NativePairLayer):
     """Normalized correlation of the patches of two feature maps over a wide search window.
 
     Each patch of `x` is compared, channel by channel, with the patches of `y` in the search window of its position; see
@@ -57,20 +56,10 @@ class NormXcorr(PairLayer):
         implementation=None,
         **kwargs,
     ):
-        super().__init__(search_size, **kwargs)
+        super().__init__(search_size, implementation, **kwargs)
         self.patch_size = check_patch_size(patch_size)
         self.epsilon = check_epsilon(epsilon)
         self.gradient = check_gradient(gradient)
-        self.implementation = check_implementation(implementation)
-
-    @property
-    def supports_jit(self):
-        """Whether Keras may choose XLA by itself: not where that would cost the compiled op."""
-        return native_ops(self.implementation) is None
-
-    @supports_jit.setter
-    def supports_jit(self, value):
-        """Keras' constructor sets it; the implementation decides."""
 
     def compute_output_shape(self, input_shape):
         """Shape of the output for a list of two input shapes."""

@@ -6,11 +6,12 @@ import keras
 import tensorflow as tf
 
 from tfnxc import ops
+from tfnxc.layers._summarizing import Summarizing
 from tfnxc.layers.norm_xcorr import NormXcorr
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
-class NormXcorrSummary(NormXcorr):
+class NormXcorrSummary(Summarizing, NormXcorr):
     """Normalized correlation, ReLU and a 1x1 convolution in one layer.
 
     It computes what `NormXcorr`, `keras.layers.ReLU` and `keras.layers.Conv2D(filters, 1)` compute one after the other,
@@ -66,54 +67,17 @@ class NormXcorrSummary(NormXcorr):
         **kwargs,
     ):
         super().__init__(patch_size, search_size, epsilon, gradient, implementation, **kwargs)
-        self.filters = _check_filters(filters)
-        self.activation = keras.activations.get(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self._set_summary(
+            filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
+        )
 
     def build(self, input_shape):
         """Makes the kernel and the bias."""
-        maps = super().compute_output_shape(input_shape)[-1]
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(1, 1, maps, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-        )
-        self.bias = self.add_weight(
-            name="bias",
-            shape=(self.filters,),
-            initializer=self.bias_initializer,
-            regularizer=self.bias_regularizer,
-        )
+        self._make_weights((1, 1, NormXcorr.compute_output_shape(self, input_shape)[-1]))
         super().build(input_shape)
-
-    def compute_output_shape(self, input_shape):
-        """Shape of the output for a list of two input shapes."""
-        return *super().compute_output_shape(input_shape)[:-1], self.filters
 
     def call(self, inputs):
         """Correlates the two maps of the list `inputs` and summarizes."""
         x, y = self._pair(inputs)
         kernel, bias = tf.convert_to_tensor(self.kernel)[0, 0], tf.convert_to_tensor(self.bias)
         return self.activation(ops.norm_xcorr_summary(x, y, kernel, bias, **self._correlation()))
-
-    def get_config(self):
-        """The arguments of the constructor."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-        }
-
-
-def _check_filters(value):
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"filters must be a positive integer; got {value!r}.")
-    return value

@@ -23,14 +23,17 @@ def norm_xcorr_branch(probe, gallery, search_size, filters, units, weights):
 
 def neighborhood_branch(probe, gallery, search_size, filters, units, weights):
     """Cross-input neighborhood differences both ways, ReLU and their summary, up to the dense layer before its ReLU."""
-    maps = [
-        layers.CrossInputNeighborhood(search_size, name=f"neighborhood_{name}")(pair)
-        for name, pair in (("probe", [probe, gallery]), ("gallery", [gallery, probe]))
-    ]
-    maps = keras.layers.Concatenate(name="neighborhood")(maps)
-    maps = keras.layers.ReLU(name="neighborhood_relu")(maps)
-    summary = weights.convolution(filters, (1, 1), maps.shape[-1], activation="relu", name="neighborhood_summary")
-    return _across(summary(maps), "neighborhood", filters, units, weights)
+    differences = layers.CrossInputNeighborhood(search_size)
+    maps = 2 * differences.compute_output_shape([probe.shape, gallery.shape])[-1]
+    summary = layers.CrossInputSummary(
+        filters,
+        search_size,
+        both_ways=True,
+        activation="relu",
+        name="neighborhood_summary",
+        **weights.options(fan_in=maps),
+    )
+    return _across(summary([probe, gallery]), "neighborhood", filters, units, weights)
 
 
 def _across(summary, name, filters, units, weights):

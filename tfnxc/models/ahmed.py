@@ -60,12 +60,16 @@ def ahmed(
 
 def _side(name, pair, search_size, filters, weights):
     """K (or K', with the pair exchanged), its patch summary and the features across patches, flat."""
-    height, width, channels = pair[0].shape[1:]
-    maps = layers.CrossInputNeighborhood(search_size, layout="blocks", name=f"neighborhood_{name}")(pair)
-    maps = keras.layers.ReLU(name=f"neighborhood_{name}_relu")(maps)
-    block = maps.shape[1] // height, maps.shape[2] // width
-    summary = weights.convolution(filters, block, channels, strides=block, activation="relu", name=f"summary_{name}")
-    maps = summary(maps)
+    differences = layers.CrossInputNeighborhood(search_size)
+    summary = layers.CrossInputSummary(
+        filters,
+        search_size,
+        layout="blocks",
+        activation="relu",
+        name=f"summary_{name}",
+        **weights.options(fan_in=differences.compute_output_shape([each.shape for each in pair])[-1]),
+    )
+    maps = summary(pair)
     maps = weights.convolution(filters, (3, 3), filters, name=f"across_{name}")(maps)
     # Padding "same" makes the pooling round up: 35x10 -> 18x5.
     maps = keras.layers.MaxPooling2D(2, padding="same", name=f"pool_{name}")(maps)

@@ -3,7 +3,15 @@
 from tfnxc.ops._build import build_library
 from tfnxc.ops._implementation import describe as describe_implementation
 from tfnxc.ops.cross_input_neighborhood import cross_input_neighborhood
+from tfnxc.ops.cross_input_summary import cross_input_summary
 from tfnxc.ops.norm_xcorr import norm_xcorr
 from tfnxc.ops.norm_xcorr_summary import norm_xcorr_summary
 
-__all__ = ["build_library", "cross_input_neighborhood", "describe_implementation", "norm_xcorr", "norm_xcorr_summary"]
+__all__ = [
+    "build_library",
+    "cross_input_neighborhood",
+    "cross_input_summary",
+    "describe_implementation",
+    "norm_xcorr",
+    "norm_xcorr_summary",
+]

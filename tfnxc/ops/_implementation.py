@@ -64,6 +64,15 @@ def native_ops(implementation=None):
     return library.ops
 
 
+def native_cpu_ops(implementation=None):
+    """`native_ops` for an operation that has no GPU kernel: `None` too where TensorFlow has a GPU.
+
+    There it would take the maps to the CPU and back; plain TensorFlow runs on the GPU.
+    """
+    ops = native_ops(implementation)
+    return None if ops is None or tf.config.list_logical_devices("GPU") else ops
+
+
 def _cannot_hold_custom_ops():
     return not tf.executing_eagerly() and (_inside_xla() or _inside_export())
 

@@ -37,6 +37,23 @@ def norm_xcorr_summary(ops, x, y, kernel, bias, patch_size, search_size, epsilon
     return with_gradient("norm_xcorr_summary", summarize)(x, y, kernel, bias)
 
 
+def cross_input_summary(ops, x, y, kernel, bias, search_size):
+    """`tfnxc.ops.cross_input_summary` of checked arguments."""
+    window = _window(search_size)
+
+    def summarize(x, y, kernel, bias):
+        def backward(upstream):
+            return ops.tfnxc_cross_input_summary_grad(x=x, y=y, kernel=kernel, upstream=upstream, search_size=window)
+
+        return ops.tfnxc_cross_input_summary(x=x, y=y, kernel=kernel, bias=bias, search_size=window), backward
+
+    return with_gradient("cross_input_summary", summarize)(x, y, kernel, bias)
+
+
 def _attributes(patch_size, search_size):
+    return {"patch_size": list(patch_size), "search_size": _window(search_size)}
+
+
+def _window(search_size):
     rows, columns = search_size
-    return {"patch_size": list(patch_size), "search_size": [rows, columns or 0]}
+    return [rows, columns or 0]

@@ -1,9 +1,9 @@
-// Normalized correlation of patches over a search window (SPEC section 1): kernels over pointers and sizes, without a
-// framework.
+// Normalized correlation of patches over a search window (SPEC section 1), and cross-input neighborhood differences over
+// one (section 2): kernels over pointers and sizes, without a framework.
 //
 // Every array is dense and row-major. Feature maps are (batch, height, width, channels). The correlation is
 // (batch, height, width, channels * window), and its summary (ReLU, then a 1x1 convolution) (batch, height, width,
-// filters). The kernels allocate nothing and keep no state: the caller brings scratch memory and threads.
+// filters), as is that of the differences. The kernels allocate nothing and keep no state: the caller brings scratch memory and threads.
 #ifndef TFNXC_NORM_XCORR_H_
 #define TFNXC_NORM_XCORR_H_
 
@@ -12,7 +12,8 @@
 
 namespace tfnxc {
 
-// What is computed. Sizes are of one image unless they say otherwise.
+// What is computed. Sizes are of one image unless they say otherwise. The differences have no patches, no epsilon and one
+// gradient.
 struct Problem {
   int64_t batch, height, width, channels;
   int64_t patch_height, patch_width;  // odd, together more than one pixel
@@ -36,6 +37,8 @@ struct Problem {
 // Null, or what is wrong with the problem: a size out of its range, or arrays too large to be counted.
 // `writes_maps`: whether the correlation itself is an array, or only its summary.
 const char* find_error(const Problem& problem, bool writes_maps);
+// The same for the differences.
+const char* find_cross_input_error(const Problem& problem);
 
 // Elements that an array may hold: TensorFlow's own kernels count in 32 bits here and there.
 constexpr int64_t kMostElements = INT32_MAX;
@@ -86,6 +89,15 @@ struct Kernels {
   void (*summary_gradient)(const Problem&, const T* x, const T* y, const Repeats&, const T* packed, const T* upstream,
                            T* dx, T* dy, T* partial, T* scratch, int64_t begin, int64_t end);
   void (*add_partials)(const Problem&, const T* partials, int64_t count, const T* upstream, T* dkernel, T* dbias);
+
+  // The same of the ReLU of cross-input neighborhood differences; items: forward_items(problem) and
+  // gradient_items(problem). The kernel of the gradient is not packed.
+  int64_t (*cross_input_scratch)(const Problem&);
+  void (*cross_input)(const Problem&, const T* x, const T* y, const T* packed, const T* bias, T* out, T* scratch,
+                      int64_t begin, int64_t end);
+  int64_t (*cross_input_gradient_scratch)(const Problem&);
+  void (*cross_input_gradient)(const Problem&, const T* x, const T* y, const T* kernel, const T* upstream, T* dx, T* dy,
+                               T* partial, T* scratch, int64_t begin, int64_t end);
 };
 
 // The work of the forward kernel is cut into blocks of rows of an image, that of the summary into blocks of rows of a tile

@@ -1,0 +1,106 @@
+"""The layer of cross-input neighborhood differences with the convolution that summarizes them."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfnxc import ops
+from tfnxc.layers._pair_layer import NativePairLayer
+from tfnxc.layers._summarizing import Summarizing
+from tfnxc.ops._arguments import check_layout
+from tfnxc.ops._implementation import native_cpu_ops
+
+
+@keras.saving.register_keras_serializable(package="tfnxc")
+class CrossInputSummary(Summarizing, NativePairLayer):
+    """Cross-input neighborhood differences, ReLU and the convolution over one position in one layer.
+
+    It computes what `CrossInputNeighborhood`, `keras.layers.ReLU` and `keras.layers.Conv2D` compute one after the
+    other, with weights of the same shapes; but where the compiled op is there, the differences, many times as many as
+    the maps of the result, are never in memory, forward or backward.
+
+    Args:
+        filters: Positive integer, the number of maps of the result.
+        search_size: As in `CrossInputNeighborhood`. Defaults to `(5, 5)`.
+        layout: How the kernel lies: `"maps"`, that of a 1x1 convolution of one map a difference,
+            `(1, 1, channels * rows * columns, filters)`; or `"blocks"`, that of a convolution of one block of
+            rows x columns a position, `(rows, columns, channels, filters)`. Defaults to `"maps"`.
+        both_ways: Whether the kernel takes the differences with both maps exchanged too, as twice as many maps or
+            channels, behind the others. Defaults to `False`.
+        implementation: As in `NormXcorr`, but where TensorFlow has a GPU, plain TensorFlow runs. Defaults to `None`.
+        activation: Activation of the result, as in `keras.layers.Conv2D`. Defaults to `None`.
+        kernel_initializer: Of the kernel. Defaults to `"glorot_uniform"`.
+        bias_initializer: Of the bias, `(filters,)`. Defaults to `"zeros"`.
+        kernel_regularizer: Of the kernel. Defaults to `None`.
+        bias_regularizer: Of the bias. Defaults to `None`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Input shape:
+        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, height, width, filters)`.
+
+    Raises:
+        ValueError: If an argument or an input is not as described.
+
+    Example:
+        >>> probe, gallery = (keras.Input((37, 12, 25)) for _ in range(2))
+        >>> tfnxc.layers.CrossInputSummary(25, both_ways=True, activation="relu")([probe, gallery]).shape
+        (None, 37, 12, 25)
+
+    References:
+        Ahmed, Jones, Marks, "An Improved Deep Learning Architecture for Person Re-Identification", CVPR 2015: patch
+        summary features.
+    """
+
+    _native_ops = staticmethod(native_cpu_ops)
+
+    def __init__(
+        self,
+        filters,
+        search_size=(5, 5),
+        layout="maps",
+        both_ways=False,
+        implementation=None,
+        activation=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(search_size, implementation, **kwargs)
+        self.layout = check_layout(layout)
+        self.both_ways = bool(both_ways)
+        self._set_summary(
+            filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
+        )
+
+    def build(self, input_shape):
+        """Makes the kernel and the bias."""
+        (*_, channels), window = self._map_shape(input_shape)
+        channels *= 1 + self.both_ways
+        blocks = self.layout == "blocks"
+        self._make_weights((*window, channels) if blocks else (1, 1, channels * math.prod(window)))
+        super().build(input_shape)
+
+    def call(self, inputs):
+        """Takes the differences of the two maps of the list `inputs` and summarizes."""
+        x, y = self._pair(inputs)
+        kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
+        if self.layout == "blocks":
+            kernel = tf.transpose(kernel, [2, 0, 1, 3])
+        kernels = tf.split(tf.reshape(kernel, [-1, self.filters]), 1 + self.both_ways)
+        options = {"search_size": self.search_size, "implementation": self.implementation}
+        summary = ops.cross_input_summary(x, y, kernels[0], bias, **options)
+        if self.both_ways:
+            summary += ops.cross_input_summary(y, x, kernels[1], **options)
+        return self.activation(summary)
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        return {**super().get_config(), "layout": self.layout, "both_ways": self.both_ways}
