@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from tfnxc.datasets.synthetic import draw_person, synthetic
+from tfnxc.datasets.synthetic import conditions, draw_person, synthetic
 
 DIALS = ("viewpoint", "light", "background", "occlusion", "pose")
 OFF = dict.fromkeys(DIALS, 0.0)
@@ -196,3 +196,31 @@ def test_pictures_that_are_not_are_refused(wrong):
     (name,) = wrong
     with pytest.raises(ValueError, match=f"`{name}` must be"):
         draw_person(**{"identity": 0, "camera": 0, "shot": 0, **wrong})
+
+
+def test_conditions_are_what_was_drawn():
+    people = synthetic(identities=40, shots=1, seed=3)
+    known = conditions(people.paths, seed=3)
+    pictures, shown = people.images(), dict(viewpoint=1.0, light=1.0, background=1.0, pose=1.0)
+    for index in range(0, 80, 7):
+        person, camera = people.identities[index], people.cameras[index]
+        open_view = draw_person(person, camera, 0, seed=3, **shown, occlusion=0.0)
+        assert (known[index].occluder is None) == np.array_equal(pictures[index], open_view)
+    assert {each.occluder for each in known} == {None, "thing", "passer-by"}
+    turns = np.array([each.turn for each in known])
+    assert np.abs(turns[people.cameras == 0]).max() <= 20 and np.abs(turns[people.cameras == 1]).min() >= 76
+    # A darker exposure gives a darker picture, where nothing else differs.
+    light = [draw_person(each, camera, 0, seed=3, **dialled(light=1.0)) for each in range(40) for camera in (0, 1)]
+    plain = [draw_person(each, camera, 0, seed=3, **OFF) for each in range(40) for camera in (0, 1)]
+    change = [np.log(lit.mean() / unlit.mean()) for lit, unlit in zip(light, plain, strict=True)]
+    assert np.corrcoef(change, [each.brightness for each in known])[0, 1] > 0.8
+
+
+def test_conditions_follow_the_dials_and_need_names_of_the_set():
+    paths = synthetic(identities=30).paths
+    off = conditions(paths, viewpoint=0.0, light=0.0, occlusion=0.0)
+    assert set(off) == {(0.0, None, 0.0)}
+    often = [each.occluder for each in conditions(paths, occlusion=2.0)]
+    assert often.count(None) < [each.occluder for each in conditions(paths)].count(None)
+    with pytest.raises(ValueError, match=r"called like synthetic/0012_a_01\.png. Received: 'cuhk01/1\.png'"):
+        conditions(["cuhk01/1.png"])

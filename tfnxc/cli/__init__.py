@@ -17,6 +17,8 @@ from tfnxc.cli.demo import demo
 from tfnxc.cli.evaluate import evaluate
 from tfnxc.cli.export import export
 from tfnxc.cli.info import info
+from tfnxc.cli.plot import plot
+from tfnxc.cli.report import report
 from tfnxc.cli.splits import splits
 from tfnxc.cli.train import train
 from tfnxc.errors import InputError
@@ -45,6 +47,8 @@ def main():
     tfnxc demo                      the whole job on drawn people, in minutes
     tfnxc train cuhk01 ...          train a model on CUHK01 into a run folder
     tfnxc evaluate RUN              measure the run by CMC
+    tfnxc plot ranking RUN          what it ranks first; also cmc, maps, correlation
+    tfnxc report RUN                all of it as one HTML page
     tfnxc export RUN --name NAME    write a SavedModel for TensorFlow Serving
     tfnxc datasets                  what can be trained on; check it, prepare it
     tfnxc splits                    who trains and who tests, as published
@@ -54,5 +58,5 @@ def main():
     """
 
 
-for _command in (demo, train, evaluate, export, datasets, splits, build_ops, info):
+for _command in (demo, train, evaluate, plot, report, export, datasets, splits, build_ops, info):
     main.add_command(_command)

@@ -10,11 +10,12 @@ import re
 
 from tfnxc import training
 from tfnxc.cli._console import cmc_tables, console, progress_bar
+from tfnxc.cli._groups import grouped
 from tfnxc.cli._measure import of_colour_histogram, of_run, of_saved, write_curves
 from tfnxc.cli._sources import open_source, seen_in_test
 from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits
 from tfnxc.errors import InputError
-from tfnxc.evaluation import SavedScores, Summary, looks
+from tfnxc.evaluation import SavedScores, looks
 from tfnxc.evaluation.published import published_figures
 from tfnxc.files import write_json
 from tfnxc.training.run import versions
@@ -112,49 +113,33 @@ def report(found, results):
         found: `(name, data set, list of Measured)` of each subject.
         results: Folder of the summaries.
     """
-    groups, seen = collections.defaultdict(list), collections.Counter()
-    for name, dataset, measured in found:
-        for each in measured:
-            # What is put together is one scorer on different splits: runs that differ in their settings are not, nor
-            # are two on the same split.
-            about = each.subject.about
-            family = re.sub(r"-\d+(-partial)?$", r"\1", about["split"])
-            people = None if about["split"].endswith("-partial") else len(each.subject.people.people)
-            settings = {key: value for key, value in about.get("settings", {}).items() if key != "seed"}
-            scorer = json.dumps([settings, *(about.get(key) for key in ("state", "looks"))], sort_keys=True)
-            key = dataset, family, people, each.result.protocol, each.subject.label
-            groups[*key, scorer, seen[*key, scorer, about["split_digest"]]].append((name, each))
-            seen[*key, scorer, about["split_digest"]] += 1
-    alike = collections.Counter(key[:5] for key in groups)
     tables = collections.defaultdict(list)
-    for key, members in groups.items():
-        dataset, family, people, _, label = key[:5]
-        summary = Summary.of(each.result for _, each in members)
-        rates = [each.pairs_per_second for _, each in members if each.pairs_per_second]
+    for group in grouped(found):
+        rates = [each.pairs_per_second for _, each in group.members if each.pairs_per_second]
         rate = sum(rates) / len(rates) if rates else None
-        shown = f"{label}, {members[0][0]}" if alike[key[:5]] > 1 else label
-        tables[dataset, family, people].append((shown, summary, rate))
-        if len(members) > 1:
-            _write_summary(results, label, dataset, family, summary, members, rate)
+        tables[group.dataset, group.family, group.people].append((group.label, group.summary, rate))
+        if len(group.members) > 1:
+            _write_summary(results, group, rate)
     for (dataset, family, people), rows in tables.items():
         identities = "the" if people is None else people
         cmc_tables(f"{dataset}, {family}, {identities} test identities", rows, published_figures(dataset, people or 0))
 
 
-def _write_summary(results, label, dataset, family, summary, members, rate):
+def _write_summary(results, group, rate):
+    summary, label = group.summary, group.members[0][1].subject.label
     kept = ("split", "split_digest", "model_digest", "looks", "state", "baseline")
     parts = [
         {"name": name, **{key: each.subject.about[key] for key in kept if key in each.subject.about}}
-        for name, each in members
+        for name, each in group.members
     ]
     first = summary.results[0]
-    draws = {"repeats": first.repeats, "seed": first.seed, "probes": [each.result.probes for _, each in members]}
+    draws = {"repeats": first.repeats, "seed": first.seed, "probes": [each.result.probes for _, each in group.members]}
     digest = hashlib.sha256(json.dumps([parts, draws], sort_keys=True).encode()).hexdigest()[:8]
-    name = f"summary-{_file_name(label)}-{dataset}-{family}-{len(parts)}splits-{first.protocol}-{first.ties}-{digest}"
-    path = results / f"{name}.json"
-    about = {"label": label, "dataset": dataset, "members": parts, **draws, "pairs_per_second": rate}
+    scorer = f"{_file_name(label)}-{group.dataset}-{group.family}-{len(parts)}splits"
+    path = results / f"summary-{scorer}-{first.protocol}-{first.ties}-{digest}.json"
+    about = {"label": label, "dataset": group.dataset, "members": parts, **draws, "pairs_per_second": rate}
     write_json(path, {**summary.to_dict(), **about, "versions": versions()})
-    write_curves(path, label, summary.curves(), f"{dataset}, {family}, {len(parts)} splits")
+    write_curves(path, label, summary.curves(), f"{group.dataset}, {group.family}, {len(parts)} splits")
     console.print(f"Summary: {path}")
 
 

@@ -8,6 +8,8 @@ import functools
 import math
 import numbers
 import operator
+import re
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -53,6 +55,20 @@ class _Dials:
             if not (isinstance(value, numbers.Real) and 0 <= value <= 2):
                 raise ValueError(f"`{field.name}` must be a number in [0, 2]. Received: {field.name}={value!r}")
             object.__setattr__(self, field.name, float(value))
+
+
+class Conditions(NamedTuple):
+    """What makes one picture of the set hard.
+
+    Args:
+        turn: Degrees in [-180, 180]: how far the person is turned from the camera; 0 = facing it, 180 = from behind.
+        occluder: What hides a part of the body: `"thing"`, `"passer-by"`, or `None`.
+        brightness: Natural logarithm of what the exposure does to mid-grey: 0 = nothing, below 0 = darker.
+    """
+
+    turn: float
+    occluder: str | None
+    brightness: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +183,45 @@ def draw_person(
     return _draw(which, dials)
 
 
+def conditions(
+    paths, seed: int = 0, *, viewpoint: float = 1.0, light: float = 1.0, occlusion: float = 1.0
+) -> list[Conditions]:
+    """What makes each of some pictures of the synthetic set hard; nothing is drawn.
+
+    Args:
+        paths: Names of pictures, as `ImageSet.paths` of `synthetic` has them.
+        seed: That of the set. Defaults to `0`.
+        viewpoint: That of the set, like the next two. Defaults to `1.0`.
+        light: Defaults to `1.0`.
+        occlusion: Defaults to `1.0`.
+
+    Returns:
+        One `Conditions` a name.
+
+    Raises:
+        ValueError: If a name is not one of the set's, or another argument is not as `synthetic` takes it.
+
+    Example:
+        >>> people = tfnxc.datasets.synthetic(identities=4)
+        >>> hidden = [each.occluder is not None for each in conditions(people.paths)]
+    """
+    dials = _Dials(viewpoint, light, 1.0, occlusion, 1.0)
+    seed = _integer("seed", seed, 0)
+    found = []
+    for path in paths:
+        name = re.fullmatch(r"synthetic/(\d{4,})_([ab])_(\d{2,})\.png", path)
+        if name is None:
+            raise ValueError(
+                f"Pictures of the synthetic set are called like synthetic/0012_a_01.png. Received: {path!r}"
+            )
+        which = _Shot(seed, int(name[1]), "ab".index(name[2]), int(name[3]))
+        turn = math.remainder(math.degrees(_view(which, dials).yaw), 360)
+        occluder, _ = _occluder(which, dials.occlusion)
+        exposure = _exposure(which, dials.light, which.rng(_Stream.LIGHT))
+        found.append(Conditions(turn, occluder, math.log(exposure.of(0.5) / 0.5)))
+    return found
+
+
 def _integer(name: str, value: int, least: int) -> int:
     try:
         number = operator.index(value)
@@ -225,12 +280,20 @@ def _view(which: _Shot, dials: _Dials) -> View:
     )
 
 
-def _occlude(layer: Image.Image, which: _Shot, dial: float, view: View) -> None:
-    happens, kind, stranger, side, near, phase, *chance = which.rng(_Stream.OCCLUSION).random(12).tolist()
+def _occluder(which: _Shot, dial: float) -> tuple[str | None, list[float]]:
+    """What hides a part of the body, if anything, and the random numbers that it is drawn from."""
+    happens, kind, *numbers = which.rng(_Stream.OCCLUSION).random(12).tolist()
     if happens >= 0.27 * dial:
+        return None, numbers
+    return "thing" if kind > 0.25 else "passer-by", numbers
+
+
+def _occlude(layer: Image.Image, which: _Shot, dial: float, view: View) -> None:
+    occluder, (stranger, side, near, phase, *chance) = _occluder(which, dial)
+    if occluder is None:
         return
     extent = 0.6 + 0.4 * dial
-    if kind > 0.25:
+    if occluder == "thing":
         draw_obstacle(layer, chance, extent)
         return
     # Somebody walks past in front, cut by the edge of the crop.
@@ -271,33 +334,56 @@ def _pass_behind(piece: Image.Image, seed: int, stranger: float, aside: float, t
     piece.paste(layer, (0, 0), layer)
 
 
-def _lit(picture: Image.Image, which: _Shot, dial: float) -> np.ndarray:
-    """The exposure of the camera and the shot: blur, gain, gamma, contrast, cast, saturation, shading and noise."""
-    if dial == 0:
-        return np.asarray(picture).copy()
+class _Exposure(NamedTuple):
+    """What a camera does to the light of a shot; `gain` and `cast` are log gains, of all colours and of each."""
+
+    gain: float
+    gamma: float
+    contrast: float
+    cast: list[float]
+    saturation: float
+    shading: float
+    blur: float
+
+    def of(self, level):
+        """What becomes of a grey in [0, 1]."""
+        return (0.45 + self.contrast * (level**self.gamma - 0.45)) * math.exp(self.gain)
+
+
+def _exposure(which: _Shot, dial: float, rng: np.random.Generator) -> _Exposure:
+    """The exposure of the camera and the shot; `rng` is that of the shot's light."""
     own = (which.camera_rng(_Stream.LIGHT).random(8) - 0.5).tolist()
-    rng = which.rng(_Stream.LIGHT)
     shot = (rng.random(8) - 0.5).tolist()
     b = which.camera
     # A is neutral and sharp; B is darker, flatter, bluer and soft. The camera's share is the larger one, so that what
     # is between the two can be learnt; the shot's share keeps it from being one fixed table.
-    gain = dial * (-0.04 * b + 0.03 * own[0] + 0.07 * shot[0])
-    gamma = math.exp(dial * (0.04 * b + 0.03 * own[1] + 0.04 * shot[1]))
-    contrast = math.exp(dial * (-0.07 * b + 0.03 * own[2] + 0.04 * shot[2]))
-    cast = [dial * (share * b + 0.015 * o + 0.02 * s) for share, o, s in zip(_CAST, own[3:6], shot[3:6], strict=True)]
-    saturation = math.exp(dial * (-0.08 * b + 0.06 * own[6]))
-    shading = dial * (0.08 * own[7] + 0.12 * shot[6])
+    return _Exposure(
+        gain=dial * (-0.04 * b + 0.03 * own[0] + 0.07 * shot[0]),
+        gamma=math.exp(dial * (0.04 * b + 0.03 * own[1] + 0.04 * shot[1])),
+        contrast=math.exp(dial * (-0.07 * b + 0.03 * own[2] + 0.04 * shot[2])),
+        cast=[dial * (c * b + 0.015 * o + 0.02 * s) for c, o, s in zip(_CAST, own[3:6], shot[3:6], strict=True)],
+        saturation=math.exp(dial * (-0.08 * b + 0.06 * own[6])),
+        shading=dial * (0.08 * own[7] + 0.12 * shot[6]),
+        blur=dial * (0.35 + 0.4 * b + 0.3 * shot[7]),
+    )
 
+
+def _lit(picture: Image.Image, which: _Shot, dial: float) -> np.ndarray:
+    """The picture under its exposure: blur, gain, gamma, contrast, cast, saturation, shading and noise."""
+    if dial == 0:
+        return np.asarray(picture).copy()
+    rng = which.rng(_Stream.LIGHT)
+    light = _exposure(which, dial, rng)
     levels = np.linspace(0.0, 1.0, 256)
-    curve = 255 * (0.45 + contrast * (levels**gamma - 0.45))
-    table = np.concatenate([curve * math.exp(gain + c) for c in cast])
-    picture = picture.filter(ImageFilter.GaussianBlur(dial * (0.35 + 0.4 * b + 0.3 * shot[7])))
+    curve = 255 * (0.45 + light.contrast * (levels**light.gamma - 0.45))
+    table = np.concatenate([curve * math.exp(light.gain + c) for c in light.cast])
+    picture = picture.filter(ImageFilter.GaussianBlur(light.blur))
     picture = picture.point(np.clip(table + 0.5, 0, 255).astype(np.uint8).tolist())
-    picture = picture.convert("RGB", _saturate(saturation))
+    picture = picture.convert("RGB", _saturate(light.saturation))
     # A camera's noise is nearly grey by the time its video has been compressed: one number serves the three colours.
     noise = rng.standard_normal((picture.height, picture.width, 1), dtype=np.float32)
-    across = np.linspace(1 + shading, 1 - shading, picture.width, dtype=np.float32)[:, None]
-    pixels = np.asarray(picture) * across + np.float32(255 * dial * (0.006 + 0.006 * b)) * noise
+    across = np.linspace(1 + light.shading, 1 - light.shading, picture.width, dtype=np.float32)[:, None]
+    pixels = np.asarray(picture) * across + np.float32(255 * dial * (0.006 + 0.006 * which.camera)) * noise
     return np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -1,51 +1,257 @@
-"""CMC curves of several methods on one set (Figure 1 of the supplement)."""
+"""CMC curves of several methods (Figure 1 of the supplement)."""
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-# Okabe and Ito's colours, which people with any colour vision tell apart; line styles tell them apart in grey.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+from tfnxc.evaluation.cmc import CMC
+from tfnxc.evaluation.published import Published
+from tfnxc.visualization._page import COLOURS, GREY, HEADING, LINE, TEXT, WIDTH, shortened
+
+# With the colours: 4 and 11 have no common divisor, so that 44 curves differ in style or marker, also in grey.
 _STYLES = ("-", "--", "-.", ":")
+_MARKERS = ("", "o", "s", "^", "v", "D", "P", "X", "<", ">", "*")
+
+MOST_CURVES = len(_STYLES) * len(_MARKERS)
+"""The most curves that are told apart."""
+
+_LEFT, _RIGHT, _ABOVE, _BELOW = 0.52, 0.12, 0.28, 0.4  # inches around the axes
+_ENTRY = 0.13  # inches of a line of a legend
+_NAMES = 1.0  # inches between the scale and rank 1, for the names of those of whom only rank 1 is known
 
 
-def plot_cmc(curves, title, ranks=20):
-    """Draws CMC curves, legend sorted by rank 1, each entry such as "64.73%  NormXcorr".
+@dataclasses.dataclass(frozen=True, eq=False)
+class CMCPanel:
+    """The curves of one data set.
+
+    Args:
+        title: What stands above; the protocol is added to it.
+        curves: `tfnxc.evaluation.CMC` by label. All must be of one protocol.
+        published: `Published` figures that stand beside. Defaults to none.
+    """
+
+    title: str
+    curves: Mapping[str, CMC]
+    published: Sequence[Published] = ()
+
+
+def plot_cmc(curves, title, ranks=20, published=()):
+    """Draws CMC curves of one data set: `plot_cmc_panels` of one `CMCPanel`.
 
     Args:
         curves: `tfnxc.evaluation.CMC` by label. All must be of one protocol.
         title: Title of the figure; the protocol is added to it.
-        ranks: Number of ranks shown. Defaults to `20`.
+        ranks: Number of ranks shown, at least 2. Defaults to `20`.
+        published: `Published` figures that stand beside. Defaults to none.
 
     Returns:
-        A `matplotlib.figure.Figure`; no display is needed. Bands show one standard deviation over repeats.
+        A `matplotlib.figure.Figure`, 7 inches wide.
 
     Raises:
-        ValueError: If there is no curve, or the protocols differ.
+        ValueError: As `plot_cmc_panels`.
 
     Example:
-        >>> plot_cmc({"NormXcorr": result}, "CUHK01, 486 test identities").savefig("cmc.png", dpi=150)
+        >>> plot_cmc({"NormXcorr": result}, "CUHK01, 486 test identities").savefig("cmc.png", dpi=200)
+    """
+    return plot_cmc_panels([CMCPanel(title, curves, published)], ranks)
+
+
+def plot_cmc_panels(panels, ranks=20):
+    """Draws CMC curves, one panel a data set, legend sorted by rank 1, each entry such as "64.73%  NormXcorr".
+
+    Bands show one standard deviation over repeats. Of published methods there are points at the ranks that are known,
+    joined by thin lines; one of which only rank 1 is known is a point on the line of rank 1 with its name beside it.
+    The legend says under which protocol they were published, `?` where the source does not say.
+
+    Args:
+        panels: `CMCPanel`s.
+        ranks: Number of ranks shown, at least 2. Defaults to `20`.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 7 inches wide; no display is needed.
+
+    Raises:
+        ValueError: If there is no panel; if a panel has neither a curve nor a published figure, more than 44 curves,
+            or curves of several protocols; or if `ranks` is below 2.
+
+    Example:
+        >>> published = published_figures("cuhk01", 486)
+        >>> panel = CMCPanel("CUHK01, 486 test identities", {"NormXcorr, mine": result}, published)
+        >>> plot_cmc_panels([panel]).savefig("cmc.pdf")
 
     References:
         Supplement, Figure 1.
     """
-    protocols = {curve.protocol for curve in curves.values()}
-    if len(protocols) != 1:
-        raise ValueError(f"plot_cmc takes curves of one protocol; got {sorted(protocols) or 'no curve'}.")
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    by_rank1 = sorted(curves.items(), key=lambda item: item[1].rank(1))
-    for number, (label, curve) in enumerate(by_rank1):
-        mean, deviation = 100 * curve.mean[:ranks], 100 * curve.deviation[:ranks]
-        shown = np.arange(1, len(mean) + 1)
-        colour, style = _COLOURS[number % len(_COLOURS)], _STYLES[number % len(_STYLES)]
-        axes.plot(shown, mean, style, color=colour, label=f"{mean[0]:.2f}%  {label}", linewidth=2)
-        axes.fill_between(shown, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0)
-    axes.set(title=f"{title} ({protocols.pop()})", xlabel="Rank", ylabel="Probes matched (%)", ylim=(0, 100))
-    axes.set_xlim(1, max(2, min(ranks, max(len(curve.mean) for curve in curves.values()))))
-    axes.grid(alpha=0.3)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="best")
+    _check(panels, ranks)
+    labels = list(dict.fromkeys(label for panel in panels for label in panel.curves))
+    # One panel has its legend at the right, several stand two in a row with their legends below.
+    if len(panels) == 1:
+        height = max(3.0, _legend(panels[0]) - _BELOW)
+        figure = Figure(figsize=(WIDTH, _ABOVE + height + _BELOW))
+        axes = _axes(figure, _LEFT, _ABOVE, 3.65, height)
+        _draw_panel(axes, panels[0], panels[0].title, labels, ranks, (1.0, 1.0), (0.12, 0.02))
+        return figure
+    wide = WIDTH / 2 - _LEFT - _RIGHT
+    rows = [panels[start : start + 2] for start in range(0, len(panels), 2)]
+    heights = [_ABOVE + 2.3 + _BELOW + max(map(_legend, row)) for row in rows]
+    figure = Figure(figsize=(WIDTH, sum(heights)))
+    for number, panel in enumerate(panels):
+        row, column = divmod(number, 2)
+        axes = _axes(figure, _LEFT + column * WIDTH / 2, sum(heights[:row]) + _ABOVE, wide, 2.3)
+        title = f"({_letter(number)}) {panel.title}"
+        _draw_panel(axes, panel, title, labels, ranks, (0.0, 0.0), (-0.1, -_BELOW - 0.02))
     return figure
+
+
+def _check(panels, ranks):
+    if not panels:
+        raise ValueError("plot_cmc_panels draws at least one panel; got none.")
+    if ranks < 2:
+        raise ValueError(f"ranks must be at least 2; got {ranks!r}.")
+    for panel in panels:
+        protocols = {curve.protocol for curve in panel.curves.values()}
+        if len(protocols) > 1 or not (protocols or panel.published):
+            raise ValueError(f"a panel takes curves of one protocol; got {sorted(protocols) or 'no curve'}.")
+        if len(panel.curves) > MOST_CURVES:
+            raise ValueError(f"a panel shows at most {MOST_CURVES} curves; got {len(panel.curves)}.")
+
+
+def _legend(panel):
+    """Height of the legend of a panel, in inches."""
+    return _ENTRY * (len(panel.curves) + len(panel.published)) + 0.1
+
+
+def _letter(number):
+    return chr(ord("a") + number) if number < 26 else str(number + 1)
+
+
+def _axes(figure, left, top, width, height):
+    """Axes at a place given in inches from the figure's upper left corner."""
+    whole = figure.get_figheight()
+    return figure.add_axes((left / WIDTH, 1 - (top + height) / whole, width / WIDTH, height / whole))
+
+
+def _draw_panel(axes, panel, title, labels, ranks, anchor, offset):
+    lengths = [len(curve.mean) for curve in panel.curves.values()]
+    last = max(2, min(ranks, max(lengths, default=ranks)))
+    handles = []
+    for label, curve in panel.curves.items():
+        line = _draw_curve(axes, curve, labels.index(label), len(labels), last)
+        handles.append((curve.rank(1), f"{100 * curve.rank(1):.2f}%  {label}", line))
+    alone = [each for each in panel.published if set(each.ranks) == {1}]
+    for number, each in enumerate(panel.published):
+        line = _draw_published(axes, each, number)
+        text = f"{each.ranks[1]:.2f}%  {each.method} (published: {each.protocol or '?'})"
+        handles.append((each.ranks[1] / 100, text, line))
+    axes.set_ylim(0, 100)
+    _set_ranks(axes, last, room=bool(alone))
+    _name_points(axes, alone)
+    protocols = sorted({curve.protocol for curve in panel.curves.values()})
+    size = axes.get_position().size * axes.get_figure().get_size_inches()
+    heading = f"{title} ({protocols[0]})" if protocols else title
+    beside = 0.42  # inches before the axes, over the words at the scale
+    words = shortened(heading, size[0] + beside, HEADING)
+    axes.set_title(words, fontsize=HEADING, loc="left", pad=5, x=-beside / size[0])
+    axes.set_xlabel("Rank", fontsize=TEXT + 0.5, labelpad=2)
+    axes.set_ylabel("Probes matched (%)", fontsize=TEXT + 0.5, labelpad=3)
+    axes.tick_params(labelsize=TEXT)
+    axes.grid(alpha=0.3, linewidth=0.5)
+    axes.set_axisbelow(True)
+    handles.sort(key=lambda each: each[0])
+    room = (WIDTH - _LEFT - size[0] if anchor[0] else WIDTH / 2) - 0.5  # of the words of the legend, in inches
+    place = np.asarray(anchor) + np.asarray(offset) / size
+    axes.legend(
+        [line for _, _, line in handles],
+        [shortened(text, room) for _, text, _ in handles],
+        loc="upper left",
+        bbox_to_anchor=tuple(place),
+        borderaxespad=0,
+        borderpad=0,
+        frameon=False,
+        fontsize=TEXT,
+        handlelength=2.6,
+        labelspacing=_ENTRY * 72 / TEXT - 1.06,  # a line of letters is 1.06 times their size high
+    )
+
+
+def _draw_curve(axes, curve, number, count, last):
+    """A curve with its band; gives the line."""
+    mean, deviation = 100 * curve.mean[:last], 100 * curve.deviation[:last]
+    shown = np.arange(1, len(mean) + 1)
+    colour, style = COLOURS[number % len(COLOURS)], _STYLES[number % len(_STYLES)]
+    marker = _MARKERS[number % len(_MARKERS)] if count > len(_STYLES) else ""
+    (line,) = axes.plot(
+        shown, mean, style, color=colour, linewidth=1.4, marker=marker, markersize=3.5, markevery=(number % 3, 3)
+    )
+    low, high = np.clip([mean - deviation, mean + deviation], 0, 100)
+    axes.fill_between(shown, low, high, color=colour, alpha=0.2, linewidth=0)
+    return line
+
+
+def _draw_published(axes, published, number):
+    """Points at the ranks that are known, joined by a thin line; gives the line."""
+    ranks = sorted(published.ranks)
+    marker, colour = _MARKERS[1 + number % (len(_MARKERS) - 1)], COLOURS[number % len(COLOURS)]
+    (line,) = axes.plot(
+        ranks,
+        [published.ranks[rank] for rank in ranks],
+        linestyle=(0, (1, 2)),
+        color=colour,
+        linewidth=0.7,
+        marker=marker,
+        markersize=4,
+        markerfacecolor="white",
+        markeredgewidth=0.9,
+        clip_on=len(ranks) > 1,
+        zorder=3,
+    )
+    return line
+
+
+def _set_ranks(axes, last, room):
+    """The scale of ranks from 1 on, with room before it for names where there are any."""
+    wide = axes.get_position().width * WIDTH
+    begin = 1 - (last - 1) * _NAMES / (wide - _NAMES) if room else 1
+    axes.set_xlim(begin, last)
+    ticks = MaxNLocator(integer=True, steps=[1, 2, 5, 10]).tick_values(1, last)
+    axes.set_xticks([1, *(tick for tick in ticks if 1 < tick <= last)])
+    if room:
+        axes.axvline(1, color=GREY, linewidth=0.8)
+
+
+def _name_points(axes, published):
+    """Names at the left of points on the line of rank 1, moved apart where they would touch."""
+    figure = axes.get_figure()
+    lead = {"arrowstyle": "-", "linewidth": 0.4, "color": GREY, "relpos": (1, 0.5), "shrinkA": 0, "shrinkB": 3}
+    line = 100 * LINE * 0.9 / (axes.get_position().height * figure.get_figheight())
+    ordered = sorted(published, key=lambda each: each.ranks[1])
+    for each, y in zip(ordered, _apart([each.ranks[1] for each in ordered], line), strict=True):
+        axes.annotate(
+            shortened(each.method, _NAMES - 0.2),
+            (1, each.ranks[1]),
+            xytext=(-12, (y - each.ranks[1]) * LINE * 0.9 * 72 / line),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=TEXT,
+            arrowprops=lead,
+        )
+
+
+def _apart(wanted, distance):
+    """Places in [0, 100], at least `distance` apart and as near as can be to those wanted, which ascend."""
+    groups = []  # of places that touch: [mean of what they want, less the room for those below; how many]
+    for number, value in enumerate(wanted):
+        groups.append([value - number * distance, 1])
+        while len(groups) > 1 and groups[-2][0] > groups[-1][0]:
+            mean, count = groups.pop()
+            below, more = groups[-1]
+            groups[-1] = [(mean * count + below * more) / (count + more), count + more]
+    first = np.repeat([mean for mean, _ in groups], [count for _, count in groups])
+    first = np.clip(first, distance / 2, 100 - distance * (len(wanted) - 0.5))
+    return first + distance * np.arange(len(wanted))

@@ -1,0 +1,6 @@
+"""The report on a run: one HTML file that needs nothing else."""
+
+from tfnxc.report.page import report_page
+from tfnxc.report.pictures import Pictures
+
+__all__ = ["Pictures", "report_page"]

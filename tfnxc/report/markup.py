@@ -1,0 +1,103 @@
+"""Writing HTML so that nothing gets into it unescaped."""
+
+from __future__ import annotations
+
+import html
+import re
+
+_EMPTY = frozenset({"img"})
+"""Elements without an end tag."""
+
+
+class Markup(str):
+    """Text that is HTML already. Whatever else goes into an element is escaped."""
+
+    __slots__ = ()
+
+
+def escaped(value):
+    """A value as `Markup`: as it is where it is that already, escaped otherwise.
+
+    What UTF-8 or HTML cannot hold, as the name of a file may, becomes a question mark.
+    """
+    if isinstance(value, Markup):
+        return value
+    text = str(value).encode("utf-8", "replace").decode("utf-8")
+    return Markup(html.escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", text)))
+
+
+def joined(parts):
+    """Several values as one `Markup`."""
+    return Markup("".join(map(escaped, parts)))
+
+
+def element(name, *children, **attributes):
+    """An HTML element.
+
+    Args:
+        name: Its name, e.g. `"p"`.
+        *children: Text and `Markup` inside it.
+        **attributes: Its attributes; those named like a word of Python end with `_`, and `_` elsewhere stands for `-`.
+
+    Returns:
+        `Markup`.
+
+    Example:
+        >>> element("td", "a < b", class_="number")
+        '<td class="number">a &lt; b</td>'
+    """
+    shown = "".join(
+        f' {key.removesuffix("_").replace("_", "-")}="{escaped(value)}"' for key, value in attributes.items()
+    )
+    end = "" if name in _EMPTY else f"{joined(children)}</{name}>"
+    return Markup(f"<{name}{shown}>{end}")
+
+
+def paragraph(*children):
+    """A paragraph."""
+    return element("p", *children)
+
+
+def code(text):
+    """A command, or a name in the code."""
+    return element("code", text)
+
+
+def table(name, caption, heads, groups, words=False):
+    """A table in a box.
+
+    Args:
+        name: A name in the page that nothing else has.
+        caption: What it shows.
+        heads: Heads of the columns; the first column is that of the rows' heads.
+        groups: `(title or None, rows)` of each group of rows; each row as many values as there are heads.
+        words: Whether it holds words, which may break, rather than numbers. Defaults to `False`.
+
+    Returns:
+        `Markup`.
+    """
+    head = element("thead", element("tr", *(element("th", each, scope="col") for each in heads)))
+    bodies = [_body(title, rows, len(heads)) for title, rows in groups]
+    # The caption is as wide as the table, the text in it as wide as the box.
+    kind = {"class_": "words"} if words else {}
+    return _box(name, element("table", element("caption", element("span", caption, id=name)), head, *bodies, **kind))
+
+
+def figure(name, image, caption):
+    """An image in a box with its caption below; `name` as in `table`."""
+    return element("figure", _box(name, image), element("figcaption", caption, id=name))
+
+
+def _body(title, rows, columns):
+    head = element("th", element("span", title), scope="rowgroup", colspan=columns)
+    group = [] if title is None else [element("tr", head)]
+    lines = [
+        element("tr", element("th", first, scope="row"), *(element("td", each) for each in rest))
+        for first, *rest in rows
+    ]
+    return element("tbody", *group, *lines)
+
+
+def _box(name, content):
+    """What scrolls sideways on a narrow screen, so that the page does not; focused, it scrolls by keyboard."""
+    return element("div", content, class_="box", role="group", tabindex="0", aria_labelledby=name)

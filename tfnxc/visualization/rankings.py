@@ -1,0 +1,130 @@
+"""What models rank first for some probes (Figures 2 to 6 of the supplement)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfnxc.visualization._page import GREEN, HEADING, LINE, RED, TEXT, WIDTH, frame, new_page, place, shortened, write
+
+TOP = 20
+"""The most pictures in a row."""
+
+MOST_ROWS = 40
+"""The most rows in a figure."""
+
+_MARGIN, _LABEL, _PROBE, _GAP = 0.06, 0.16, 0.54, 0.08
+_CELL = (WIDTH - 2 * _MARGIN - _LABEL - _PROBE - _GAP) / TOP
+_PICTURE = _CELL - 0.035  # between two pictures there is room for two frames
+_BELOW = "#00604A"  # GREEN, dark enough for letters
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ranking:
+    """What one model ranks first for a probe.
+
+    Args:
+        label: What the model is called.
+        pictures: uint8 array of shape `(k, height, width, 3)`, best first; `k` at most 20.
+        scores: `k` probabilities in [0, 1].
+        matches: `k` booleans: whether the picture shows the probe's person.
+        match_rank: Rank of the best true match in the whole gallery, 1 or above.
+    """
+
+    label: str
+    pictures: np.ndarray
+    scores: np.ndarray
+    matches: np.ndarray
+    match_rank: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RankedProbe:
+    """A probe with the rankings of some models.
+
+    Args:
+        title: What stands above it; may be empty.
+        picture: uint8 array of shape `(height, width, 3)`.
+        rankings: One `Ranking` a model.
+    """
+
+    title: str
+    picture: np.ndarray
+    rankings: Sequence[Ranking]
+
+
+def plot_rankings(probes):
+    """Draws a row for each probe and model: the probe, then the best of the gallery.
+
+    A true match stands in a thick green frame and has a bold rank, every other picture has its rank in red; below are
+    the probabilities. Under the probe stands the rank of its best true match, which may be beyond the row.
+
+    Args:
+        probes: `RankedProbe`s, with at most 40 rankings of at most 20 pictures.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 7 inches wide.
+
+    Raises:
+        ValueError: If there is no ranking, or more than fit.
+
+    Example:
+        >>> row = Ranking("NormXcorr", images[best], scores[best], identities[best] == 7, match_rank=1)
+        >>> plot_rankings([RankedProbe("Probe 12", images[12], [row])]).savefig("ranking.png", dpi=200)
+
+    References:
+        Supplement, section 5, Figures 2 to 6.
+    """
+    rows = [ranking for probe in probes for ranking in probe.rankings]
+    if not 1 <= len(rows) <= MOST_ROWS:
+        raise ValueError(f"plot_rankings draws 1 to {MOST_ROWS} rows, one a probe and model; got {len(rows)}.")
+    longest = max(len(ranking.pictures) for ranking in rows)
+    if longest > TOP:
+        raise ValueError(f"plot_rankings draws at most {TOP} pictures a row; got {longest}.")
+    tops, height = [], _MARGIN
+    for probe in probes:
+        height += 0.19 if probe.title else 0
+        for ranking in probe.rankings:
+            tops.append(height)
+            height += _height(probe, ranking) + 2 * LINE + 0.06
+        height += 0.06
+    figure, axes = new_page(height)
+    tops = iter(tops)
+    for probe in probes:
+        for number, (ranking, top) in enumerate(zip(probe.rankings, tops, strict=False)):
+            if number == 0 and probe.title:
+                title = shortened(probe.title, WIDTH - 2 * _MARGIN, HEADING)
+                write(axes, title, _MARGIN, top - 0.09, HEADING, ha="left")
+            _draw_row(axes, probe, ranking, top)
+    return figure
+
+
+def _height(probe, ranking):
+    """Of the pictures of a row, in inches."""
+    shapes = [probe.picture.shape, *([ranking.pictures.shape[1:]] if len(ranking.pictures) else [])]
+    return max(_PICTURE * high / wide for high, wide, _ in shapes)
+
+
+def _draw_row(axes, probe, ranking, top):
+    height = _height(probe, ranking)
+    label = shortened(ranking.label, height + 2 * LINE)
+    write(axes, label, _MARGIN + _LABEL / 2, top + LINE + height / 2, rotation=90)
+    left = _MARGIN + _LABEL
+    middle = left + _PROBE / 2
+    write(axes, "probe", middle, top + LINE / 2)
+    place(axes, probe.picture, middle - _PICTURE / 2, top + LINE, _PICTURE, height)
+    write(axes, f"match: {ranking.match_rank}", middle, top + height + 1.65 * LINE)
+    left += _PROBE + _GAP
+    for rank, (picture, score, match) in enumerate(
+        zip(ranking.pictures, ranking.scores, ranking.matches, strict=True), start=1
+    ):
+        middle = left + (rank - 0.5) * _CELL
+        corner = middle - _PICTURE / 2, top + LINE
+        place(axes, picture, *corner, _PICTURE, height)
+        if match:
+            frame(axes, *corner, _PICTURE, height, GREEN, 1.8)
+        weight, colour = ("bold", _BELOW) if match else ("normal", RED)
+        write(axes, str(rank), middle, top + LINE / 2 - 0.01, TEXT, weight=weight, color=colour)
+        write(axes, f"{score:.2f}", middle, top + height + 1.65 * LINE)

@@ -1,0 +1,41 @@
+"""Writing a figure in the form that its name asks for."""
+
+from __future__ import annotations
+
+import pathlib
+
+import matplotlib
+
+from tfnxc.errors import InputError
+from tfnxc.files import replacing
+
+FORMS = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+"""Endings of files that figures are written to; what else would change a file from one day to the next is left out."""
+
+
+def check_form(path):
+    """Raises `InputError` if no figure can be written to a file of this name."""
+    ending = pathlib.Path(path).suffix.lower()
+    if ending not in FORMS:
+        raise InputError(f"{path}: pictures are written as {', '.join(FORMS)}; give a name that ends so.")
+    return ending
+
+
+def save_figure(figure, path, dpi=200):
+    """Writes a figure, whole or not at all: the same figure always gives the same file.
+
+    Args:
+        figure: A `matplotlib.figure.Figure`.
+        path: File; `.png`, `.svg` or `.pdf`, which keep letters and lines sharp at any size.
+        dpi: Pixels an inch, of a PNG file. Defaults to `200`.
+
+    Raises:
+        InputError: If the name ends otherwise.
+
+    Example:
+        >>> save_figure(plot_cmc({"NormXcorr": result}, "CUHK01"), "cmc.pdf")
+    """
+    metadata = FORMS[check_form(path)]
+    # Type 42: many a publisher refuses the fonts that matplotlib puts into PDF files by default.
+    with matplotlib.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "tfnxc"}), replacing(path) as new:
+        figure.savefig(new, dpi=dpi, metadata=metadata)
