@@ -248,16 +248,20 @@ def find_maps(rankings, folders, state="trained"):
     for (label, ranked), folder in zip(rankings.ranked.items(), folders, strict=True):
         model, _ = training.Run.open(folder).load_model(state)
         tower = models.split(model).tower
-        for rows, probe in zip(found, rankings.titles, strict=True):
-            rank = ranked[probe].match_rank
-            shown = {"probe": probe, "rank 1": ranked[probe].gallery[0]}
-            if rank == 1:
-                shown = {"probe": probe, "rank 1: match": ranked[probe].gallery[0]}
-            else:
-                shown[f"match: {rank}"] = ranked[probe].gallery[rank - 1]
-            pictures = np.stack([rankings.picture(index) for index in shown.values()])
-            rows[label] = [MapRow(*each) for each in zip(shown, pictures, embed(tower, pictures), strict=True)]
+        shown = [_mapped(probe, ranked[probe]) for probe in rankings.titles]
+        pictures = np.stack([rankings.picture(index) for of in shown for index in of.values()])
+        each = zip(pictures, embed(tower, pictures), strict=True)  # at once: embed traces the tower anew each time
+        for rows, of in zip(found, shown, strict=True):
+            rows[label] = [MapRow(role, *next(each)) for role in of]
     return found
+
+
+def _mapped(probe, ranked):
+    """By role the pictures, as positions, whose maps are drawn of a probe."""
+    rank, gallery = ranked.match_rank, ranked.gallery
+    if rank == 1:
+        return {"probe": probe, "rank 1: match": gallery[0]}
+    return {"probe": probe, "rank 1": gallery[0], f"match: {rank}": gallery[rank - 1]}
 
 
 def find_correlation(run, people, probe, gallery, state="trained"):
