@@ -66,6 +66,7 @@ def steps_of(options):
             run, name = _run(folder, partition, model), f"train {partition:02d} {model}"
             where = "cuhk01", options.data, f"cuhk01-486-{partition:02d}", options.passes
             source, after = begin[model]
+            source += () if options.positives is None else ("--positives", options.positives)
             steps.append(Step.of_tfnxc(name, (*train_arguments(options, run, model, *where), *source), run, after))
             words = evaluate_arguments(options, run)
             steps.append(Step.of_tfnxc(f"evaluate {partition:02d} {model}", words, run, (name,)))
@@ -166,6 +167,9 @@ def arguments(words=None):
     )
     parser.add_argument("--pretrain-passes", type=int, default=40, help="passes over CUHK03 (default %(default)s)")
     parser.add_argument("--passes", type=int, default=40, help="passes over CUHK01 (default %(default)s)")
+    parser.add_argument(
+        "--positives", choices=("any", "cross-camera"), help="in the trainings on CUHK01; default: the recipe's"
+    )
     add_measuring_options(parser)
     add_folder_options(parser, "runs/reproduce-cuhk01")
     options = parser.parse_args(words)

@@ -81,7 +81,21 @@ def test_the_steps_of_the_reproduction(script):
     reproduce = script("reproduce_cuhk01")
     words = ["--data", "campus", "--cuhk03", "set.mat", "--models", "ahmed", "fused", "--partitions", "2"]
     options = reproduce.arguments(
-        [*words, "--to", "to", "--passes", "7", "--pretrain-passes", "3", "--probes", "9", "--learning-rate", "0.002"]
+        [
+            *words,
+            "--to",
+            "to",
+            "--passes",
+            "7",
+            "--pretrain-passes",
+            "3",
+            "--probes",
+            "9",
+            "--learning-rate",
+            "0.002",
+            "--positives",
+            "any",
+        ]
     )
     steps = reproduce.steps_of(options)
     parts = [
@@ -105,6 +119,7 @@ def test_the_steps_of_the_reproduction(script):
         "grouped",
     )
     assert not train["others"] and train["learning_rate"] == first["learning_rate"] == 0.002
+    assert (first["positives"], train["positives"]) == (None, "any")
     assert (first["schedule"], first["warmup"], train["schedule"]) == ("constant", 0, None)  # the recipe's own
     assert evaluate["folders"] == (train["folder"],) and evaluate["protocols"] == ("cross-camera", "paper")
     assert (evaluate["repeats"], evaluate["probes"], evaluate["both_orders"]) == (1, 9, True)
