@@ -8,7 +8,7 @@ import json
 import pathlib
 
 from steps import Step
-from tables import TITLES, cell, markdown, spread_of, step_lines, training_lines, training_of, version_line
+from tables import TITLES, cell, markdown, spread_of, step_lines, steps_taken, training_lines, training_of, version_line
 
 from tfnxc.errors import InputError
 from tfnxc.evaluation import Spread
@@ -70,7 +70,7 @@ def results_of(options, log):
         "rows": rows,
         "verdicts": verdicts_of(measured),
         "trainings": [training_of(run.folder, log, name) for run, name in zip(runs, names, strict=True)],
-        "steps": {name: log.of(name) for name in log},
+        "steps": steps_taken(log),
         "versions": versions(),
     }
 

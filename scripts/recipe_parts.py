@@ -8,7 +8,7 @@ import csv
 import json
 
 from steps import Step
-from tables import markdown, step_lines, training_lines, training_of, version_line
+from tables import markdown, step_lines, steps_taken, training_lines, training_of, version_line
 
 PROTOCOL = "cross-camera"
 DRAWS = 10
@@ -73,7 +73,7 @@ def results_of(options, log):
         "both_orders": True,
         "rows": rows,
         "trainings": trainings,
-        "steps": {name: log.of(name) for name in log},
+        "steps": steps_taken(log),
         "versions": versions(),
     }
 

@@ -34,6 +34,7 @@ from tables import (
     result_of,
     spread_of,
     step_lines,
+    steps_taken,
     train_arguments,
     training_lines,
     training_of,
@@ -93,7 +94,7 @@ def results_of(options, log):
         "rows": [_row(model, measured) for (model, _, _), measured in found.items()],
         "published": published_rows([TITLES[model] for model in models]),
         "trainings": _trainings(options.to, log),
-        "steps": {name: log.of(name) for name in log},
+        "steps": steps_taken(log),
         "versions": versions(),
     }
 

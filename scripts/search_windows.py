@@ -17,6 +17,7 @@ from tables import (
     published_rows,
     result_of,
     step_lines,
+    steps_taken,
     train_arguments,
     training_lines,
     training_of,
@@ -81,7 +82,7 @@ def results_of(options, log):
         "rows": rows,
         "published": published_rows(WINDOWS.values()),
         "trainings": trainings,
-        "steps": {name: log.of(name) for name in log},
+        "steps": steps_taken(log),
         "versions": versions(),
     }
 

@@ -149,6 +149,11 @@ def training_lines(trainings):
     return [*markdown(head, rows), "", *(f"Recipe of {', '.join(runs)}: {text}." for text, runs in recipes.items())]
 
 
+def steps_taken(log):
+    """What each step took, as plain types; without its arguments, which hold paths of this machine."""
+    return {name: {key: log.of(name)[key] for key in ("seconds", "peak_mb", "done")} for name in log}
+
+
 def step_lines(log, prefix):
     """What the steps whose names begin so took, as lines of Markdown; `training_lines` tells it of trainings."""
     rows = []

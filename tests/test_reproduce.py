@@ -139,7 +139,7 @@ def test_the_table_of_the_reproduction(script, make_run, tmp_path):
     make_run("cuhk01-02-normxcorr", "normxcorr", "cuhk01-486-02", 4.0)
     make_run("cuhk01-01-ahmed", "ahmed", "cuhk01-486-01", -5.0)
     log = steps.Log(tmp_path / "to")
-    log.note("train 01 normxcorr", seconds=90.0, peak_mb=1234.4, done=1)
+    log.note("train 01 normxcorr", seconds=90.0, peak_mb=1234.4, done=1, arguments=["--data", "/home/somebody"])
     log.note("evaluate 01 normxcorr", seconds=30.0, peak_mb=800.0)
     results, text = report(reproduce, tmp_path / "to")
     found = [(row["model"], row["protocol"], row["partitions"]) for row in results["rows"]]
@@ -166,6 +166,8 @@ def test_the_table_of_the_reproduction(script, make_run, tmp_path):
     trained = cells_of(text, "cuhk01-01-normxcorr")
     assert trained == [f"cuhk01-486-01, {digest}", "3", "5 of 5", f"{5 * PAIRS:,}", "1.5", "1234"]
     assert cells_of(text, "evaluate 01 normxcorr, not finished") == ["0.5", "800"]
+    assert results["steps"]["train 01 normxcorr"] == {"seconds": 90.0, "peak_mb": 1234.4, "done": 1}
+    assert "somebody" not in json.dumps(results) + text  # both are there to be published
     assert [each["method"] for each in results["published"]] == ["Ahmed et al.", "NormXcorr"]
     assert results["trainings"][0]["recipe"]["optimizer"] == "kernel-muon" and "tensorflow" in results["versions"]
 
