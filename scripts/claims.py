@@ -8,10 +8,10 @@ import json
 import pathlib
 
 from steps import Step
-from tables import TITLES, cell, markdown, spread_of, step_lines, steps_taken, training_lines, training_of, version_line
+from tables import cell, markdown, spread_of, step_lines, steps_taken, training_lines, training_of, version_line
 
 from tfnxc.errors import InputError
-from tfnxc.evaluation import Spread
+from tfnxc.evaluation import TITLES, Spread
 
 BASELINE = "ahmed"
 FIGURES = {"occlusion": "figure 2", "light": "figure 3", "viewpoint": "figure 4"}

@@ -4,7 +4,6 @@ They are training identities of one partition of CUHK01 that `tfnxc train --vali
 identity. `ablation.py` runs it.
 """
 
-import csv
 import json
 
 from steps import Step
@@ -51,6 +50,8 @@ def steps_of(options):
 
 def results_of(options, log):
     """What there is, as plain types: a row for each part that has a result."""
+    from tfnxc.report.training import read_history
+    from tfnxc.training import Run
     from tfnxc.training.run import versions
 
     rows, trainings = [], []
@@ -64,7 +65,11 @@ def results_of(options, log):
         trainings.append(training_of(folder, log, f"train {part}"))
         changes = " ".join(map(str, PARTS[part])) or "the recipe as it is"
         about = {"part": part, "changes": changes, "split": result["split"], "split_digest": result["split_digest"]}
-        about |= {"loss": _last_loss(folder), "probes": result["probes"], "draws": result["repeats"]}
+        about |= {
+            "loss": read_history(Run.open(folder))["loss"][-1],
+            "probes": result["probes"],
+            "draws": result["repeats"],
+        }
         rows.append({**about, "figures": figures, **{key: trainings[-1][key] for key in ("pairs", "minutes")}})
     return {
         "data": "held-back training identities of CUHK01",
@@ -76,13 +81,6 @@ def results_of(options, log):
         "steps": steps_taken(log),
         "versions": versions(),
     }
-
-
-def _last_loss(folder):
-    """The mean training loss of the last pass."""
-    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
-        *_, last = csv.DictReader(file)
-    return float(last["loss"])
 
 
 def lines_of(results, log):

@@ -23,7 +23,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from steps import Step, add_folder_options, run_or_report
 from tables import (
     PROTOCOLS,
-    TITLES,
     add_measuring_options,
     cell,
     evaluate_arguments,
@@ -43,6 +42,7 @@ from tables import (
 )
 
 from tfnxc.errors import InputError
+from tfnxc.evaluation import TITLES
 
 PARTITIONS = range(1, 11)
 RANKS = ("1", "5", "10", "20", "50")

@@ -9,7 +9,6 @@ import json
 from steps import Step
 from tables import (
     PROTOCOLS,
-    TITLES,
     evaluate_arguments,
     markdown,
     measured_of,
@@ -25,6 +24,7 @@ from tables import (
 )
 
 from tfnxc.errors import InputError
+from tfnxc.evaluation import TITLES
 
 WINDOWS = {
     ("normxcorr", "5x5"): "NormXcorr, 5x5 search",

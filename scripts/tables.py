@@ -6,9 +6,6 @@ from tfnxc.evaluation import Spread, published_figures
 from tfnxc.files import write_json, write_text
 
 PROTOCOLS = ("cross-camera", "paper")
-TITLES = {"ahmed": "Ahmed et al.", "normxcorr": "NormXcorr", "fused": "Fused"}
-"""The models as `tfnxc.evaluation.published` calls them."""
-
 TEST_IDENTITIES = 486  # of CUHK01, in the partitions that both tables are of
 
 

@@ -147,3 +147,33 @@ def _check_saving(model, layer_class, pair, path):
     np.testing.assert_allclose(loaded(pair), model(pair), atol=1e-7)
     (layer,), (copy,) = ([each for each in of.layers if type(each) is layer_class] for of in (model, loaded))
     assert copy.get_config() == layer.get_config()
+
+
+def check_equals_several_layers(several, make_layer, inputs, pair, tmp_path):
+    """Checks that a layer computes what several do: output, gradients of inputs and weights, regularization; that the
+    weights go from one to the other as they are, and into a file and back.
+
+    Args:
+        several: A model of several layers.
+        make_layer: Makes the one layer.
+        inputs: The inputs of the model.
+        pair: Two maps to compute with.
+        tmp_path: A folder.
+    """
+    one = keras.Model(inputs, make_layer()(inputs))
+    assert [weight.shape for weight in one.get_weights()] == [weight.shape for weight in several.get_weights()]
+    one.set_weights(several.get_weights())
+    results = []
+    for model in (one, several):
+        with tf.GradientTape() as tape:
+            tape.watch(pair)
+            out = model(pair)
+            loss = tf.reduce_sum(out * tf.cos(tf.reshape(tf.range(tf.size(out), dtype=tf.float32), out.shape)))
+            loss += tf.add_n(model.losses)
+        results.append([out, loss, *tape.gradient(loss, [*pair, *model.trainable_weights])])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-4)
+    one.save_weights(tmp_path / "of.weights.h5")
+    other = keras.Model(inputs, make_layer()(inputs))
+    other.load_weights(tmp_path / "of.weights.h5")
+    np.testing.assert_array_equal(other(pair), one(pair))

@@ -86,20 +86,4 @@ def test_it_equals_the_layers_it_replaces(layout, both_ways, search_size, keras_
     def layer():
         return CrossInputSummary(4, search_size, layout, both_ways, **options)
 
-    one = keras.Model(inputs, layer()(inputs))
-    assert [weight.shape for weight in one.get_weights()] == [weight.shape for weight in several.get_weights()]
-    one.set_weights(several.get_weights())
-    results = []
-    for model in (one, several):
-        with tf.GradientTape() as tape:
-            tape.watch(pair)
-            out = model(pair)
-            loss = tf.reduce_sum(out * tf.cos(tf.reshape(tf.range(tf.size(out), dtype=tf.float32), out.shape)))
-            loss += tf.add_n(model.losses)
-        results.append([out, loss, *tape.gradient(loss, [*pair, *model.trainable_weights])])
-    for found, expected in zip(*results, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-4)
-    one.save_weights(tmp_path / "of.weights.h5")
-    other = keras.Model(inputs, layer()(inputs))
-    other.load_weights(tmp_path / "of.weights.h5")
-    np.testing.assert_array_equal(other(pair), one(pair))
+    layer_checks.check_equals_several_layers(several, layer, inputs, pair, tmp_path)

@@ -67,20 +67,4 @@ def test_it_equals_three_layers_with_the_same_weights(keras_seed, rng, tmp_path)
     inputs = [keras.Input((6, 5, 3)) for _ in range(2)]
     maps = keras.layers.ReLU()(NormXcorr(implementation="python")(inputs))
     three = keras.Model(inputs, keras.layers.Conv2D(4, 1, bias_initializer="normal", **options)(maps))
-    one = keras.Model(inputs, NormXcorrSummary(4, **options)(inputs))
-    assert [weight.shape for weight in one.get_weights()] == [weight.shape for weight in three.get_weights()]
-    one.set_weights(three.get_weights())
-    results = []
-    for model in (one, three):
-        with tf.GradientTape() as tape:
-            tape.watch(pair)
-            out = model(pair)
-            loss = tf.reduce_sum(out * tf.cos(tf.reshape(tf.range(tf.size(out), dtype=tf.float32), out.shape)))
-            loss += tf.add_n(model.losses)
-        results.append([out, loss, *tape.gradient(loss, [*pair, *model.trainable_weights])])
-    for found, expected in zip(*results, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-4)
-    one.save_weights(tmp_path / "of.weights.h5")
-    other = keras.Model(inputs, NormXcorrSummary(4, **options)(inputs))
-    other.load_weights(tmp_path / "of.weights.h5")
-    np.testing.assert_array_equal(other(pair), one(pair))
+    layer_checks.check_equals_several_layers(three, lambda: NormXcorrSummary(4, **options), inputs, pair, tmp_path)

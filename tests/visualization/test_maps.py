@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tests.visualization.words import check_words
 from tfnxc.visualization import MapRow, plot_maps
 
 
@@ -64,16 +65,7 @@ def test_more_than_25_maps_go_on_in_the_next_line():
 def test_words_are_readable_and_do_not_overlap():
     models = {"A label that is too long by far " * 4: [row("match, rank 12345"), row()], "B": [row()]}
     figure = plot_maps(models, "map", "A title that is too long by far " * 6)
-    figure.draw_without_rendering()
-    (axes,) = figure.axes
-    assert min(text.get_fontsize() for text in axes.texts) >= 6.5
-    boxes = [text.get_window_extent() for text in axes.texts]
-    for number, box in enumerate(boxes):
-        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1
-        for other in boxes[:number]:
-            across = min(box.x1, other.x1) - max(box.x0, other.x0)
-            down = min(box.y1, other.y1) - max(box.y0, other.y0)
-            assert across <= 0 or down <= 0.25 * box.height
+    check_words(figure)
 
 
 def test_what_cannot_be_drawn_is_refused():

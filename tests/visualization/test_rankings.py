@@ -6,6 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
+from tests.visualization.words import check_words
 from tfnxc.visualization import RankedProbe, Ranking, plot_rankings
 from tfnxc.visualization._page import GREEN, RED
 
@@ -80,16 +81,7 @@ def test_models_of_a_probe_stand_below_each_other_under_its_title():
 def test_all_words_are_readable_and_do_not_overlap():
     long = "a label that is far too long to stand beside one row of pictures"
     figure = plot_rankings([RankedProbe(long * 3, picture(255), [ranking(long), ranking(match=0, match_rank=12345)])])
-    figure.draw_without_rendering()
-    (axes,) = figure.axes
-    assert min(text.get_fontsize() for text in axes.texts) >= 6.5
-    boxes = [text.get_window_extent() for text in axes.texts]
-    for number, box in enumerate(boxes):
-        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1
-        for other in boxes[:number]:
-            across = min(box.x1, other.x1) - max(box.x0, other.x0)
-            down = min(box.y1, other.y1) - max(box.y0, other.y0)
-            assert across <= 0 or down <= 0.25 * box.height  # letters do not fill their lines
+    check_words(figure)
 
 
 def test_the_drawn_picture_is_the_one_that_is_meant():

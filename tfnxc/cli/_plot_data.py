@@ -15,13 +15,12 @@ from tfnxc.datasets import CATALOGUE, read_picture
 from tfnxc.datasets.image_set import IMAGE_SIZE, resize
 from tfnxc.datasets.synthetic import conditions
 from tfnxc.errors import InputError
-from tfnxc.evaluation import Evaluation, Protocol, draw_trials, published_figures, rank_lists
+from tfnxc.evaluation import TITLES, Evaluation, Protocol, draw_trials, published_figures, rank_lists
 from tfnxc.evaluation.features import embed
 from tfnxc.visualization import CMCPanel, MapRow, RankedProbe, Ranking
 from tfnxc.visualization.pair_correlation import pair_correlation
 from tfnxc.visualization.probes import BY_CONDITIONS, BY_RANKS, choose_by_difficulty, choose_by_ranks
 
-_NAMES = {"normxcorr": "NormXcorr", "fused": "Fused", "ahmed": "Ahmed et al."}  # as the paper has them
 # Galleries have been drawn when something is ranked: nothing is left to draw.
 _AS_GIVEN = Protocol("as given", "the gallery as it is given", gallery_from="any", shots="all", repeats=1)
 
@@ -157,7 +156,7 @@ def labels(named):
 def _printed(label):
     """A label with the model's name as the paper has it."""
     model, comma, rest = label.partition(",")
-    return _NAMES.get(model, model) + comma + rest
+    return TITLES.get(model, model) + comma + rest
 
 
 def _galleries(people, dataset, protocol, choice):

@@ -5,7 +5,7 @@ from tfnxc.evaluation.colour_histogram import colour_histogram_features, colour_
 from tfnxc.evaluation.evaluate import Evaluation
 from tfnxc.evaluation.look import Look, looks
 from tfnxc.evaluation.protocols import PROTOCOLS, Protocol, Trial, draw_trials, get_protocol, needed_pairs
-from tfnxc.evaluation.published import Published, published_figures
+from tfnxc.evaluation.published import TITLES, Published, published_figures
 from tfnxc.evaluation.ranking import RankLists, rank_lists
 from tfnxc.evaluation.saved_scores import SavedScores
 from tfnxc.evaluation.spread import Spread
@@ -14,6 +14,7 @@ from tfnxc.evaluation.summary import Summary
 __all__ = [
     "CMC",
     "PROTOCOLS",
+    "TITLES",
     "Evaluation",
     "Look",
     "Protocol",

@@ -7,6 +7,9 @@ import importlib.resources
 import json
 from collections.abc import Mapping
 
+TITLES = {"ahmed": "Ahmed et al.", "normxcorr": "NormXcorr", "fused": "Fused"}
+"""What the models of this package are called there."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Published:
