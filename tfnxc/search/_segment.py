@@ -49,7 +49,8 @@ class SegmentEntry:
 def write_segment(folder, file, records, maps, embeddings):
     """Writes a segment, whole or not at all, so that it outlives a loss of power too; gives its `SegmentEntry`."""
     embeddings = np.ascontiguousarray(embeddings, np.float32)
-    maps = np.ascontiguousarray(maps, np.float16)
+    with np.errstate(over="ignore"):  # told below
+        maps = np.ascontiguousarray(maps, np.float16)
     if not np.isfinite(maps).all():
         raise InputError("a feature is beyond the range of half precision, in which an index keeps them (65504).")
     checksums = np.array([zlib.crc32(each) for each in maps], _PLACE)

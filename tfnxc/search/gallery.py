@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import functools
 import itertools
@@ -24,7 +25,7 @@ from tfnxc.search._segment import MOST_PICTURES
 from tfnxc.search._store import Store
 from tfnxc.search._sync import sync
 from tfnxc.search.match import Match
-from tfnxc.search.pooling import STRIPES, embedding_size, pooled
+from tfnxc.search.pooling import embedding_size, pooled
 from tfnxc.search.records import Records
 from tfnxc.search.shortlist import Shortlister
 
@@ -117,8 +118,6 @@ class Gallery:
         from tfnxc.search._engine import Engine
 
         engine = Engine(model)
-        if engine.map_shape[0] < STRIPES:
-            raise InputError(f"{model}: feature maps of {engine.map_shape[0]} rows; expected at least {STRIPES}.")
         folder.mkdir(parents=True, exist_ok=True)
         with writing(folder):
             if (folder / MANIFEST).exists():
@@ -137,6 +136,12 @@ class Gallery:
     def names(self):
         """The names of all pictures, in the order in which they were added."""
         return list(self._store.snapshot.rows)
+
+    @property
+    def cameras(self):
+        """How many pictures there are of each camera, by its name; of `None` where it is not known."""
+        of = self._store.snapshot
+        return dict(collections.Counter(of.records.cameras[row] for row in of.rows.values()))
 
     def refresh(self):
         """Takes note of what another process has written since."""
@@ -277,6 +282,8 @@ class Gallery:
         if top < 1 or shortlist < top:
             raise InputError(f"top must be 1 or more and shortlist as much or more; got {top!r} and {shortlist!r}.")
         probes, snapshot = list(probes), self._store.snapshot
+        if not snapshot.alive.any():
+            return [[] for _ in probes]
         allowed = allowed_rows(snapshot, cameras, without_cameras, since, until)
         found = []
         for start in range(0, len(probes), _PROBES):

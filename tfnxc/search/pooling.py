@@ -14,7 +14,7 @@ def pooled(maps):
     """Mean and deviation of each channel in each of eight horizontal stripes of feature maps.
 
     Args:
-        maps: float32 array of shape `(pictures, height, width, channels)`, of at least eight rows.
+        maps: float32 array of shape `(pictures, height, width, channels)`; of less than eight rows, each is a stripe.
 
     Returns:
         float32 array of shape `(pictures, 16 * channels)`.
@@ -23,11 +23,15 @@ def pooled(maps):
         >>> pooled(np.zeros((3, 37, 12, 25), np.float32)).shape
         (3, 400)
     """
-    edges = np.linspace(0, maps.shape[1], STRIPES + 1).round().astype(int)
+    edges = np.linspace(0, maps.shape[1], _stripes(maps.shape[1]) + 1).round().astype(int)
     stripes = [maps[:, top:bottom] for top, bottom in itertools.pairwise(edges)]
     return np.concatenate([of(each, axis=(1, 2)) for each in stripes for of in (np.mean, np.std)], axis=1)
 
 
 def embedding_size(map_shape):
     """Numbers of the embedding of a feature map of the shape `(height, width, channels)`."""
-    return 2 * STRIPES * map_shape[-1]
+    return 2 * _stripes(map_shape[0]) * map_shape[-1]
+
+
+def _stripes(height):
+    return min(STRIPES, height)
