@@ -80,22 +80,19 @@ def _check_cameras(gallery, cameras):
 
 
 def _print(file, matches):
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
     from tfnxc.cli._console import console
     from tfnxc.search import format_time
 
+    console.print(file, markup=False)
     if not matches:
-        console.print(f"{file}: nothing found; the filters leave no picture.", markup=False)
+        console.print("  nothing found; the filters leave no picture", markup=False)
         return
-    table = Table(title=escape(file), title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("rank", justify="right")
-    table.add_column("probability", justify="right")
-    for column in ("identity", "camera", "time", "picture"):
-        table.add_column(column, overflow="fold")
+    rows = [("rank", "probability", "identity", "camera", "time", "picture")]
     for rank, match in enumerate(matches, start=1):
-        labels = match.identity, match.camera, format_time(match.time), match.name
-        table.add_row(str(rank), f"{match.probability:.4f}", *(escape(label or "") for label in labels))
-    console.print(table)
+        labels = match.identity or "", match.camera or "", format_time(match.time) or ""
+        rows.append((str(rank), f"{match.probability:.4f}", *labels, match.name))
+    # Not a table of rich, which would fold long paths; what is known of no picture is left out.
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns[:-1]] + [0]
+    for row in zip(*columns, strict=True):
+        console.print("  " + "  ".join(map(str.ljust, row, widths)), markup=False)
