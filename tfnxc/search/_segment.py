@@ -97,7 +97,10 @@ class Segment:
         self.embeddings = embeddings.view(np.float32).reshape(count, embedding_size)
         self._maps = maps.view(np.float16).reshape(count, *map_shape)
         self._checksums = np.array(checksums).view(_PLACE)
-        self.records = Records.from_bytes(about.tobytes())
+        try:
+            self.records = Records.from_bytes(about.tobytes())
+        except (ValueError, TypeError):
+            raise damaged(self.path, "its records are not of the form that tfnxc writes") from None
 
     @functools.cached_property
     def alive(self):
