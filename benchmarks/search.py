@@ -5,7 +5,8 @@
 The model is `tfnxc.models.pretrained`, the people are drawn: probes from camera A, a gallery from camera B of the same
 and of other people. A gallery larger than `--drawn` is filled up with pictures that nobody drew: the upper part of one
 picture's feature map on the lower part of another's, cut at a random row, each channel scaled by 1 with a deviation of
-0.05. They are nobody's, but as hard to tell from people as their parts are.
+0.05. They serve to say how long a search takes. As strangers they may be easier than people are, so that recall at
+those sizes is the better for it: draw more people (--drawn) to measure that.
 
 Recall: of the best (the 10 best) of an exhaustive search, how many are in a shortlist; from as many of the `--probes`
 as have room in `--pairs`, perhaps none. Latency: one probe, from its pixels to the 10 best, on an open gallery whose

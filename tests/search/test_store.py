@@ -96,8 +96,8 @@ def test_twenty_kills_lose_nothing_that_was_acknowledged_and_show_nothing_by_hal
     names, interrupted, kinds = [], 0, set()
     for seed in range(20):
         process, pipe = started(store.folder, seed)
-        messages = [pipe.recv()]
-        time.sleep(rng.uniform(0, 0.08))
+        messages = [pipe.recv() for _ in range(rng.integers(1, 16))]
+        time.sleep(rng.uniform(0, 0.02))
         process.kill()
         process.join()
         messages += said(pipe)
@@ -124,9 +124,9 @@ def test_two_readers_beside_a_writer_see_whole_commits(store):
     process, pipe = started(store.folder, seed=5)
     states, names = [[]], []
     readers = [Store(store.folder), Store(store.folder)]
-    end = time.monotonic() + 1.5
     looked = []
-    while time.monotonic() < end:
+    while len({len(each) for each in looked}) < 6:
+        assert process.is_alive()
         for reader in readers:
             reader.refresh()
             looked.append(list(reader.snapshot.rows))
@@ -138,7 +138,6 @@ def test_two_readers_beside_a_writer_see_whole_commits(store):
             names = apply(names, what, those)
             states.append(names)
     assert all(each in states for each in looked)
-    assert len({len(each) for each in looked}) > 3
 
 
 def test_a_second_writer_is_told_who_writes(store):
