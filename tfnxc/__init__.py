@@ -24,6 +24,7 @@ _PARTS = (
     "losses",
     "models",
     "ops",
+    "search",
     "serving",
     "training",
     "visualization",

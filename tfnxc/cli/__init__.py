@@ -16,9 +16,11 @@ from tfnxc.cli.datasets import datasets
 from tfnxc.cli.demo import demo
 from tfnxc.cli.evaluate import evaluate
 from tfnxc.cli.export import export
+from tfnxc.cli.index import index
 from tfnxc.cli.info import info
 from tfnxc.cli.plot import plot
 from tfnxc.cli.report import report
+from tfnxc.cli.search import search
 from tfnxc.cli.splits import splits
 from tfnxc.cli.train import train
 from tfnxc.errors import InputError
@@ -50,6 +52,8 @@ def main():
     tfnxc plot ranking RUN          what it ranks first; also cmc, maps, correlation
     tfnxc report RUN                all of it as one HTML page
     tfnxc export RUN --name NAME    write a SavedModel for TensorFlow Serving
+    tfnxc index RUN PICTURES ...    keep pictures to be searched
+    tfnxc search INDEX PICTURE      where else a person was seen
     tfnxc datasets                  what can be trained on; check it, prepare it
     tfnxc splits                    who trains and who tests, as published
     tfnxc build-ops                 compile the correlation: several times faster
@@ -58,5 +62,5 @@ def main():
     """
 
 
-for _command in (demo, train, evaluate, plot, report, export, datasets, splits, build_ops, info):
+for _command in (demo, train, evaluate, plot, report, export, index, search, datasets, splits, build_ops, info):
     main.add_command(_command)

@@ -1,0 +1,180 @@
+"""Recall of the shortlist against an exhaustive search, and latency, in galleries of several sizes.
+
+    python benchmarks/search.py [--sizes 1000 10000 100000] [--drawn 1000] [--probes 20] [--pairs 200000] [--json FILE]
+
+The model is `tfnxc.models.pretrained`, the people are drawn: probes from camera A, a gallery from camera B of the same
+and of other people. A gallery larger than `--drawn` is filled up with pictures that nobody drew: the upper part of one
+picture's feature map on the lower part of another's, cut at a random row, each channel scaled by 1 with a deviation of
+0.05. They serve to say how long a search takes. As strangers they may be easier than people are, so that recall at
+those sizes is the better for it: draw more people (--drawn) to measure that.
+
+Recall: of the best (the 10 best) of an exhaustive search, how many are in a shortlist; from as many of the `--probes`
+as have room in `--pairs`, perhaps none. Latency: one probe, from its pixels to the 10 best, on an open gallery whose
+files are in the memory of the system; median, least and most of `--runs` after one to warm up. "processor" is the time
+of all cores together, least of the runs: other work on the machine disturbs it less than what the clock says. The
+exhaustive search is timed once for all its probes. "shortlist alone" is the first stage by NumPy and, where it is
+installed, by faiss.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import pathlib
+import statistics
+import tempfile
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from tfnxc import datasets, models
+from tfnxc.ops import describe_implementation
+from tfnxc.search import Gallery, Picture
+from tfnxc.search._engine import Engine
+from tfnxc.search.pooling import pooled
+from tfnxc.search.records import Records
+from tfnxc.search.shortlist import Shortlister
+from tfnxc.training.run import versions
+
+BLOCK = 1024
+
+
+def drawn(engine, pictures, probes):
+    """`(probes as Pictures, feature maps of the gallery, their identities)`: `pictures` people, each once."""
+    people = datasets.synthetic(identities=pictures, shots=1, seed=4001)
+    first, second = (people.take(np.flatnonzero(people.cameras == camera)) for camera in (0, 1))
+    chosen = np.random.default_rng(0).choice(pictures, probes, replace=False)
+    asked = [Picture(first.paths[index], first.read(index), str(first.identities[index])) for index in chosen]
+    return asked, engine.embed(second.images(engine.image_size)), second.identities
+
+
+def filled_up(maps, count, rng):
+    """Feature maps that nobody drew."""
+    upper, lower = maps[rng.integers(len(maps), size=count)], maps[rng.integers(len(maps), size=count)]
+    rows = np.arange(maps.shape[1])[None, :, None, None]
+    cut = rng.integers(1, maps.shape[1], size=count)[:, None, None, None]
+    return np.where(rows < cut, upper, lower) * rng.normal(1, 0.05, (count, 1, 1, maps.shape[3])).astype(np.float32)
+
+
+def grow(gallery, maps, identities, size, rng):
+    """Adds to a gallery until it has `size` pictures."""
+    with gallery._store.writing() as store:
+        while (there := len(gallery)) < size:
+            if there < len(maps):
+                block = maps[there : min(there + BLOCK, size)]
+                known = [str(each) for each in identities[there : there + len(block)]]
+            else:
+                block = filled_up(maps, min(BLOCK, size - there), rng)
+                known = [None] * len(block)
+            count = len(block)
+            names = [str(index) for index in range(there, there + count)]
+            store.append(Records(names, known, [None] * count, [None] * count), block, pooled(block))
+
+
+def timed(function, runs):
+    """Seconds by the clock: median, least, most; and least of all cores together."""
+    clock, cores = [], []
+    for _ in range(runs + 1):
+        begin = time.perf_counter(), time.process_time()
+        function()
+        clock.append(time.perf_counter() - begin[0])
+        cores.append(time.process_time() - begin[1])
+    return statistics.median(clock[1:]), min(clock[1:]), max(clock[1:]), min(cores[1:])
+
+
+def measure(gallery, probes, arguments):
+    """The figures of a gallery as it is."""
+    snapshot = gallery._store.snapshot
+    begin = time.perf_counter()
+    shortlister = Shortlister(snapshot.embeddings, snapshot.alive)
+    found = {"pictures": len(gallery), "prepared_s": time.perf_counter() - begin}
+    embeddings = pooled(gallery._engine.embed(np.stack([probe.image for probe in probes])))
+    some = probes[: arguments.pairs // len(gallery)]
+    begin = time.perf_counter(), time.process_time()
+    best = gallery.search(some, top=10, exhaustive=True)
+    seconds, cores = time.perf_counter() - begin[0], time.process_time() - begin[1]
+    found |= {"exhaustive_probes": len(some), "exhaustive_s": seconds, "exhaustive_processor_s": cores}
+    found["shortlists"] = []
+    for count in arguments.shortlists:
+        if count > len(gallery):
+            continue
+        lists = [set(shortlister.nearest(each, snapshot.alive, count).tolist()) for each in embeddings[: len(some)]]
+        inside = [[int(match.name) in rows for match in matches] for rows, matches in zip(lists, best, strict=True)]
+        of = {"shortlist": count}
+        if some:
+            of |= {"recall_1": np.mean([each[0] for each in inside]), "recall_10": np.mean(inside)}
+        turn = iter(range(10**6))
+        of["search_s"] = timed(
+            lambda turn=turn, count=count: gallery.search([probes[next(turn) % len(probes)]], top=10, shortlist=count),
+            arguments.runs,
+        )
+        found["shortlists"].append(of)
+    found["shortlist_alone_s"] = {}
+    for label, with_faiss in (("NumPy", False), ("faiss", True)):
+        if with_faiss and importlib.util.find_spec("faiss") is None:
+            continue
+        each = Shortlister(snapshot.embeddings, snapshot.alive, with_faiss)
+        found["shortlist_alone_s"][label] = timed(
+            lambda each=each: each.nearest(embeddings[0], snapshot.alive, 500), arguments.runs
+        )
+    return found
+
+
+def show(found):
+    """Prints the figures of a gallery."""
+    print(f"\n{found['pictures']:,} pictures")
+    print(f"{'shortlist':>10}{'recall of 1':>13}{'of 10':>8}{'search, ms':>12}{'processor':>11}  (least to most)")
+    for each in found["shortlists"]:
+        median, least, most, cores = (1000 * seconds for seconds in each["search_s"])
+        recalls = [f"{each[name]:.2f}" if name in each else "-" for name in ("recall_1", "recall_10")]
+        print(
+            f"{each['shortlist']:>10,}{recalls[0]:>13}{recalls[1]:>8}{median:>12.0f}{cores:>11.0f}"
+            f"  ({least:.0f} to {most:.0f})"
+        )
+    if count := found["exhaustive_probes"]:
+        clock, cores = (found[name] / count for name in ("exhaustive_s", "exhaustive_processor_s"))
+        print(f"exhaustive: {clock:.2f} s a probe, processor {cores:.2f} s; {count} probes")
+    alone = [
+        f"{label} {1000 * figures[0]:.1f} ms, processor {1000 * figures[3]:.1f}"
+        for label, figures in found["shortlist_alone_s"].items()
+    ]
+    print(f"shortlist alone: {'; '.join(alone)}; prepared once in {found['prepared_s']:.2f} s", flush=True)
+
+
+def main():
+    """Measures, prints the tables, writes the JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    parser.add_argument("--shortlists", type=int, nargs="+", default=[100, 200, 500, 1000, 2000, 5000])
+    parser.add_argument("--drawn", type=int, default=1000, help="people that are drawn, one picture each")
+    parser.add_argument("--probes", type=int, default=20)
+    parser.add_argument("--pairs", type=int, default=200_000, help="about how many the exhaustive search may score")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--folder", help="where the index is written; default: a temporary folder")
+    parser.add_argument("--json", help="also write the figures to this file")
+    arguments = parser.parse_args()
+    facts = {"model": "pretrained", "cores": os.cpu_count(), "versions": versions(), **describe_implementation()}
+    facts |= {name: getattr(arguments, name) for name in ("drawn", "probes", "pairs", "runs")}
+    print(json.dumps(facts, indent=1), flush=True)
+    rows = []
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(arguments.folder or stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        models.pretrained().save(folder / "model.keras")
+        gallery = Gallery.start(folder / "index", folder / "model.keras")
+        engine, rng = Engine(folder / "model.keras"), np.random.default_rng(1)
+        probes, maps, identities = drawn(engine, arguments.drawn, arguments.probes)
+        for size in sorted(arguments.sizes):
+            grow(gallery, maps, identities, size, rng)
+            rows.append(measure(gallery, probes, arguments))
+            show(rows[-1])
+            if arguments.json:
+                with open(arguments.json, "w", encoding="utf-8") as file:
+                    json.dump({"facts": facts, "rows": rows}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

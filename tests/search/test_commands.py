@@ -1,0 +1,76 @@
+"""`tfnxc index` and `tfnxc search` as a user runs them."""
+
+import json
+
+import pytest
+
+from tests.cli.run_command import error_of, run
+from tfnxc.search import Gallery
+
+
+@pytest.fixture
+def index(tmp_path, model_file, crops):
+    """The index of `crops`, whose broken picture is named and passed over."""
+    folder = tmp_path / "found"
+    result = run("index", model_file, crops, "--to", folder, "--layout", "camera")
+    assert result.exit_code == 0, result.output
+    assert f"Passed over: {crops / 'b' / 'broken.png'}: " in result.output
+    assert "12 added, 0 there already, 1 passed over." in result.output and "camera a: 6" in result.output
+    return folder
+
+
+def test_index_again_add_delete_compact_and_check(index, model_file, crops, tmp_path):
+    again = run("index", model_file, crops, "--to", index)
+    assert "0 added, 12 there already, 1 passed over." in again.output
+    listed = tmp_path / "more.csv"
+    (first, *_) = sorted((crops / "a").iterdir())
+    (tmp_path / "more.png").write_bytes(first.read_bytes())
+    listed.write_text("path,camera,time\nmore.png,door,2026-03-31T17:00\n")
+    result = run("index", index, "--add", listed, "--delete", crops / "b", "--delete", first, "--compact", "--check")
+    assert result.exit_code == 0, result.output
+    assert "1 added" in result.output and "6 pictures" in result.output and "Everything is as it was" in result.output
+    assert Gallery(index).cameras == {"a": 5, "door": 1}
+    (segment,) = index.glob("*.segment")
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 1
+    segment.write_bytes(data)
+    assert "are damaged" in error_of("index", index, "--check")
+
+
+def test_search_with_filters_json_and_a_picture(index, crops, tmp_path):
+    first, second, *_ = sorted((crops / "a").iterdir())
+    to, drawn = tmp_path / "found.json", tmp_path / "found.png"
+    words = ["--top", 3, "--other-cameras", "--json", to, "--picture", drawn]
+    result = run("search", index, first, second, *words)
+    assert result.exit_code == 0, result.output
+    found = json.loads(to.read_text())
+    assert [each["probe"] for each in found["probes"]] == [str(first), str(second)] and found["pictures"] == 12
+    assert found["shortlist"] == 500 and found["other_cameras"] is True
+    for each in found["probes"]:
+        assert [match["camera"] for match in each["matches"]] == ["b"] * 3
+        assert f"{each['matches'][0]['probability']:.4f}" in result.output
+    assert found["probes"][0]["matches"][0]["name"] in result.output
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    exhaustive = run("search", index, first, "--exhaustive", "--both-orders", "--not-camera", "b", "--json", to)
+    assert exhaustive.exit_code == 0 and len(json.loads(to.read_text())["probes"][0]["matches"]) == 5
+    nothing = run("search", index, first, "--since", "2026-01-01")
+    assert nothing.exit_code == 0 and "nothing found; the filters leave no picture" in nothing.output
+
+
+def test_errors_are_one_line(index, crops, tmp_path, model_file):
+    probe = next((crops / "a").iterdir())
+    assert "no index here" in error_of("search", crops, probe)
+    assert "broken.png: " in error_of("search", index, crops / "b" / "broken.png")
+    assert "no picture of camera c; its cameras are: a, b" in error_of("search", index, probe, "--camera", "c")
+    assert "is no time" in error_of("search", index, probe, "--since", "noon")
+    assert "leave one out" in error_of("search", index, probe, "--exhaustive", "--shortlist", 5)
+    assert "--picture draws at most 20" in error_of("search", index, probe, "--top", 21, "--picture", "a.png")
+    assert "give a name that ends so" in error_of("search", index, probe, "--picture", "a.gif")
+    assert "needs PICTURES" in error_of("index", model_file, "--to", tmp_path / "new")
+    assert "need --to INDEX" in error_of("index", model_file, crops)
+    assert "--layout is about a folder" in error_of("index", index, "--layout", "camera", "--check")
+    assert "no such picture and none below" in error_of("index", index, "--delete", "nobody.png")
+    assert "no run here" in error_of("index", crops, crops, "--to", tmp_path / "new")
+    probe.unlink()
+    other = next((crops / "b").glob("0*.png"))
+    assert f"{probe}: no such file" in error_of("search", index, other, "--top", 12, "--picture", tmp_path / "a.png")

@@ -1,0 +1,219 @@
+"""An index on disk: what a kill leaves, what readers see beside a writer, and what damage is told."""
+
+import json
+import multiprocessing
+import re
+import time
+
+import numpy as np
+import pytest
+
+from tests.search import store_writer
+from tests.search.store_writer import append, features_of, new_store
+from tfnxc.errors import InputError
+from tfnxc.search import _store
+from tfnxc.search._manifest import MANIFEST
+from tfnxc.search._snapshot import Snapshot
+from tfnxc.search._store import Store
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([store_writer.__name__])
+
+
+@pytest.fixture
+def store(tmp_path):
+    return new_store(tmp_path / "index")
+
+
+def check(snapshot, names):
+    """That the index holds these pictures, in this order, with the features that were written."""
+    assert list(snapshot.rows) == list(names)
+    if names:
+        maps, embeddings = features_of(names)
+        rows = list(snapshot.rows.values())
+        np.testing.assert_array_equal(snapshot.maps_of(rows), maps)
+        np.testing.assert_array_equal(snapshot.embeddings_of(rows), embeddings)
+
+
+def started(folder, seed):
+    """A writing process, and the end of its pipe."""
+    receiving, sending = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=store_writer.write_for_ever, args=(folder, seed, sending))
+    process.start()
+    sending.close()
+    return process, receiving
+
+
+def said(pipe):
+    """What is left in the pipe of a process that is dead."""
+    messages = []
+    try:
+        while True:
+            messages.append(pipe.recv())
+    except EOFError:
+        return messages
+
+
+def apply(names, what, those):
+    gone = set(those)
+    return [*names, *those] if what == "append" else [name for name in names if what != "delete" or name not in gone]
+
+
+def test_append_delete_and_compact(store, monkeypatch):
+    monkeypatch.setattr(_store, "MOST_PICTURES", 4)
+    names = [f"picture {index}" for index in range(11)]
+    with store.writing():
+        append(store, names[:10])
+        append(store, names[10:])
+        store.delete(["picture 2", "picture 9"])
+    left = [name for name in names if name not in ("picture 2", "picture 9")]
+    check(store.snapshot, left)
+    check(Snapshot.read(store.folder), left)
+    assert store.snapshot.manifest.pictures == 9
+    before = store.snapshot
+    with store.writing():
+        store.compact()
+    check(store.snapshot, left)
+    check(before, left)  # a reader goes on in what it has open
+    sizes = [entry.pictures for entry in store.snapshot.manifest.segments]
+    assert sizes == [3, 4, 2] and store.snapshot.alive.all()  # the full one in the middle was not rewritten
+    assert len(list(store.folder.glob("*.segment"))) == 3
+    with store.writing():
+        append(store, ["picture 2"])  # its name is free again
+    check(Snapshot.read(store.folder), [*left, "picture 2"])
+
+
+def test_deleting_what_is_not_there_deletes_nothing(store):
+    with store.writing():
+        append(store, ["one", "two"])
+        with pytest.raises(InputError, match="no picture three in this index; nothing was deleted"):
+            store.delete(["one", "three"])
+    check(Snapshot.read(store.folder), ["one", "two"])
+
+
+def test_twenty_kills_lose_nothing_that_was_acknowledged_and_show_nothing_by_half(store):
+    rng = np.random.default_rng(0)
+    names, interrupted, kinds = [], 0, set()
+    for seed in range(20):
+        process, pipe = started(store.folder, seed)
+        messages = [pipe.recv() for _ in range(rng.integers(1, 16))]
+        time.sleep(rng.uniform(0, 0.02))
+        process.kill()
+        process.join()
+        messages += said(pipe)
+        for state, what, those in messages:
+            if state == "done":
+                names = apply(names, what, those)
+                kinds.add(what)
+        now = list(Snapshot.read(store.folder).rows)
+        if messages[-1][0] == "begin":
+            interrupted += 1
+            assert now in (names, apply(names, *messages[-1][1:]))
+        else:
+            assert now == names
+        names = now
+        check(Snapshot.read(store.folder), names)
+    assert interrupted >= 10 and kinds == {"append", "delete", "compact"}
+    with store.writing():
+        pass  # the next writer takes away what the killed ones left
+    listed = {entry.file for entry in store.snapshot.manifest.segments}
+    assert {path.name for path in store.folder.iterdir()} == listed | {MANIFEST, "lock"}
+
+
+def test_two_readers_beside_a_writer_see_whole_commits(store):
+    process, pipe = started(store.folder, seed=5)
+    states, names = [[]], []
+    readers = [Store(store.folder), Store(store.folder)]
+    looked = []
+    while len({len(each) for each in looked}) < 6:
+        assert process.is_alive()
+        for reader in readers:
+            reader.refresh()
+            looked.append(list(reader.snapshot.rows))
+            check(reader.snapshot, looked[-1])
+    process.kill()
+    process.join()
+    for state, what, those in said(pipe):
+        if state == "begin":
+            names = apply(names, what, those)
+            states.append(names)
+    assert all(each in states for each in looked)
+
+
+def test_a_second_writer_is_told_who_writes(store):
+    process, pipe = started(store.folder, seed=1)
+    pipe.recv()
+    with pytest.raises(InputError, match=f"process {process.pid} is writing to this index"), store.writing():
+        pass
+    process.kill()
+    process.join()
+    with store.writing():
+        append(store, ["free again"])
+    assert "free again" in store.snapshot.rows
+
+
+@pytest.mark.parametrize("part", ["maps", "embeddings", "records"])
+def test_damage_is_told(store, part):
+    with store.writing():
+        append(store, ["one", "two"])
+    (path,) = store.folder.glob("*.segment")
+    data = bytearray(path.read_bytes())
+    # Embeddings of 2 x 6 floats come first, then maps of 2 x 24 halves.
+    data[{"embeddings": 5, "maps": 2 * 6 * 4 + 24 * 2 + 1, "records": len(data) - 5}[part]] ^= 1
+    path.write_bytes(data)
+    what = r"the features of two are damaged \(CRC-32\)" if part == "maps" else r"records and embeddings are not .*SHA"
+    with pytest.raises(InputError, match=re.escape(path.name) + ".*" + what):
+        Store(store.folder).snapshot.maps_of([0, 1])
+
+
+def test_a_file_cut_short_or_gone_is_told(store):
+    with store.writing():
+        append(store, ["one", "two"])
+    (path,) = store.folder.glob("*.segment")
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    with pytest.raises(InputError, match=f"{len(data) - 1} bytes; the manifest says {len(data)}"):
+        Store(store.folder)
+    path.unlink()
+    with pytest.raises(InputError, match=r"00000000\.segment: no such file"):
+        Store(store.folder)
+
+
+def test_damage_of_the_manifest_is_told(store):
+    path = store.folder / MANIFEST
+    data = json.loads(path.read_text())
+    changes = {
+        "not what was written": {**data, "content": {**data["content"], "embedding_size": 7}},
+        "version 9 of the format; this tfnxc reads version 1": {**data, "version": 9},
+        "not of an index": {},
+    }
+    for message, changed in changes.items():
+        path.write_text(json.dumps(changed))
+        with pytest.raises(InputError, match=message):
+            Store(store.folder)
+    path.write_text("{")
+    with pytest.raises(InputError, match="not a JSON file"):
+        Store(store.folder)
+    path.unlink()
+    with pytest.raises(InputError, match="no index here"):
+        Store(store.folder)
+
+
+def test_nothing_outside_the_folder_is_opened(store):
+    with store.writing():
+        append(store, ["one"])
+    manifest = store.snapshot.manifest
+    (entry,) = manifest.segments
+    elsewhere = type(entry)("../00000000.segment", entry.pictures, entry.bytes, entry.sha256)
+    type(manifest)(
+        *[getattr(manifest, each) for each in ("model_sha256", "map_shape", "embedding_size")], 1, (elsewhere,)
+    ).write(store.folder)
+    with pytest.raises(InputError, match="values that tfnxc does not write"):
+        Store(store.folder)
+
+
+def test_features_beyond_half_precision_are_refused(store):
+    maps, embeddings = features_of(["one"])
+    with store.writing(), pytest.raises(InputError, match="half precision"):
+        store.append(store_writer.Records(["one"], [None], [None], [None]), maps.astype(np.float32) + 1e5, embeddings)
+    check(Snapshot.read(store.folder), [])

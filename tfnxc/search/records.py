@@ -1,0 +1,56 @@
+"""What an index holds of each picture beside its features."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """One entry a picture in each list.
+
+    Args:
+        names: Texts by which pictures are told apart: for files, their absolute paths.
+        identities: Who each shows, as a text, or `None`.
+        cameras: Which camera took it, as a text, or `None`.
+        times: When, in seconds since the beginning of 1970 (UTC), or `None`.
+    """
+
+    names: list
+    identities: list
+    cameras: list
+    times: list
+
+    @classmethod
+    def of(cls, pictures):
+        """The records of some `Picture`s."""
+        pictures = list(pictures)
+        return cls(*([getattr(each, field) for each in pictures] for field in ("name", "identity", "camera", "time")))
+
+    @classmethod
+    def joined(cls, parts):
+        """Some `Records`, one after the other."""
+        lists = [dataclasses.astuple(part) for part in parts]
+        return cls(*([each for part in column for each in part] for column in zip(*lists, strict=True)))
+
+    @classmethod
+    def none(cls):
+        """The records of no picture."""
+        return cls([], [], [], [])
+
+    def __len__(self):
+        return len(self.names)
+
+    def take(self, rows):
+        """Those of some positions."""
+        return Records(*([column[row] for row in rows] for column in dataclasses.astuple(self)))
+
+    def to_bytes(self):
+        """As JSON; a file's name that is not UTF-8 keeps its bytes."""
+        return json.dumps(dataclasses.asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data):
+        """What `to_bytes` gave."""
+        return cls(**json.loads(data))

@@ -1,0 +1,121 @@
+"""Where the pictures of a gallery come from: a folder, a CSV file, a data set of this package."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pathlib
+import re
+
+from tfnxc.datasets._folder import EXTENSIONS, existing_folder
+from tfnxc.errors import InputError
+from tfnxc.search.picture import Picture, parse_time
+
+_PICTURE = re.compile(rf"[^.].*\.(?:{EXTENSIONS})", re.IGNORECASE)
+_KNOWN = ("identity", "camera")
+
+
+def folder_pictures(folder, layout=()):
+    """The pictures in a folder and in all folders below it, by name; nothing is read yet.
+
+    Args:
+        folder: A folder with PNG, JPEG or BMP files, at any depth. What is hidden (a name with a dot first) is passed
+            over.
+        layout: What the names of the folders below it say, from the outside in: `"identity"` and `"camera"`, each once.
+            Defaults to nothing.
+
+    Yields:
+        A `Picture` a file.
+
+    Raises:
+        InputError: If there is no such folder or no picture in it, or one lies in too few folders for `layout`.
+
+    Example:
+        >>> list(folder_pictures("crops", layout=("camera",)))[0]
+        Picture(name='/data/crops/lift/0007.jpg', image='crops/lift/0007.jpg', identity=None, camera='lift', time=None)
+    """
+    folder = existing_folder(folder, "a folder with pictures")
+    if len(set(layout)) != len(layout) or not set(layout) <= set(_KNOWN):
+        raise InputError(f"a layout is made of {' and '.join(_KNOWN)}, each once; got {'/'.join(layout)}.")
+    found = False
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        parts = pathlib.Path(root).relative_to(folder).parts
+        for file in sorted(filter(_PICTURE.fullmatch, files)):
+            path = os.path.join(root, file)
+            if len(parts) < len(layout):
+                raise InputError(f"{path}: in too few folders; expected {folder}/{'/'.join(layout).upper()}/picture.")
+            found = True
+            yield Picture.of_file(path, **dict(zip(layout, parts, strict=False)))
+    if not found:
+        raise InputError(f"{folder}: no picture here; expected files called {EXTENSIONS.replace('|', ', ')}.")
+
+
+def csv_pictures(path):
+    """The pictures that a CSV file lists; none of them is read yet.
+
+    Args:
+        path: A file in UTF-8 whose first line names its columns: `path`, a PNG, JPEG or BMP file, relative to the CSV
+            file; and, if you like, `identity`, `camera` and `time` (ISO 8601, in UTC where it names no zone), which may
+            be empty. Other columns are passed over.
+
+    Yields:
+        A `Picture` a line.
+
+    Raises:
+        InputError: If the file cannot be read or a line is not of this form; the message has its number.
+
+    Example:
+        >>> gallery.add(csv_pictures("crops.csv"))
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            names = [name.strip().lower() for name in reader.fieldnames or ()]
+            if names.count("path") != 1 or any(names.count(each) > 1 for each in (*_KNOWN, "time")):
+                raise InputError(
+                    f"{path}: expected a first line that names each column once, path among them, such as "
+                    f"path,identity,camera,time; got {','.join(names) or 'nothing'}."
+                )
+            reader.fieldnames = names
+            for row in reader:
+                yield _listed(path, reader.line_num, row)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a CSV file.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
+    except csv.Error as error:
+        raise InputError(f"{path}: not CSV ({error}).") from None
+
+
+def _listed(path, line, row):
+    if None in row or None in row.values():
+        raise InputError(f"{path}, line {line}: other than as many fields as the header has.")
+    row = {name: text.strip() or None for name, text in row.items()}
+    if row["path"] is None:
+        raise InputError(f"{path}, line {line}: no path; expected one in every line.")
+    try:
+        time = parse_time(row["time"]) if row.get("time") else None
+    except InputError as error:
+        raise InputError(f"{path}, line {line}: {error}") from None
+    picture = pathlib.Path(path).parent / row["path"]
+    return Picture.of_file(picture, **{each: row.get(each) for each in _KNOWN}, time=time)
+
+
+def set_pictures(people):
+    """The pictures of an `ImageSet`: of any data set of this package, drawn ones included.
+
+    Yields:
+        A `Picture` each, read or drawn when its turn comes; identities and cameras are the numbers of the set, and
+        nobody's pictures are without identity.
+
+    Raises:
+        InputError: If one cannot be read.
+
+    Example:
+        >>> gallery.add(set_pictures(tfnxc.datasets.synthetic(identities=20)))
+    """
+    for index, name in enumerate(people.paths):
+        identity = people.identities[index]
+        known = {"identity": str(identity) if identity >= 0 else None, "camera": str(people.cameras[index])}
+        yield Picture(name, people.read(index), **known)
