@@ -1,13 +1,11 @@
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from tfnxc import models
+from tests.serving.small_export import operations_of, small_model
 from tfnxc.errors import InputError
 from tfnxc.serving import export_model
 
@@ -24,8 +22,7 @@ np.savez(sys.argv[3], **{name: value.numpy() for name, value in found.items()})
 
 @pytest.fixture(scope="module", params=["normxcorr", "ahmed", "fused"])
 def model(request):
-    keras.utils.set_random_seed(0)
-    return models.BUILDERS[request.param]((40, 28, 3), filters=(3, 4), units=8)
+    return small_model(request.param)
 
 
 def test_a_process_without_tfnxc_loads_it_and_gets_the_same_numbers(model, tmp_path, rng):
@@ -39,13 +36,6 @@ def test_a_process_without_tfnxc_loads_it_and_gets_the_same_numbers(model, tmp_p
     expected = model.predict([pairs["probe"], pairs["gallery"]], verbose=0)
     np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
     np.testing.assert_allclose(found["same"], expected[:, 1], atol=1e-5)
-
-
-def operations_of(path):
-    """Names of all operations in a SavedModel."""
-    saved = SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
-    used = {node.op for node in saved.node}
-    return used | {node.op for function in saved.library.function for node in function.node_def}
 
 
 EXPORTERS = {
@@ -67,7 +57,8 @@ def test_every_operation_is_a_stock_one(model, exporter, implementation, tmp_pat
     assert not [name for name in used if ">" in name or "PyFunc" in name], used
 
 
-def test_versions_count_up_and_are_never_overwritten(model, tmp_path):
+def test_versions_count_up_and_are_never_overwritten(tmp_path):
+    model = small_model()
     assert export_model(model, tmp_path, version=4).name == "4"
     assert export_model(model, tmp_path).name == "5"
     with pytest.raises(InputError, match=r"4 exists already\. Choose another version"):

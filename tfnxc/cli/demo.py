@@ -56,5 +56,6 @@ def demo(folder, savedmodels, passes, seed):
     with replacing(picture) as new:
         visualization.plot_cmc(results, "Synthetic set, 100 test identities").savefig(new, dpi=150)
     console.print(f"Picture: {picture}")
-    model, _ = run.load_model()
-    console.print(f"Exported: {serving.export_model(model, pathlib.Path(savedmodels) / 'demo')}")
+    model, digest = run.load_model()
+    exported = serving.export_model(model, pathlib.Path(savedmodels) / "demo", card=serving.run_card(run, digest))
+    console.print(f"Exported: {exported}")

@@ -14,13 +14,26 @@ import click
 @click.option(
     "--to", "savedmodels", default="savedmodels", show_default=True, type=click.Path(), help="Folder of all models."
 )
-def export(folder, name, number, savedmodels):
+@click.option(
+    "--variant",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["float32", "float16"]),
+    help="float16: weights in half the bytes; what that costs is measured on the test people, printed and kept.",
+)
+@click.option("--data", type=click.Path(), help="For float16: the data set, if it is not where the run found it.")
+@click.option(
+    "--probes", default=100, show_default=True, type=click.IntRange(1), help="For float16: measure so many at most."
+)
+def export(folder, name, number, savedmodels, variant, data, probes):
     """Writes the trained model of a run as a SavedModel: savedmodels/NAME/VERSION.
 
-    It loads where there is TensorFlow and no tfnxc: TensorFlow Serving, saved_model_cli, any program.
+    It loads where there is TensorFlow and no tfnxc: TensorFlow Serving, saved_model_cli, any program. It can be asked
+    for the probability of two images or of two JPEG or PNG files, for features, and for a ranking: docs/serving.md.
 
     \b
     tfnxc export runs/cuhk01-normxcorr --name campus
+    tfnxc export runs/cuhk01-normxcorr --name campus-small --variant float16
     saved_model_cli show --dir savedmodels/campus/1 --all
     saved_model_cli run --dir savedmodels/campus/1 --tag_set serve --signature_def serving_default \
         --inputs "probe=probe.npy;gallery=gallery.npy"
@@ -36,5 +49,16 @@ def export(folder, name, number, savedmodels):
         raise InputError(f"--name takes letters, digits, - and _, a letter or digit first; got {name!r}.")
     run = training.Run.open(folder)
     warn_if_unfinished(run)
-    model, _ = run.load_model()
-    console.print(f"Exported: {serving.export_model(model, pathlib.Path(savedmodels) / name, number)}")
+    model, digest = run.load_model()
+    card = serving.run_card(run, digest)
+    if variant != "float32":
+        from tfnxc.cli._variant_loss import measure_variant
+
+        card["variant_loss"] = measure_variant(run, model, variant, data, probes)
+    path = serving.export_model(model, pathlib.Path(savedmodels) / name, number, variant, card)
+    console.print(f"Exported: {path}")
+    if not (path / serving.WARM_UP).exists():
+        console.print(
+            "No warm-up requests, because tensorflow-serving-api is not installed. Beside tensorflow-cpu: "
+            "pip install --no-deps tensorflow-serving-api"
+        )

@@ -26,6 +26,7 @@ _EXPORTERS = (
     "keras.src.backend.tensorflow.export",
     "keras.src.saving.",
     "tensorflow.python.saved_model.",
+    "tfnxc.serving.export",
 )
 
 _log = logging.getLogger("tfnxc")

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
 import tempfile
 
-import keras
 import tensorflow as tf
 
+from tfnxc import models
+from tfnxc._keras_line import KERAS_2
 from tfnxc.errors import InputError
+from tfnxc.serving.card import write_card
+from tfnxc.serving.signatures import signatures
+from tfnxc.serving.variants import variant as smaller
+from tfnxc.serving.warm_up import write_warm_up
 
 
-def export_model(model, folder, version=None):
+def export_model(model, folder, version=None, variant="float32", card=None):
     """Writes `folder/version/`, a SavedModel that loads where there is TensorFlow and no tfnxc.
 
-    Its signature `serving_default` takes `probe` and `gallery`, float32 images of shape `(batch, height, width, 3)`
-    with values in [0, 1], and gives `same`, the probability that both show one person, `(batch,)`, and
-    `probabilities`, the model's output (different, same), `(batch, 2)`.
+    Its signatures, of stock operations only; a batch may have any size, and all outputs are float32 but `indices`:
+
+    - `serving_default` and `match`: `probe` and `gallery`, float32 images `(batch, height, width, 3)` with values in
+      [0, 1], to `same`, the probability that both show one person, `(batch,)`, and `probabilities`, the model's output
+      (different, same), `(batch, 2)`.
+    - `match_bytes`: `probe_bytes` and `gallery_bytes`, JPEG or PNG files of any size, strings `(batch,)`, to the same.
+    - `embed`: `image` to `features`, the tower's maps `(batch, rows, columns, channels)`; `embed_bytes`: `image_bytes`
+      to the same.
+    - `match_features`: `probe_features` and `gallery_features` to what `match` gives.
+    - `rank`: `probe_features` of one probe, `gallery_features`, and `k`, an int32, to `indices`, int32 positions in the
+      gallery, and `probabilities` of the same person, both `(k,)`, best first.
+
+    A picture that cannot be read fails the request with a message that names its input and position. Beside the model
+    lie, in `assets.extra`, `card.json` and, where tensorflow-serving-api is installed, warm-up requests for TensorFlow
+    Serving.
 
     Args:
         model: A model of `tfnxc.models`.
         folder: The folder of this model's versions, e.g. `"savedmodels/campus"`.
         version: A positive integer. Defaults to `None`: one more than the highest there.
+        variant: `"float32"`; or `"float16"`: weights in half the bytes, the same arithmetic. Defaults to `"float32"`.
+        card: What the card says of data and results, plain types by name: see `tfnxc.serving.run_card`. Defaults to
+            `None`: that nothing is known.
 
     Returns:
         The path of the version.
 
     Raises:
-        InputError: If the version exists already or is no positive integer.
+        InputError: If the version exists already or is no positive integer, or the variant is not known.
 
     Example:
         >>> tfnxc.serving.export_model(model, "savedmodels/campus")
         PosixPath('savedmodels/campus/1')
     """
-    folder = pathlib.Path(folder)
+    folder, parts = pathlib.Path(folder), smaller(models.split(model), variant)
     if version is None:
         version = max(_versions(folder), default=0) + 1
     if not isinstance(version, int) or version < 1:
@@ -47,7 +66,10 @@ def export_model(model, folder, version=None):
     # Written beside its place and then renamed: a server that watches the folder never sees half a version.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
         written = pathlib.Path(scratch) / "model"
-        _write(model, str(written))
+        asked = signatures(*parts)
+        _write(parts, asked, str(written))
+        write_card(written, folder.name, target.name, model, variant, asked, card)
+        write_warm_up(written, folder.name, asked)
         try:
             os.rename(written, target)
         except OSError:
@@ -61,26 +83,14 @@ def _versions(folder):
     return [int(entry.name) for entry in folder.glob("*") if entry.name.isdecimal()]
 
 
-def _write(model, path):
-    def match(probe, gallery):
-        probabilities = model([probe, gallery], training=False)
-        return {"probabilities": probabilities, "same": probabilities[:, 1]}
-
-    signature = [tf.TensorSpec([None, *image.shape[1:]], tf.float32, name=image.name) for image in model.inputs]
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serving_default", match, input_signature=signature)
-    with _quiet_keras():
-        archive.write_out(path)
+def _write(parts, asked, path):
+    module = tf.Module()
+    # The bare variables: of the models themselves TensorFlow would save much more.
+    module.kept = [each if KERAS_2 else each.value for part in parts for each in part.weights]
+    traced = {name: _traced(each) for name, each in asked.items()}
+    tf.saved_model.save(module, path, {"serving_default": traced["match"], **traced})
 
 
-@contextlib.contextmanager
-def _quiet_keras():
-    """Keras prints a page about each exported endpoint; the command line says it in a line."""
-    interactive = keras.utils.is_interactive_logging_enabled()
-    keras.utils.disable_interactive_logging()
-    try:
-        yield
-    finally:
-        if interactive:
-            keras.utils.enable_interactive_logging()
+def _traced(signature):
+    # The names of the outputs are those of the dict.
+    return tf.function(signature.function).get_concrete_function(*signature.inputs)

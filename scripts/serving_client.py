@@ -1,0 +1,159 @@
+"""Asks TensorFlow Serving about an export of tfnxc: are these one person; where else was this person seen.
+
+python scripts/serving_client.py match probe.png gallery.png --model campus
+python scripts/serving_client.py rank probe.png gallery/ --model campus --top 10
+python scripts/serving_client.py rank probe.png gallery/ --model campus --grpc --server localhost:8500
+
+REST needs Python alone. gRPC needs TensorFlow, grpcio and tensorflow-serving-api.
+"""
+
+import argparse
+import base64
+import json
+import pathlib
+import re
+import sys
+import urllib.error
+import urllib.request
+
+BATCH = 32  # pairs a request
+SUFFIXES = {".png", ".jpg", ".jpeg"}
+
+
+def main(arguments=None):
+    """The whole program."""
+    options = parse(arguments)
+    try:
+        ask = over_grpc(options) if options.grpc else over_rest(options)
+        names, probabilities = compare(ask, options.probe, gallery_of(options.gallery))
+    except RefusedError as error:
+        sys.exit(f"Error: {error}")
+    print_ranking(names, probabilities, options.top)
+
+
+def parse(arguments):
+    """What the user asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["match", "rank"], help="two pictures; or a picture and a folder")
+    parser.add_argument("probe", type=pathlib.Path, help="a JPEG or PNG crop of a person")
+    parser.add_argument("gallery", type=pathlib.Path, help="match: another such crop; rank: a folder of them")
+    parser.add_argument("--model", default="demo", help="name of the model on the server (default: demo)")
+    parser.add_argument("--version", type=int, help="its version (default: what the server takes, the latest)")
+    parser.add_argument("--server", help="default: http://localhost:8501, or with --grpc localhost:8500")
+    parser.add_argument("--grpc", action="store_true", help="ask over gRPC")
+    parser.add_argument("--top", type=int, default=20, help="rows of the ranking (default: 20)")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds for each request (default: 60)")
+    options = parser.parse_args(arguments)
+    if (options.command == "rank") != options.gallery.is_dir():
+        parser.error("match takes two pictures, rank a picture and a folder")
+    return options
+
+
+class RefusedError(Exception):
+    """What the server, or this program, does not take; the message says why."""
+
+
+def gallery_of(path):
+    """The pictures of a folder, or the one picture."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES)
+    if not found:
+        raise RefusedError(f"{path}: no JPEG or PNG picture here.")
+    return found
+
+
+def compare(ask, probe, gallery):
+    """The names of the gallery and the probability of each that it shows the person of the probe."""
+    probabilities = []
+    for start in range(0, len(gallery), BATCH):
+        batch = gallery[start : start + BATCH]
+        try:
+            probabilities += ask([probe.read_bytes()] * len(batch), [path.read_bytes() for path in batch])
+        except RefusedError as error:
+            raise RefusedError(named(str(error), probe, batch)) from None
+        except OSError as error:
+            raise RefusedError(f"{error.filename}: {error.strerror}") from None
+    return [path.name for path in gallery], probabilities
+
+
+def named(message, probe, batch):
+    """The server's message with the name of the file that it is about."""
+    found = re.search(r"(probe|gallery)_bytes, picture (\d+): ([^\]\n]*)", message)
+    if found is None:
+        return message
+    return f"{probe if found[1] == 'probe' else batch[int(found[2])]}: {found[3]}"
+
+
+def print_ranking(names, probabilities, top):
+    """The best first, as a table."""
+    order = sorted(range(len(names)), key=lambda index: -probabilities[index])[:top]
+    print("rank  probability  picture")
+    for rank, index in enumerate(order, start=1):
+        print(f"{rank:4}  {probabilities[index]:11.4f}  {names[index]}")
+
+
+def over_rest(options):
+    """A function of two lists of files to a list of probabilities, by TensorFlow Serving's REST API."""
+    version = "" if options.version is None else f"/versions/{options.version}"
+    server = options.server or "http://localhost:8501"
+    url = f"{server}/v1/models/{options.model}{version}:predict"
+
+    def ask(probes, galleries):
+        sides = {"probe_bytes": probes, "gallery_bytes": galleries}
+        inputs = {name: [{"b64": base64.b64encode(file).decode()} for file in files] for name, files in sides.items()}
+        body = json.dumps({"signature_name": "match_bytes", "inputs": inputs}).encode()
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=options.timeout) as reply:
+                return json.load(reply)["outputs"]["same"]
+        except urllib.error.HTTPError as error:
+            raise RefusedError(said(error)) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RefusedError(f"{url}: no answer of TensorFlow Serving ({error}).") from None
+
+    return ask
+
+
+def said(error):
+    """What a reply of TensorFlow Serving says of an error."""
+    text = error.read().decode(errors="replace")
+    try:
+        return json.loads(text)["error"]
+    except (ValueError, KeyError, TypeError):
+        return f"{error.url}: {error} {text[:200]}"
+
+
+def over_grpc(options):
+    """The same by its gRPC API."""
+    try:
+        import grpc
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+    except ImportError as error:
+        raise RefusedError(
+            f"{error}. --grpc needs TensorFlow, grpcio and tensorflow-serving-api. Beside tensorflow-cpu: pip install "
+            "--no-deps tensorflow-serving-api, which would bring a second TensorFlow otherwise. REST needs none."
+        ) from None
+
+    server = options.server or "localhost:8500"
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(server))
+
+    def ask(probes, galleries):
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name, request.model_spec.signature_name = options.model, "match_bytes"
+        if options.version is not None:
+            request.model_spec.version.value = options.version
+        for name, files in {"probe_bytes": probes, "gallery_bytes": galleries}.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(files, tf.string))
+        try:
+            reply = stub.Predict(request, timeout=options.timeout)
+        except grpc.RpcError as error:
+            raise RefusedError(f"{server}: {error.code().name}: {error.details()}") from None
+        return tf.make_ndarray(reply.outputs["same"]).tolist()
+
+    return ask
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""`tfnxc export`, on a small data set on disk."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from tests.cli.run_command import error_of, run
+from tfnxc import models
+from tfnxc.datasets import Split
+from tfnxc.files import write_json
+from tfnxc.serving import CARD
+from tfnxc.training import Run
+
+
+@pytest.fixture
+def trained(campus, tmp_path):
+    """A run that is finished, of a small model for pictures of the usual size."""
+    settings = {"dataset": "cuhk01", "model": "normxcorr", "passes": 1, "seed": 0}
+    split = Split.from_dict({"name": "mine", "train": [1, 2], "test": [7, 8, 9]})
+    run = Run.start(tmp_path / "run", settings, split, campus)
+    models.normxcorr(filters=(2, 3), units=4).save(run.model_path())
+    run.note_progress(1, 16)
+    return run
+
+
+def test_float16_prints_what_it_costs_and_keeps_it(trained, tmp_path):
+    digest = trained.load_model()[1]
+    own = {"model_digest": digest, "protocol": "cross-camera", "mean": [50.0, 75.0]}
+    write_json(trained.folder / "results" / "trained-mine.json", own)
+    write_json(trained.folder / "results" / "trained-other.json", {**own, "model_digest": "of another model"})
+    arguments = ["export", trained.folder, "--name", "mine", "--to", tmp_path / "served"]
+    found = run(*arguments, "--variant", "float16", "--probes", 4)
+    assert found.exit_code == 0, found.output
+    rows = [line.split() for line in found.output.splitlines() if line.split()[:1] in (["float32"], ["float16"])]
+    assert [row[0] for row in rows] == ["float32", "float16"] and all(row[-4:-2] == ["4", "3"] for row in rows)
+    path = tmp_path / "served" / "mine" / "1"
+    card = json.loads((path / CARD).read_text())
+    assert card["variant"] == "float16" and card["variant_loss"]["probes"] == 4
+    loss, figures = card["variant_loss"]["loss"], card["variant_loss"]
+    assert loss == {"rank 1": figures["float32"]["rank 1"] - figures["float16"]["rank 1"]}
+    assert card["cmc"] == [{"protocol": "cross-camera", "rank 1": 50.0}]
+    assert card["data"] == [{"dataset": "cuhk01", "training_identities": 2}]
+    assert "embed_bytes" in tf.saved_model.load(str(path)).signatures
+
+
+def test_what_cannot_be_measured_is_not_written(trained, tmp_path):
+    arguments = ["export", trained.folder, "--name", "mine", "--to", tmp_path / "served", "--variant", "float16"]
+    assert "no such folder" in error_of(*arguments, "--data", tmp_path / "nowhere")
+    assert not (tmp_path / "served").exists()

@@ -1,0 +1,94 @@
+"""Pictures as strangers send them: those that are read, and those that have to be refused."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+
+def encoded(picture, format="PNG", **options):
+    """A picture, or an array, as the bytes of a file."""
+    file = io.BytesIO()
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(file, format, **options)
+    return file.getvalue()
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, depth, colour_type, data, *chunks):
+    """A PNG file of raw rows, of kinds that Pillow does not write."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), *chunks, chunk(b"IDAT", zlib.compress(data)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def deep_rows(channels):
+    """Rows of a picture of 7 x 9 pixels with 16 bits a colour, each behind its filter byte."""
+    row = np.random.default_rng(1).integers(0, 256, (9, 7 * 2 * channels), np.uint8)
+    return b"".join(b"\0" + each.tobytes() for each in row)
+
+
+def larger_jpeg(jpeg, height, width):
+    """A JPEG file whose header says another size."""
+    frame = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:frame] + struct.pack(">HH", height, width) + jpeg[frame + 4 :]
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (41, 29, 3), np.uint8)
+PICTURE = Image.fromarray(PIXELS)
+OPAQUE = PICTURE.convert("RGBA")
+OPAQUE.putalpha(Image.fromarray(PIXELS[:, :, 0]))
+EXIF = Image.Exif()
+EXIF[0x0112] = 6  # turned: neither reader turns it back
+ROWS = b"".join(b"\0" + row.tobytes() for row in PIXELS)
+JPEG = encoded(PICTURE, "JPEG")
+
+READ = {
+    "colour PNG": encoded(PICTURE),
+    "one pixel": encoded(PIXELS[:1, :1]),
+    "very wide": encoded(np.tile(PIXELS[:3], (1, 60, 1))),
+    "grey PNG": encoded(PICTURE.convert("L")),
+    "black and white PNG": encoded(PICTURE.convert("1")),
+    "grey and transparent PNG": encoded(PICTURE.convert("LA")),
+    "transparent PNG": encoded(OPAQUE),
+    "palette PNG": encoded(PICTURE.convert("P")),
+    "palette PNG of 4 bits": encoded(PICTURE.quantize(11), bits=4),
+    "palette PNG, one colour transparent": encoded(PICTURE.convert("P"), transparency=3),
+    "16-bit colour PNG": png(7, 9, 16, 2, deep_rows(3)),
+    "16-bit transparent PNG": png(7, 9, 16, 6, deep_rows(4)),
+    "PNG with a gamma": png(29, 41, 8, 2, ROWS, chunk(b"gAMA", struct.pack(">I", 100000))),
+    "animated PNG": encoded(PICTURE, save_all=True, append_images=[OPAQUE.convert("RGB").rotate(180)]),
+    "JPEG": JPEG,
+    "JPEG in full colour": encoded(PICTURE, "JPEG", subsampling=0),
+    "progressive JPEG": encoded(PICTURE, "JPEG", progressive=True),
+    "grey JPEG": encoded(PICTURE.convert("L"), "JPEG"),
+    "CMYK JPEG": encoded(PICTURE.convert("CMYK"), "JPEG"),
+    "turned JPEG": encoded(PICTURE, "JPEG", exif=EXIF),
+    "JPEG larger than what it holds": larger_jpeg(JPEG, 60, 40),
+    "JPEG with something behind it": JPEG + b"something",
+}
+"""What the package reads, too."""
+
+REFUSED = {
+    "empty": (b"", "empty; expected a JPEG or PNG picture"),
+    "text": (b"hello, this is no picture", "not a JPEG or PNG picture"),
+    "animated GIF": (encoded(PICTURE, "GIF", save_all=True, append_images=[OPAQUE]), "not a JPEG or PNG picture"),
+    "BMP": (encoded(PICTURE, "BMP"), "not a JPEG or PNG picture"),
+    "16-bit grey PNG": (encoded(PIXELS[:, :, 0].astype(np.uint16)), "16 bits of grey; expected 8"),
+    "PNG cut off": (encoded(PICTURE)[:900], "broken picture"),
+    "PNG cut off in its header": (encoded(PICTURE)[:20], "broken picture"),
+    "PNG with a wrong checksum": (encoded(PICTURE).replace(b"IDAT", b"IDAT\x77", 1), "broken picture"),
+    "PNG without pixels": (png(29, 41, 8, 2, b""), "broken picture"),
+    "PNG of no width": (png(0, 41, 8, 2, b""), "broken picture"),
+    "JPEG cut off": (JPEG[: len(JPEG) // 2], "broken picture"),
+    "JPEG of three bytes": (JPEG[:3], "broken picture"),
+    "huge PNG": (png(50000, 40000, 1, 0, b"\0"), "50000 x 40000 pixels; at most 16777216 are read"),
+    "PNG of the most that can be said": (png(2**31 - 1, 2**31 - 1, 8, 2, b"\0"), "2147483647 x 2147483647 pixels"),
+    "endless PNG": (png(1, 1 << 24, 8, 2, b"\0"), "1 x 16777216 pixels; .* sides of 65535"),
+    "huge JPEG": (larger_jpeg(JPEG, 60000, 50000), "50000 x 60000 pixels"),
+}
+"""What is not read, with what the refusal says."""

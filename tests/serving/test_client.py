@@ -1,0 +1,140 @@
+"""scripts/serving_client.py against a stand-in for TensorFlow Serving."""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.serving import stand_in
+from tests.serving.sent_pictures import encoded
+from tests.serving.small_export import small_model
+from tfnxc.serving import export_model
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "serving_client.py"
+PICTURES = 35  # more than a request holds
+
+
+@pytest.fixture(scope="module")
+def client():
+    spec = importlib.util.spec_from_file_location("serving_client", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return export_model(small_model(), tmp_path_factory.mktemp("models") / "campus", version=3)
+
+
+@pytest.fixture
+def served(path):
+    return stand_in.StandIn(path.parent)
+
+
+@pytest.fixture
+def gallery(tmp_path, rng):
+    folder = tmp_path / "gallery"
+    folder.mkdir()
+    for number in range(PICTURES):
+        kind = ("PNG", "png") if number % 2 else ("JPEG", "jpg")
+        picture = encoded(rng.integers(0, 256, (50, 30, 3), np.uint8), kind[0])
+        (folder / f"{number:02d}.{kind[1]}").write_bytes(picture)
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def expected_ranking(path, probe, gallery):
+    files = sorted(each for each in gallery.iterdir() if each.suffix != ".txt")
+    pairs = {"probe_bytes": [probe.read_bytes()] * len(files), "gallery_bytes": [each.read_bytes() for each in files]}
+    asked = tf.saved_model.load(str(path)).signatures["match_bytes"]
+    same = asked(**{name: tf.constant(value) for name, value in pairs.items()})["same"].numpy()
+    return [(files[index].name, same[index]) for index in np.argsort(-same, kind="stable")]
+
+
+def check_ranking(printed, expected):
+    title, *rows = printed.splitlines()
+    assert title.split() == ["rank", "probability", "picture"]
+    for number, (row, (name, same)) in enumerate(zip(rows, expected, strict=True), start=1):
+        rank, probability, picture = row.split()
+        assert (int(rank), picture) == (number, name) and abs(float(probability) - same) < 1e-4
+
+
+SERVERS = {"rest": (stand_in.rest, []), "grpc": (stand_in.grpc_, ["--grpc"])}
+
+
+@pytest.fixture(params=SERVERS)
+def ask(request, served, client, capsys):
+    """Runs the client against the stand-in; gives what it prints."""
+    if request.param == "grpc":
+        reason = "tensorflow-serving-api is not installed: pip install --no-deps tensorflow-serving-api"
+        pytest.importorskip("tensorflow_serving.apis.predict_pb2", reason=reason)
+    server, options = SERVERS[request.param]
+    with server(served) as address:
+
+        def run(*arguments):
+            client.main([*map(str, arguments), "--model", "campus", "--server", address, *options])
+            return capsys.readouterr().out
+
+        yield run
+
+
+def test_a_probe_and_a_folder_become_a_ranking(ask, served, path, gallery):
+    probe = gallery / "05.png"
+    expected = expected_ranking(path, probe, gallery)
+    check_ranking(ask("rank", probe, gallery, "--top", 100), expected)
+    assert served.requests == [("match_bytes", 32), ("match_bytes", PICTURES - 32)]
+    check_ranking(ask("rank", probe, gallery, "--top", 4, "--version", 3), expected[:4])
+
+
+def test_two_pictures_become_a_probability(ask, path, gallery):
+    probe, other = gallery / "05.png", gallery / "06.jpg"
+    expected = dict(expected_ranking(path, probe, gallery))[other.name]
+    check_ranking(ask("match", probe, other), [(other.name, expected)])
+
+
+def test_a_bad_picture_is_named_by_its_file(ask, gallery):
+    (gallery / "33.png").write_bytes((gallery / "33.png").read_bytes()[:900])
+    with pytest.raises(SystemExit, match=r"^Error: \S*33\.png: broken picture$"):
+        ask("rank", gallery / "05.png", gallery)
+    (gallery / "bad.png").write_text("hello")
+    with pytest.raises(SystemExit, match=r"^Error: \S*bad\.png: not a JPEG or PNG picture$"):
+        ask("match", gallery / "bad.png", gallery / "05.png")
+
+
+def test_what_is_not_served_is_said(ask, gallery):
+    with pytest.raises(SystemExit, match="Servable not found"):
+        ask("match", gallery / "05.png", gallery / "06.jpg", "--version", 9)
+
+
+def test_without_a_server_or_pictures_the_message_says_so(client, gallery, tmp_path):
+    nobody = ["--server", "http://127.0.0.1:9", "--timeout", "5"]
+    with pytest.raises(SystemExit, match="no answer of TensorFlow Serving"):
+        client.main(["match", str(gallery / "05.png"), str(gallery / "06.jpg"), *nobody])
+    with pytest.raises(SystemExit, match="no JPEG or PNG picture here"):
+        (tmp_path / "empty").mkdir()
+        client.main(["rank", str(gallery / "05.png"), str(tmp_path / "empty"), *nobody])
+
+
+def test_rest_needs_python_alone():
+    """Neither site packages nor the checkout are there."""
+    found = subprocess.run([sys.executable, "-I", "-S", SCRIPT, "--help"], capture_output=True, text=True, check=True)
+    assert "gRPC needs" in found.stdout
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": {"probe_bytes": ["aGk="], "gallery_bytes": ["aGk="]}, "signature_name": "match_bytes"},
+        {"inputs": {"probe_bytes": [{"b64": "aGk="}]}, "signature_name": "match_bytes"},
+        {"inputs": {}, "signature_name": "mach_bytes"},
+        {"instances": []},
+    ],
+)
+def test_the_stand_in_refuses_what_the_server_would(body, served):
+    with pytest.raises(ValueError):
+        stand_in.answer(served, "/v1/models/campus:predict", body)

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.serving.sent_pictures import PIXELS, READ, REFUSED, encoded
+from tfnxc.datasets import read_picture
+from tfnxc.datasets.image_set import resize
+from tfnxc.serving.decoding import decode_pictures
+
+SIZE = (32, 24)
+
+
+@pytest.fixture(scope="module")
+def decode():
+    return tf.function(
+        lambda pictures: decode_pictures(pictures, SIZE, "probe_bytes"),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
+
+
+def by_the_package(picture, folder):
+    (folder / "picture").write_bytes(picture)
+    return resize(read_picture(folder / "picture"), SIZE)
+
+
+def levels(images):
+    """Images as 0 to 255; TensorFlow may divide by 255, or multiply by 1 / 255, which is not quite the same."""
+    found = 255 * images.numpy().astype(float)
+    np.testing.assert_allclose(found, np.rint(found), atol=1e-4)
+    return np.rint(found).astype(int)
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_the_numbers_are_those_of_the_packages_reader(kind, decode, tmp_path):
+    np.testing.assert_array_equal(levels(decode([READ[kind]]))[0], by_the_package(READ[kind], tmp_path))
+
+
+def test_a_batch_keeps_its_order(decode, tmp_path):
+    found = levels(decode(list(READ.values())))
+    assert found.shape == (len(READ), *SIZE, 3)
+    for image, picture in zip(found, READ.values(), strict=True):
+        np.testing.assert_array_equal(image, by_the_package(picture, tmp_path))
+
+
+@pytest.mark.parametrize("shape", [SIZE, (64, 48), (33, 25), (20, 10), (20, 100), (200, 150)])
+def test_any_size_is_resized_as_pillow_does(shape, decode, tmp_path, rng):
+    picture = encoded(rng.integers(0, 256, (*shape, 3), np.uint8))
+    np.testing.assert_array_equal(levels(decode([picture]))[0], by_the_package(picture, tmp_path))
+
+
+def test_a_tall_and_narrow_picture_differs_by_one_level_at_most(decode, tmp_path, rng):
+    """Pillow of late resizes the rows of such a picture first, and rounds between."""
+    picture = encoded(rng.integers(0, 256, (300, 11, 3), np.uint8))
+    assert np.abs(levels(decode([picture]))[0] - by_the_package(picture, tmp_path)).max() <= 1
+
+
+def test_an_empty_batch_is_no_error(decode):
+    assert decode(tf.constant([], tf.string)).shape == (0, *SIZE, 3)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_refusal_names_the_position_and_the_reason(kind, decode):
+    good, (bad, reason) = encoded(PIXELS), REFUSED[kind]
+    for position in (0, 2):
+        batch = [good] * position + [bad, good]
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"probe_bytes, picture {position}: {reason}"):
+            decode(batch)
+
+
+def test_the_first_of_several_bad_pictures_is_named(decode):
+    good, late = encoded(PIXELS), REFUSED["PNG cut off"][0]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="picture 1: broken"):
+        decode([good, late, b"", good])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="picture 1: empty"):
+        decode([good, b"", late, good])

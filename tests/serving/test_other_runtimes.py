@@ -1,0 +1,63 @@
+"""The export in runtimes that are not TensorFlow, each skipped where it is not installed."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.serving.small_export import images, small_model
+from tfnxc.serving import VARIANTS, export_model
+
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def path(request, tmp_path_factory):
+    return export_model(small_model(), tmp_path_factory.mktemp("served"), variant=request.param)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return {"probe": images(3, 1), "gallery": images(3, 2)}
+
+
+@pytest.fixture(scope="module")
+def expected(path, pairs):
+    found = tf.saved_model.load(str(path)).signatures["match"](**{name: tf.constant(pairs[name]) for name in pairs})
+    return {name: value.numpy() for name, value in found.items()}
+
+
+def check(found, expected):
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=TOLERANCE)
+
+
+def test_openvino_reads_it(path, pairs, expected):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
+    found = openvino.compile_model(openvino.Core().read_model(path), "CPU")(pairs)
+    check({key.get_any_name(): value for key, value in found.items()}, expected)
+
+
+def test_onnx_runtime_runs_what_tf2onnx_makes_of_it(path, pairs, expected, tmp_path):
+    reason = "tf2onnx and ONNX Runtime are not installed: pip install --no-deps tf2onnx onnx onnxruntime"
+    runtime = pytest.importorskip("onnxruntime", reason=reason)
+    pytest.importorskip("tf2onnx", reason=reason)
+    convert = [sys.executable, "-m", "tf2onnx.convert", "--saved-model", path, "--signature_def", "match"]
+    subprocess.run([*convert, "--output", tmp_path / "model.onnx", "--opset", "18"], check=True, capture_output=True)
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    names = [each.name for each in session.get_outputs()]
+    check(dict(zip(names, session.run(None, pairs), strict=True)), expected)
+
+
+def test_tf_lite_converts_it(path, pairs, expected):
+    model = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=["match"]).convert()
+    with warnings.catch_warnings():  # it moves to a package of its own
+        warnings.simplefilter("ignore")
+        interpreter = tf.lite.Interpreter(model_content=model)
+    check(interpreter.get_signature_runner("match")(**pairs), expected)

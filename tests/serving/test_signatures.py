@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.serving.sent_pictures import PIXELS, READ, REFUSED, encoded
+from tests.serving.small_export import SHAPE, graph_of, images, small_model
+from tfnxc import models
+from tfnxc.datasets import read_picture
+from tfnxc.datasets.image_set import resize
+from tfnxc.serving import export_model, ranking
+
+MAPS = [7, 4, 4]
+NAMES = {
+    "serving_default": ({"probe", "gallery"}, {"same", "probabilities"}),
+    "match": ({"probe", "gallery"}, {"same", "probabilities"}),
+    "match_bytes": ({"probe_bytes", "gallery_bytes"}, {"same", "probabilities"}),
+    "embed": ({"image"}, {"features"}),
+    "embed_bytes": ({"image_bytes"}, {"features"}),
+    "match_features": ({"probe_features", "gallery_features"}, {"same", "probabilities"}),
+    "rank": ({"probe_features", "gallery_features", "k"}, {"indices", "probabilities"}),
+}
+BYTES = [("match_bytes", "probe_bytes"), ("match_bytes", "gallery_bytes"), ("embed_bytes", "image_bytes")]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_model()
+
+
+@pytest.fixture(scope="module")
+def path(model, tmp_path_factory):
+    return export_model(model, tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def asked(path):
+    loaded = tf.saved_model.load(str(path))
+    return {name: (lambda ask: lambda **inputs: as_numpy(ask, inputs))(loaded.signatures[name]) for name in NAMES}
+
+
+def as_numpy(ask, inputs):
+    found = ask(**{name: tf.convert_to_tensor(value) for name, value in inputs.items()})
+    return {name: value.numpy() for name, value in found.items()}
+
+
+def test_names_of_inputs_and_outputs(path):
+    found = graph_of(path).signature_def
+    assert {name: (set(found[name].inputs), set(found[name].outputs)) for name in NAMES} == NAMES
+    assert set(found) - set(NAMES) <= {"__saved_model_init_op"}
+
+
+def test_only_the_probe_of_rank_and_k_have_no_batch(path):
+    for name, signature in graph_of(path).signature_def.items():
+        for input_, tensor in signature.inputs.items():
+            first = tensor.tensor_shape.dim[0].size if tensor.tensor_shape.dim else None
+            expected = {("rank", "probe_features"): 1, ("rank", "k"): None}.get((name, input_), -1)
+            assert first == expected, (name, input_)
+
+
+def test_every_way_to_the_probability_is_that_of_the_model(model, asked):
+    probe, gallery = images(5, 1), images(5, 2)
+    expected = model.predict([probe, gallery], verbose=0)
+    features = {"probe_features": asked["embed"](image=probe)["features"]}
+    features["gallery_features"] = asked["embed"](image=gallery)["features"]
+    assert list(features["probe_features"].shape) == [5, *MAPS]
+    np.testing.assert_allclose(features["probe_features"], models.split(model).tower(probe), atol=1e-6)
+    for found in (
+        asked["serving_default"](probe=probe, gallery=gallery),
+        asked["match"](probe=probe, gallery=gallery),
+        asked["match_features"](**features),
+    ):
+        np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
+        np.testing.assert_allclose(found["same"], expected[:, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["colour PNG", "grey PNG", "transparent PNG", "animated PNG", "CMYK JPEG"])
+def test_pictures_in_bytes_give_what_their_pixels_give(kind, model, asked, tmp_path):
+    (tmp_path / "picture").write_bytes(READ[kind])
+    pixels = resize(read_picture(tmp_path / "picture"), SHAPE[:2])[None] / np.float32(255)
+    other = encoded(PIXELS[::-1])
+    (tmp_path / "other").write_bytes(other)
+    reversed_ = resize(read_picture(tmp_path / "other"), SHAPE[:2])[None] / np.float32(255)
+    found = asked["match_bytes"](probe_bytes=[READ[kind]], gallery_bytes=[other])
+    np.testing.assert_allclose(found["probabilities"], model.predict([pixels, reversed_], verbose=0), atol=1e-5)
+    features = asked["embed_bytes"](image_bytes=[READ[kind]])["features"]
+    np.testing.assert_allclose(features, asked["embed"](image=pixels)["features"], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("name, input_", BYTES)
+def test_a_bad_picture_fails_and_is_named_by_its_position(name, input_, kind, asked):
+    good, (bad, reason) = encoded(PIXELS), REFUSED[kind]
+    batches = {each: [good, good, good] for _name, each in BYTES if _name == name}
+    batches[input_] = [good, good, bad]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{input_}, picture 2: {reason}"):
+        asked[name](**batches)
+
+
+def test_an_empty_batch_gives_an_empty_answer(asked):
+    nothing, no_files = images(0, 0), tf.constant([], tf.string)
+    assert asked["match"](probe=nothing, gallery=nothing)["probabilities"].shape == (0, 2)
+    assert asked["match_bytes"](probe_bytes=no_files, gallery_bytes=no_files)["same"].shape == (0,)
+    features = asked["embed"](image=nothing)["features"]
+    assert features.shape == (0, *MAPS)
+    assert asked["match_features"](probe_features=features, gallery_features=features)["same"].shape == (0,)
+
+
+@pytest.mark.parametrize("gallery", [1, ranking.BLOCK, 2 * ranking.BLOCK + 3])
+def test_rank_gives_what_all_pairs_give(gallery, asked):
+    features = asked["embed"](image=images(gallery + 1, 3))["features"]
+    probe, gallery_features = features[:1], features[1:]
+    pairs = {"probe_features": np.repeat(probe, gallery, axis=0), "gallery_features": gallery_features}
+    scores = asked["match_features"](**pairs)["same"]
+    for k in sorted({1, (gallery + 1) // 2, gallery}):
+        found = asked["rank"](probe_features=probe, gallery_features=gallery_features, k=np.int32(k))
+        np.testing.assert_array_equal(found["indices"], np.argsort(-scores, kind="stable")[:k])
+        np.testing.assert_allclose(found["probabilities"], np.sort(scores)[::-1][:k], atol=1e-6)
+
+
+def test_of_equal_probabilities_the_earlier_one_is_first(asked):
+    features = asked["embed"](image=images(2, 4))["features"]
+    gallery = np.concatenate([features[1:], np.repeat(features[:1], 40, axis=0), features[1:]])
+    found = asked["rank"](probe_features=features[:1], gallery_features=gallery, k=np.int32(42))
+    for value in np.unique(found["probabilities"]):
+        assert np.all(np.diff(found["indices"][found["probabilities"] == value]) > 0)
+    assert sorted(found["indices"]) == list(range(42))
+
+
+def test_a_k_out_of_range_is_refused(asked):
+    features = asked["embed"](image=images(3, 5))["features"]
+    for k in (0, 4, -1):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"k must be 1 to 3, .*\[{k}\]"):
+            asked["rank"](probe_features=features[:1], gallery_features=features, k=np.int32(k))

@@ -1,0 +1,149 @@
+"""Encoded pictures to what the tower reads, in the graph, as `read_picture` and `ImageSet.images` do it outside."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfnxc.datasets._pipeline import to_input
+from tfnxc.datasets.picture_file import MOST_PIXELS
+
+_HEADER = 26
+"""Bytes of a PNG file up to its colour type: signature, length and name of the first chunk, width, height, depth."""
+
+_LONGEST_SIDE = 65535
+"""The most that JPEG can say: a picture of `MOST_PIXELS` that is longer would take much memory when it is resized."""
+
+
+def decode_pictures(encoded, size, name):
+    """Decodes and resizes a batch of JPEG or PNG pictures with stock operations.
+
+    The numbers are those of the package's own reader (Pillow): colours of any kind as RGB, transparency left out, the
+    first frame of an animated PNG, Pillow's bilinear filter in its own fixed-point arithmetic. Only a picture that is
+    higher and narrower than `size` may differ, by 1 / 255: late versions of Pillow resize the rows of such a one first.
+
+    Args:
+        encoded: String tensor of shape `(batch,)`; the batch may be empty.
+        size: `(height, width)` in pixels.
+        name: What the message of an error calls the batch, e.g. `"probe_bytes"`.
+
+    Returns:
+        float32 tensor of shape `(batch, *size, 3)` with values in [0, 1].
+
+    Raises:
+        tf.errors.InvalidArgumentError: If a picture is no JPEG or PNG, is larger than 4096 x 4096 pixels, which its
+            header says before it is decoded, has 16 bits of grey, or is broken. The message names the first such
+            picture by its position, counted from 0.
+
+    Example:
+        >>> decode_pictures([open("probe.png", "rb").read()], (160, 60), "probe_bytes").shape
+        TensorShape([1, 160, 60, 3])
+    """
+    encoded = tf.convert_to_tensor(encoded, tf.string)
+    count = tf.size(encoded, tf.int64)
+
+    def read(position, picture):
+        problem = _problem(picture)
+        fine = tf.equal(problem, "")
+        image = tf.cond(fine, lambda: _resized(_decoded(picture), size), lambda: tf.zeros((*size, 3), tf.uint8))
+        return position, image, problem
+
+    # An operation that cannot decode ends the whole graph with a message that does not say which picture it was. In a
+    # data set such errors can be passed over: which pictures are missing afterwards, says which were broken.
+    pictures = tf.data.Dataset.from_tensor_slices(encoded).enumerate().map(read).ignore_errors()
+    # One more, so that an empty batch makes a batch as well.
+    end = tf.data.Dataset.from_tensors((count, tf.zeros((*size, 3), tf.uint8), tf.constant("")))
+    found, images, problems = pictures.concatenate(end).batch(count + 1).get_single_element()
+    problems = tf.tensor_scatter_nd_update(tf.fill([count + 1], "broken picture"), found[:, None], problems)
+    bad = tf.where(tf.not_equal(problems, ""))[:, 0]
+    position = tf.concat([bad, [count]], axis=0)[0]
+    message = tf.strings.join([f"{name}, picture ", tf.strings.as_string(position), ": ", problems[position]])
+    with tf.control_dependencies([tf.debugging.Assert(tf.equal(position, count), [message])]):
+        return to_input(tf.ensure_shape(images, [None, *size, 3])[:-1])
+
+
+def _problem(picture):
+    """What is wrong with a picture as far as its header says, before it is decoded; "" if nothing is."""
+    header = tf.cast(tf.io.decode_raw(picture, tf.uint8, fixed_length=_HEADER), tf.int64)
+    return tf.cond(
+        _is_png(picture),
+        lambda: tf.where(
+            tf.reduce_all(header[24:26] == [16, 0]),
+            "16 bits of grey; expected 8",
+            _size_problem(_big_endian(header[20:24]), _big_endian(header[16:20])),
+        ),
+        lambda: tf.cond(_is_jpeg(picture), lambda: _jpeg_problem(picture), lambda: _foreign(picture)),
+    )
+
+
+def _is_png(picture):
+    return _begins(picture, b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR")
+
+
+def _is_jpeg(picture):
+    return _begins(picture, b"\xff\xd8\xff")
+
+
+def _begins(picture, bytes_):
+    return tf.equal(tf.strings.substr(picture, 0, len(bytes_)), bytes_)
+
+
+def _big_endian(four):
+    return tf.tensordot(four, tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64), 1)
+
+
+def _jpeg_problem(picture):
+    shape = tf.cast(tf.image.extract_jpeg_shape(picture), tf.int64)  # reads the header only
+    return _size_problem(shape[0], shape[1])
+
+
+def _size_problem(height, width):
+    small = (height * width <= MOST_PIXELS) & (tf.maximum(height, width) <= _LONGEST_SIDE)
+    shown = [tf.strings.as_string(width), " x ", tf.strings.as_string(height), " pixels; at most "]
+    return tf.where(small, "", tf.strings.join([*shown, f"{MOST_PIXELS} are read, and sides of {_LONGEST_SIDE}"]))
+
+
+def _foreign(picture):
+    return tf.where(tf.equal(picture, ""), "empty; expected a JPEG or PNG picture", "not a JPEG or PNG picture")
+
+
+def _decoded(picture):
+    """RGB pixels of a picture whose header is fine; INTEGER_ACCURATE is what Pillow has."""
+    return tf.cond(
+        _is_png(picture),
+        lambda: tf.io.decode_png(picture, channels=3),
+        lambda: tf.io.decode_jpeg(picture, channels=3, dct_method="INTEGER_ACCURATE"),
+    )
+
+
+def _resized(pixels, size):
+    height, width = size
+    # Columns first, as Pillow. The first axis is resized, so that what lies in memory between is small.
+    columns = _resampled(tf.transpose(pixels, [1, 0, 2]), width)
+    return _resampled(tf.transpose(columns, [1, 0, 2]), height)
+
+
+_BITS = 22
+"""Bits behind the point of Pillow's weights: 32, less 8 of a colour, less 2 to be safe (`Resample.c`)."""
+
+
+def _resampled(pixels, size):
+    """uint8 pixels resized to `size` along the first axis by Pillow's bilinear filter, which widens when it shrinks."""
+    count = tf.shape(pixels)[0]
+    scale = tf.cast(count, tf.float64) / size
+    support = tf.maximum(scale, 1.0)
+    centre = (tf.range(size, dtype=tf.float64) + 0.5) * scale
+    first = tf.maximum(tf.cast(centre - support + 0.5, tf.int32), 0)
+    last = tf.minimum(tf.cast(centre + support + 0.5, tf.int32), count)
+    taps = tf.reduce_max(last - first)
+    rows = first[:, None] + tf.range(taps)
+    weights = tf.maximum(1 - tf.abs((tf.cast(rows, tf.float64) - centre[:, None] + 0.5) / support), 0)
+    weights = tf.where(rows < last[:, None], weights, 0)
+    weights = tf.cast(0.5 + weights / tf.reduce_sum(weights, 1, keepdims=True) * (1 << _BITS), tf.int32)
+    rows = tf.minimum(rows, count - 1)
+
+    def add(tap, total):
+        return tap + 1, total + tf.cast(tf.gather(pixels, rows[:, tap]), tf.int32) * weights[:, tap, None, None]
+
+    half = tf.fill([size, tf.shape(pixels)[1], 3], 1 << (_BITS - 1))
+    _, total = tf.while_loop(lambda tap, _: tap < taps, add, [0, half], [tf.TensorShape([]), half.shape])
+    return tf.cast(tf.bitwise.right_shift(total, _BITS), tf.uint8)
