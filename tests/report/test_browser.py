@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.report.browser import BROWSERS, browser, find_browser
+from tests.browser import BROWSERS, browser, find_browser
 from tests.report.small_run import add_result, small_run
 from tests.report.test_page import pictures
 from tfnxc.report import report_page
@@ -35,7 +35,7 @@ def address(tmp_path_factory):
 def test_it_opens_offline_without_a_complaint_and_fits_the_window(tab, address, width, dark):
     tab.open(address, width, dark)
     assert not [event for event in tab.events if event[0] in MISHAPS]
-    asked = [event["request"]["url"] for name, event in tab.events if name == "Network.requestWillBeSent"]
+    asked = tab.requests()
     assert asked[0] == address and all(url.startswith("data:") for url in asked[1:])
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")

@@ -21,6 +21,7 @@ from tfnxc.cli.info import info
 from tfnxc.cli.plot import plot
 from tfnxc.cli.report import report
 from tfnxc.cli.search import search
+from tfnxc.cli.serve_ui import serve_ui
 from tfnxc.cli.splits import splits
 from tfnxc.cli.train import train
 from tfnxc.errors import InputError
@@ -54,6 +55,7 @@ def main():
     tfnxc export RUN --name NAME    write a SavedModel for TensorFlow Serving
     tfnxc index RUN PICTURES ...    keep pictures to be searched
     tfnxc search INDEX PICTURE      where else a person was seen
+    tfnxc serve-ui                  the same on a page in the browser
     tfnxc datasets                  what can be trained on; check it, prepare it
     tfnxc splits                    who trains and who tests, as published
     tfnxc build-ops                 compile the correlation: several times faster
@@ -62,5 +64,19 @@ def main():
     """
 
 
-for _command in (demo, train, evaluate, plot, report, export, index, search, datasets, splits, build_ops, info):
+for _command in (
+    demo,
+    train,
+    evaluate,
+    plot,
+    report,
+    export,
+    index,
+    search,
+    serve_ui,
+    datasets,
+    splits,
+    build_ops,
+    info,
+):
     main.add_command(_command)

@@ -81,16 +81,13 @@ def _check_cameras(gallery, cameras):
 
 def _print(file, matches):
     from tfnxc.cli._console import console
-    from tfnxc.search import format_time
+    from tfnxc.search.match import MATCH_FIELDS
 
     console.print(file, markup=False)
     if not matches:
         console.print("  nothing found; the filters leave no picture", markup=False)
         return
-    rows = [("rank", "probability", "identity", "camera", "time", "picture")]
-    for rank, match in enumerate(matches, start=1):
-        labels = match.identity or "", match.camera or "", format_time(match.time) or ""
-        rows.append((str(rank), f"{match.probability:.4f}", *labels, match.name))
+    rows = [["rank", *MATCH_FIELDS], *([str(rank), *match.texts()] for rank, match in enumerate(matches, start=1))]
     # Not a table of rich, which would fold long paths; what is known of no picture is left out.
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in columns[:-1]] + [0]

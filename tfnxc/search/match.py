@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from tfnxc.search.picture import format_time
 
+MATCH_FIELDS = ("probability", "identity", "camera", "time", "picture")
+"""Names of the texts that `Match.texts` gives."""
+
 
 class Match(NamedTuple):
     """A picture of the gallery that may show the probe's person.
@@ -28,6 +31,11 @@ class Match(NamedTuple):
     def to_dict(self):
         """As plain types, with the time in ISO 8601."""
         return {**self._asdict(), "time": format_time(self.time)}
+
+    def texts(self):
+        """As texts for a table, in the order of `MATCH_FIELDS`; what is not known is empty."""
+        labels = self.identity or "", self.camera or "", format_time(self.time) or ""
+        return [f"{self.probability:.4f}", *labels, self.name]
 
 
 def merge_rankings(shards, top):

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -90,6 +91,21 @@ class Tab:
         answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def wait_for(self, expression):
+        """Waits until a JavaScript expression is true; a test that waits in vain ends with the browser."""
+        while not self.evaluate(expression):
+            time.sleep(0.05)
+
+    def choose_file(self, selector, path):
+        """Puts a file into the input that a CSS selector finds."""
+        root = self._call("DOM.getDocument")["root"]["nodeId"]
+        node = self._call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self._call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
+    def requests(self):
+        """Addresses of all requests since the page was opened."""
+        return [parameters["request"]["url"] for name, parameters in self.events if name == "Network.requestWillBeSent"]
 
     def press(self, key):
         """Presses and releases a key, such as `"Tab"`."""

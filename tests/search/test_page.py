@@ -1,0 +1,188 @@
+"""The page of `tfnxc serve-ui`: what it finds, what it refuses, and how it looks to a browser."""
+
+import http.client
+import os
+import pathlib
+import re
+import signal
+import stat
+import subprocess
+import sys
+import urllib.parse
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser import BROWSERS, browser, find_browser
+from tfnxc.errors import InputError
+from tfnxc.search import Gallery, folder_pictures
+from tfnxc.search._page_server import PageServer
+from tfnxc.search.page import MOST_BYTES, find, search_page
+
+pytest.importorskip("gradio", reason="no gradio: pip install gradio")
+needs_browser = pytest.mark.skipif(find_browser() is None, reason=f"no browser: none of {', '.join(BROWSERS)} is there")
+
+
+class Served(NamedTuple):
+    """A running command: its process, the address of its page, and its private folder."""
+
+    process: subprocess.Popen
+    address: str
+    private: pathlib.Path
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The command without an index: 100 drawn people. In a process of its own, as users have it."""
+    folder = tmp_path_factory.mktemp("temporary")
+    command = [sys.executable, "-m", "tfnxc", "serve-ui", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)})
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("100 pictures. The page: http://127.0.0.1:"), line
+        (private,) = folder.glob("tfnxc-page-*")
+        yield Served(process, line.split()[4], private)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def tab(served, tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+def asked(served, method, path, body=None, **headers):
+    """Status and body of the answer to a request; a status of 0 where the server hangs up."""
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(served.address).netloc, timeout=60)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+
+
+def upload(served, content):
+    body = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + content + b"\r\n--b--\r\n"
+    return asked(served, "POST", "/gradio_api/upload", body, **{"Content-Type": "multipart/form-data; boundary=b"})
+
+
+def test_it_finds_what_the_gallery_finds(gallery, pictures, crops):
+    path = str(crops / "a" / "0001_a_00.png")
+    image, found = find(gallery, path, ["b"], " ", "1970-01-01T00:00:09Z", 3, shortlist=50)
+    np.testing.assert_array_equal(image, np.asarray(Image.open(path)))
+    expected = gallery.search([pictures[0]._replace(name="x", image=image)], 3, cameras=["b"], until=9.0)[0]
+    assert found == expected and len(found) == 3
+
+
+@pytest.mark.parametrize("top", [0, 51, 10**9, 2.5, None, "10"])
+def test_it_finds_no_more_than_it_shows(gallery, crops, top):
+    with pytest.raises(InputError, match="1 to 50 pictures are shown"):
+        find(gallery, str(crops / "a" / "0000_a_00.png"), [], "", "", top, shortlist=50)
+
+
+def test_pictures_that_another_process_adds_are_found(gallery, crops):
+    before = len(gallery)
+    Gallery(gallery.folder).add(folder_pictures(crops / "a"))
+    _, found = find(gallery, str(crops / "a" / "0000_a_00.png"), [], "", "", 50, shortlist=50)
+    assert len(found) == before + 6
+
+
+def test_a_shortlist_that_is_too_short_is_told(gallery, tmp_path):
+    with pytest.raises(InputError, match="at least 50 pictures; got 49"):
+        search_page(gallery, tmp_path, shortlist=49)
+
+
+def test_a_port_that_is_taken_is_told(served):
+    port = urllib.parse.urlsplit(served.address).port
+    with pytest.raises(InputError, match=f"127.0.0.1:{port}: cannot be listened on"):
+        PageServer(None, port=port)
+
+
+def test_it_answers_to_the_names_of_this_machine_only(served):
+    assert asked(served, "GET", "/")[0] == 200
+    assert asked(served, "GET", "/", Host="localhost")[0] == 200
+    assert asked(served, "GET", "/", Host="pictures.example.com")[0] == 400
+
+
+def test_a_picture_is_taken_up_to_a_size(served):
+    status, paths = upload(served, b"x" * 100)
+    assert status == 200 and str(served.private) in paths.decode()
+    for size in (MOST_BYTES + 1, 20 * 2**20):  # more than a picture may have, and than any request may
+        assert upload(served, bytes(size))[0] in (413, 0)
+    assert max(path.stat().st_size for path in served.private.rglob("*") if path.is_file()) < MOST_BYTES
+
+
+def test_a_request_that_does_not_say_how_long_it_is_ends_at_the_bound(served):
+    def files():
+        for number in range(64):
+            yield f'--b\r\nContent-Disposition: form-data; name="files"; filename="{number}"\r\n\r\n'.encode()
+            yield b"x" * 2**20 + b"\r\n"
+        yield b"--b--\r\n"
+
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert asked(served, "POST", "/gradio_api/upload", files(), **form)[0] != 200
+    assert sum(path.stat().st_size for path in served.private.rglob("*") if path.is_file()) < 32 * 2**20
+    assert asked(served, "GET", "/")[0] == 200
+
+
+def test_nothing_outside_the_page_is_shown(served, crops):
+    for path in (crops / "b" / "broken.png", "/etc/passwd"):
+        assert asked(served, "GET", f"/gradio_api/file={path}")[0] in (403, 404)
+    for path in ("/openapi.json", "/docs", "/monitoring", "/gradio_api/monitoring"):
+        assert asked(served, "GET", path)[0] in (403, 404), path
+
+
+def test_what_is_dropped_lies_where_nobody_else_can_read_it(served):
+    assert stat.S_IMODE(served.private.stat().st_mode) == 0o700
+    assert not (served.private.parent / "gradio").exists()  # where gradio would put it
+
+
+@needs_browser
+def test_a_dropped_picture_is_searched_for(served, tab):
+    probe = served.private / "probes" / "a" / "person-0003.png"
+    _, found = find(Gallery(served.private / "index"), str(probe), [], "", "", 10, shortlist=500)
+    assert pathlib.Path(found[0].name).name == probe.name  # the model knows drawn people
+    pathlib.Path(found[1].name).unlink()  # is shown grey
+    tab.open(served.address, 1200)
+    tab.wait_for("document.querySelector('input[type=file]') != null")
+    tab.choose_file("input[type=file]", probe)
+    tab.wait_for(f"document.body.innerText.includes({found[-1].name!r})")
+    text = tab.evaluate("document.body.innerText")
+    shown = re.findall(r"^(\d+)\s+(0\.\d{4}|1\.0000)$", text, re.MULTILINE)
+    assert shown == [(str(rank), f"{match.probability:.4f}") for rank, match in enumerate(found, start=1)]
+    assert all(f"{rank}: {match.probability:.2f}" in text for rank, match in enumerate(found, start=1))
+    requested = [url for url in tab.requests() if not url.startswith(("data:", "blob:"))]
+    assert requested and all(url.startswith(served.address) for url in requested)
+
+
+@needs_browser
+def test_a_probe_to_try_is_a_click_away(served, tab):
+    tab.open(served.address, 1200)
+    tab.wait_for("document.querySelectorAll('.thumbnail-item').length == 10")
+    tab.evaluate("document.querySelectorAll('.thumbnail-item')[4].click()")
+    tab.wait_for("document.body.innerText.includes('gallery/b/person-0004.png')")
+
+
+@needs_browser
+def test_a_broken_picture_is_told_by_its_name(served, tab, crops):
+    tab.open(served.address, 360)
+    tab.wait_for("document.querySelector('input[type=file]') != null")
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    tab.choose_file("input[type=file]", crops / "b" / "broken.png")
+    tab.wait_for("document.body.innerText.includes('broken.png: ')")
+    assert served.private.name not in tab.evaluate("document.body.innerText")
+
+
+def test_the_command_leaves_nothing_behind(served):
+    """The last, because it ends the page."""
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(60) == 0
+    assert not served.private.exists()

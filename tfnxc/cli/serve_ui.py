@@ -1,0 +1,53 @@
+"""`tfnxc serve-ui`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("serve-ui")
+@click.argument("folder", metavar="[INDEX]", required=False, type=click.Path())
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on: this machine alone.")
+@click.option("--port", default=7860, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
+@click.option("--shortlist", type=click.IntRange(50), help="Of how many the model scores each. Default: 500.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
+def serve_ui(folder, host, port, shortlist, open_browser):
+    """Serves a page on which one drops a picture and sees where else the person may have been seen.
+
+    INDEX is what tfnxc index made; pictures added to it later are found too. Without one, 100 drawn people are indexed
+    with the model that comes with tfnxc, in some seconds, to try the page on. It needs the extra: pip install
+    "tfnxc[cpu,ui]".
+
+    The page is for this machine alone. With another --host, whoever reaches the address can search and see the
+    pictures that are found: there is no password.
+
+    \b
+    tfnxc serve-ui                                     drawn people, to try it
+    tfnxc serve-ui index --open
+    tfnxc serve-ui index --port 8080 --shortlist 2000
+    """
+    import contextlib
+    import signal
+    import sys
+    import tempfile
+    import webbrowser
+
+    from tfnxc.cli._console import console
+    from tfnxc.search import SHORTLIST, Gallery
+    from tfnxc.search._page_server import LOCAL, PageServer
+    from tfnxc.search.drawn import drawn_gallery
+    from tfnxc.search.page import search_page
+
+    with tempfile.TemporaryDirectory(prefix="tfnxc-page-") as private:
+        gallery, examples = drawn_gallery(private) if folder is None else (Gallery(folder), ())
+        page = search_page(gallery, private, examples, SHORTLIST if shortlist is None else shortlist)
+        server = PageServer(page, host, port)
+        console.print(f"{len(gallery)} pictures. The page: {server.address}   (Ctrl+C ends it)", markup=False)
+        if host not in LOCAL:
+            console.print("Whoever reaches this address can search and see what is found: there is no password.")
+        if open_browser:
+            webbrowser.open(server.address)
+        # So that the folder with what was dropped is removed too when the process is asked to end.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve()

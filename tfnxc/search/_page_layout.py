@@ -1,0 +1,99 @@
+"""How the page of `tfnxc.search.page` looks. The only module that imports gradio when it is imported itself."""
+
+from __future__ import annotations
+
+import pathlib
+
+import gradio
+from PIL import Image
+
+from tfnxc.datasets.picture_file import read_picture
+from tfnxc.errors import InputError
+from tfnxc.search.match import MATCH_FIELDS
+
+_KEPT = 3600  # seconds for which a dropped picture stays in the page's folder
+_SHOWN = (240, 320)  # width and height in pixels that a picture has at most
+_PICTURES = {"format": "png", "buttons": []}
+_ROWS = {"object_fit": "contain", "height": "auto", **_PICTURES}
+
+
+def layout(find, cameras, most, examples):
+    """The page.
+
+    Args:
+        find: A function of the file of a probe, a list of cameras, two texts (since, until) and the number of pictures,
+            to the probe's pixels and a list of `Match`es. It raises `InputError` with what the page is to say.
+        cameras: Names to choose from; `None` is passed over.
+        most: The most pictures that are asked for.
+        examples: Files of pictures that a click searches for.
+
+    Returns:
+        A `gradio.Blocks`.
+    """
+
+    def search(path, chosen, since, until, top):
+        if path is None:
+            return None, [], []
+        try:
+            image, matches = find(path, chosen, since, until, top)
+        except InputError as error:
+            # The folder of a dropped picture says nothing to whoever dropped it.
+            raise gradio.Error(str(error).replace(path, pathlib.Path(path).name), print_exception=False) from None
+        ranked = list(enumerate(matches, start=1))
+        pictures = [(_copy(match.name), _caption(rank, match)) for rank, match in ranked]
+        return _small(image), pictures, [[str(rank), *match.texts()] for rank, match in ranked]
+
+    def choose(event: gradio.SelectData):
+        return examples[event.index]
+
+    cameras = sorted(camera for camera in cameras if camera is not None)
+    with gradio.Blocks(title="tfnxc: search", analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as page:
+        gradio.Markdown("# Where else was this person seen?")
+        with gradio.Row():
+            with gradio.Column(scale=1, min_width=260):
+                dropped = gradio.File(label="Probe: a PNG, JPEG or BMP picture of one person", file_types=["image"])
+                probe = gradio.Image(label="Probe", interactive=False, height=180, **_PICTURES)
+                top = gradio.Slider(1, most, value=10, step=1, label="Pictures to show")
+                chosen = gradio.Dropdown(cameras, multiselect=True, label="Cameras", info="None chosen: any.")
+                since = gradio.Textbox(label="Since", placeholder="2026-03-31T17:00", max_length=40)
+                until = gradio.Textbox(label="Until", placeholder="2026-03-31, in UTC", max_length=40)
+                button = gradio.Button("Search", variant="primary")
+            with gradio.Column(scale=3, min_width=320):
+                shown = gradio.Gallery(label="Most likely first", columns=5, **_ROWS)
+                table = gradio.Dataframe(
+                    headers=["rank", *MATCH_FIELDS], label="As a table", interactive=False, wrap=True
+                )
+        if examples:
+            pictures = [_small(read_picture(each)) for each in examples]
+            some = gradio.Gallery(pictures, label="Probes to try", columns=10, allow_preview=False, rows=1, **_ROWS)
+            some.select(choose, outputs=dropped, api_visibility="private")
+        gradio.Markdown(
+            "The probabilities are the model's own and not calibrated: they order the gallery, for somebody who looks "
+            "at it and decides. They prove nobody's identity."
+        )
+        gradio.on(
+            [dropped.change, button.click],
+            search,
+            inputs=[dropped, chosen, since, until, top],
+            outputs=[probe, shown, table],
+            api_visibility="private",
+        )
+    return page
+
+
+def _caption(rank, match):
+    return "   ".join([f"{rank}: {match.probability:.2f}", *filter(None, [match.camera, match.identity])])
+
+
+def _copy(name):
+    """A picture of the gallery, small; a grey one where its file cannot be read any more."""
+    try:
+        return _small(read_picture(name))
+    except InputError:
+        return Image.new("RGB", (60, 160), "grey")
+
+
+def _small(image):
+    picture = Image.fromarray(image)
+    picture.thumbnail(_SHOWN)
+    return picture
