@@ -50,3 +50,9 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path):
     Image.new("1", (5000, 4000)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match="5000 x 4000 is more than"):
         read_picture(tmp_path / "a.png")
+
+
+def test_a_picture_of_one_endless_row_is_refused_before_it_is_decoded(tmp_path):
+    Image.new("1", (65_536, 1)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"65536 x 1 is more than .* sides of 65535"):
+        read_picture(tmp_path / "a.png")

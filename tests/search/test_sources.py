@@ -49,11 +49,11 @@ def test_a_csv_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("identity,camera\n1,2\n", "names each column once, path among them.*got identity,camera"),
-        ("path,camera,camera\n", "names each column once"),
+        ("identity,camera\n1,2\n", "no column path; expected a first line.*got identity,camera"),
+        ("path,camera,camera\n", "two columns are called camera"),
         ("", "got nothing"),
-        ("path,camera\na.png\n", "line 2: other than as many fields"),
-        ("path\na.png,b\n", "line 2: other than as many fields"),
+        ("path,camera\na.png\n", "line 2: 1 fields; expected 2"),
+        ("path\na.png,b\n", "line 2: 2 fields; expected 1"),
         ("path,camera\n,lift\n", "line 2: no path"),
         ("path,time\na.png,noon\n", "line 2: 'noon' is no time; expected ISO 8601"),
         ('path\n"a\n', "not CSV"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import pathlib
 
 import numpy as np
 
+from tfnxc.datasets._csv_rows import csv_rows
 from tfnxc.datasets._folder import NOBODY, numbers, pictures
 from tfnxc.errors import InputError
 
@@ -37,7 +37,7 @@ def csv_file(path):
         >>> people = tfnxc.datasets.csv_file("people.csv")
     """
     path = pathlib.Path(path)
-    rows = _rows(path)
+    rows = list(csv_rows(path, _COLUMNS, ("role",)))
     if not rows:
         raise InputError(f"{path}: no picture in it; expected a line a picture after the header.")
     paths = _paths(path, rows)
@@ -47,48 +47,6 @@ def csv_file(path):
         for column, nobody in (("identity", NOBODY), ("camera", ()))
     )
     return pictures("csv", paths, identities, cameras, _probes(path, rows, identities))
-
-
-def _rows(path):
-    """`(number of the line, {column: text})` for every picture."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip().lower() for name in next(reader, [])]
-            _check_header(path, header)
-            rows = []
-            for fields in reader:
-                if not fields:
-                    continue
-                if len(fields) != len(header):
-                    raise InputError(
-                        f"{path}, line {reader.line_num}: {len(fields)} fields; expected {len(header)}, as the header "
-                        "has. Put quotation marks around a text with a comma."
-                    )
-                rows.append((reader.line_num, dict(zip(header, map(str.strip, fields), strict=True))))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a CSV file.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not CSV ({error}).") from None
-    for line, row in rows:
-        for column in _COLUMNS:
-            if not row[column]:
-                raise InputError(f"{path}, line {line}: no {column}; expected one in every line.")
-    return rows
-
-
-def _check_header(path, header):
-    missing = [column for column in _COLUMNS if column not in header]
-    if missing:
-        raise InputError(
-            f"{path}: no column {' and no column '.join(missing)}; expected a first line that names the columns, such "
-            f"as {','.join(_COLUMNS)}; got {','.join(header) or 'nothing'}."
-        )
-    twice = [column for column in (*_COLUMNS, "role") if header.count(column) > 1]
-    if twice:
-        raise InputError(f"{path}: two columns are called {twice[0]}; rename one of them.")
 
 
 def _paths(path, rows):

@@ -13,13 +13,15 @@ FORMATS = ("PNG", "JPEG", "BMP")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 MOST_PIXELS = 4096 * 4096
 """A crop of a person is far smaller; a picture above this is refused before it is decoded."""
+MOST_PER_SIDE = 65535
+"""The most that JPEG can say. A picture of `MOST_PIXELS` in one row would take much memory when it is resized."""
 
 
 def read_picture(path):
     """Reads a picture file as RGB.
 
     Args:
-        path: A PNG, JPEG or BMP file of at most 4096 x 4096 pixels.
+        path: A PNG, JPEG or BMP file of at most 4096 x 4096 pixels in all, and 65,535 along a side.
 
     Returns:
         uint8 array of shape `(height, width, 3)`.
@@ -35,9 +37,10 @@ def read_picture(path):
     try:
         # Opening reads the header only; nothing is decoded before the size is known.
         with Image.open(path, formats=FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
+            if picture.width * picture.height > MOST_PIXELS or max(picture.size) > MOST_PER_SIDE:
                 raise InputError(
-                    f"{path}: {picture.width} x {picture.height} is more than the {MOST_PIXELS} pixels read."
+                    f"{path}: {picture.width} x {picture.height} is more than the {MOST_PIXELS} pixels read, and sides "
+                    f"of {MOST_PER_SIDE}."
                 )
             if picture.mode not in _MODES:
                 raise InputError(f"{path}: pixels of the kind {picture.mode}; expected 8 bits a colour.")

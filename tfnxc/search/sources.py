@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import pathlib
 import re
 
+from tfnxc.datasets._csv_rows import csv_rows
 from tfnxc.datasets._folder import EXTENSIONS, existing_folder
 from tfnxc.errors import InputError
 from tfnxc.search.picture import Picture, parse_time
@@ -68,38 +68,13 @@ def csv_pictures(path):
     Example:
         >>> gallery.add(csv_pictures("crops.csv"))
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            names = [name.strip().lower() for name in reader.fieldnames or ()]
-            if names.count("path") != 1 or any(names.count(each) > 1 for each in (*_KNOWN, "time")):
-                raise InputError(
-                    f"{path}: expected a first line that names each column once, path among them, such as "
-                    f"path,identity,camera,time; got {','.join(names) or 'nothing'}."
-                )
-            reader.fieldnames = names
-            for row in reader:
-                yield _listed(path, reader.line_num, row)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a CSV file.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
-    except csv.Error as error:
-        raise InputError(f"{path}: not CSV ({error}).") from None
-
-
-def _listed(path, line, row):
-    if None in row or None in row.values():
-        raise InputError(f"{path}, line {line}: other than as many fields as the header has.")
-    row = {name: text.strip() or None for name, text in row.items()}
-    if row["path"] is None:
-        raise InputError(f"{path}, line {line}: no path; expected one in every line.")
-    try:
-        time = parse_time(row["time"]) if row.get("time") else None
-    except InputError as error:
-        raise InputError(f"{path}, line {line}: {error}") from None
-    picture = pathlib.Path(path).parent / row["path"]
-    return Picture.of_file(picture, **{each: row.get(each) for each in _KNOWN}, time=time)
+    for line, row in csv_rows(path, ("path",), (*_KNOWN, "time")):
+        try:
+            time = parse_time(row["time"]) if row.get("time") else None
+        except InputError as error:
+            raise InputError(f"{path}, line {line}: {error}") from None
+        known = {name: row.get(name) or None for name in _KNOWN}
+        yield Picture.of_file(pathlib.Path(path).parent / row["path"], **known, time=time)
 
 
 def set_pictures(people):

@@ -5,13 +5,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfnxc.datasets._pipeline import to_input
-from tfnxc.datasets.picture_file import MOST_PIXELS
+from tfnxc.datasets.picture_file import MOST_PER_SIDE, MOST_PIXELS
 
 _HEADER = 26
 """Bytes of a PNG file up to its colour type: signature, length and name of the first chunk, width, height, depth."""
-
-_LONGEST_SIDE = 65535
-"""The most that JPEG can say: a picture of `MOST_PIXELS` that is longer would take much memory when it is resized."""
 
 
 def decode_pictures(encoded, size, name):
@@ -97,9 +94,9 @@ def _jpeg_problem(picture):
 
 
 def _size_problem(height, width):
-    small = (height * width <= MOST_PIXELS) & (tf.maximum(height, width) <= _LONGEST_SIDE)
+    small = (height * width <= MOST_PIXELS) & (tf.maximum(height, width) <= MOST_PER_SIDE)
     shown = [tf.strings.as_string(width), " x ", tf.strings.as_string(height), " pixels; at most "]
-    return tf.where(small, "", tf.strings.join([*shown, f"{MOST_PIXELS} are read, and sides of {_LONGEST_SIDE}"]))
+    return tf.where(small, "", tf.strings.join([*shown, f"{MOST_PIXELS} are read, and sides of {MOST_PER_SIDE}"]))
 
 
 def _foreign(picture):

@@ -1,0 +1,64 @@
+"""The lines of a CSV file that lists pictures."""
+
+from __future__ import annotations
+
+import csv
+
+from tfnxc.errors import InputError
+
+
+def csv_rows(path, needed, known):
+    """The lines of a CSV file, whose first line names its columns.
+
+    Args:
+        path: A file in UTF-8.
+        needed: Names of the columns that there are and that say something in every line.
+        known: Names of the others that are read; what stands in further columns is passed over.
+
+    Yields:
+        `(number of the line, {column: text})` for each line that is not empty, texts without blanks around them.
+
+    Raises:
+        InputError: If the file cannot be read, a column is missing or there twice, or a line is not of this form; the
+            message has its number.
+    """
+    reader = None
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip().lower() for name in next(reader, [])]
+            _check_header(path, header, needed, known)
+            for fields in reader:
+                if fields:
+                    row = dict(zip(header, map(str.strip, fields), strict=False))
+                    _check_row(f"{path}, line {reader.line_num}", fields, header, needed, row)
+                    yield reader.line_num, row
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a CSV file.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not CSV ({error}).") from None
+
+
+def _check_header(path, header, needed, known):
+    missing = [column for column in needed if column not in header]
+    if missing:
+        raise InputError(
+            f"{path}: no column {' and no column '.join(missing)}; expected a first line that names the columns, such "
+            f"as {','.join(needed)}; got {','.join(header) or 'nothing'}."
+        )
+    twice = [column for column in (*needed, *known) if header.count(column) > 1]
+    if twice:
+        raise InputError(f"{path}: two columns are called {twice[0]}; rename one of them.")
+
+
+def _check_row(place, fields, header, needed, row):
+    if len(fields) != len(header):
+        raise InputError(
+            f"{place}: {len(fields)} fields; expected {len(header)}, as the header has. Put quotation marks around a "
+            "text with a comma."
+        )
+    for column in needed:
+        if not row[column]:
+            raise InputError(f"{place}: no {column}; expected one in every line.")
