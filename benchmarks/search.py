@@ -9,7 +9,8 @@ picture's feature map on the lower part of another's, cut at a random row, each 
 those sizes is the better for it: draw more people (--drawn) to measure that.
 
 Recall: of the best (the 10 best) of an exhaustive search, how many are in a shortlist; from as many of the `--probes`
-as have room in `--pairs`, perhaps none. Latency: one probe, from its pixels to the 10 best, on an open gallery whose
+as have room in `--pairs`, perhaps none. "right": how many shortlists hold the probe's own person, beside how often that
+one is among the 10 best of the exhaustive search. Latency: one probe, from its pixels to the 10 best, on an open gallery whose
 files are in the memory of the system; median, least and most of `--runs` after one to warm up. "processor" is the time
 of all cores together, least of the runs: other work on the machine disturbs it less than what the clock says. The
 exhaustive search is timed once for all its probes. "shortlist alone" is the first stage by NumPy and, where it is
@@ -40,6 +41,7 @@ from tfnxc.search.shortlist import Shortlister
 from tfnxc.training.run import versions
 
 BLOCK = 1024
+RECALLS = ("recall_1", "recall_10", "right")
 
 
 def drawn(engine, pictures, probes):
@@ -97,6 +99,10 @@ def measure(gallery, probes, arguments):
     best = gallery.search(some, top=10, exhaustive=True)
     seconds, cores = time.perf_counter() - begin[0], time.process_time() - begin[1]
     found |= {"exhaustive_probes": len(some), "exhaustive_s": seconds, "exhaustive_processor_s": cores}
+    if some:
+        found["exhaustive_right_10"] = np.mean(
+            [probe.identity in [match.identity for match in matches] for probe, matches in zip(some, best, strict=True)]
+        )
     found["shortlists"] = []
     for count in arguments.shortlists:
         if count > len(gallery):
@@ -105,7 +111,10 @@ def measure(gallery, probes, arguments):
         inside = [[int(match.name) in rows for match in matches] for rows, matches in zip(lists, best, strict=True)]
         of = {"shortlist": count}
         if some:
-            of |= {"recall_1": np.mean([each[0] for each in inside]), "recall_10": np.mean(inside)}
+            known = snapshot.records.identities
+            right = [probe.identity in {known[row] for row in rows} for probe, rows in zip(some, lists, strict=True)]
+            recalls = {"recall_1": np.mean([each[0] for each in inside]), "recall_10": np.mean(inside)}
+            of |= {**recalls, "right": np.mean(right)}
         turn = iter(range(10**6))
         of["search_s"] = timed(
             lambda turn=turn, count=count: gallery.search([probes[next(turn) % len(probes)]], top=10, shortlist=count),
@@ -126,17 +135,20 @@ def measure(gallery, probes, arguments):
 def show(found):
     """Prints the figures of a gallery."""
     print(f"\n{found['pictures']:,} pictures")
-    print(f"{'shortlist':>10}{'recall of 1':>13}{'of 10':>8}{'search, ms':>12}{'processor':>11}  (least to most)")
+    print(
+        f"{'shortlist':>10}{'recall of 1':>13}{'of 10':>8}{'right':>8}{'search, ms':>12}{'processor':>11}  (least to most)"
+    )
     for each in found["shortlists"]:
         median, least, most, cores = (1000 * seconds for seconds in each["search_s"])
-        recalls = [f"{each[name]:.2f}" if name in each else "-" for name in ("recall_1", "recall_10")]
+        recalls = [f"{each[name]:.2f}" if name in each else "-" for name in RECALLS]
         print(
-            f"{each['shortlist']:>10,}{recalls[0]:>13}{recalls[1]:>8}{median:>12.0f}{cores:>11.0f}"
+            f"{each['shortlist']:>10,}{recalls[0]:>13}{recalls[1]:>8}{recalls[2]:>8}{median:>12.0f}{cores:>11.0f}"
             f"  ({least:.0f} to {most:.0f})"
         )
     if count := found["exhaustive_probes"]:
         clock, cores = (found[name] / count for name in ("exhaustive_s", "exhaustive_processor_s"))
-        print(f"exhaustive: {clock:.2f} s a probe, processor {cores:.2f} s; {count} probes")
+        right = f"right among the 10 best {found['exhaustive_right_10']:.2f}"
+        print(f"exhaustive: {clock:.2f} s a probe, processor {cores:.2f} s; {right}; {count} probes")
     alone = [
         f"{label} {1000 * figures[0]:.1f} ms, processor {1000 * figures[3]:.1f}"
         for label, figures in found["shortlist_alone_s"].items()
