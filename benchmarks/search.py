@@ -10,11 +10,11 @@ those sizes is the better for it: draw more people (--drawn) to measure that.
 
 Recall: of the best (the 10 best) of an exhaustive search, how many are in a shortlist; from as many of the `--probes`
 as have room in `--pairs`, perhaps none. "right": how many shortlists hold the probe's own person, beside how often that
-one is among the 10 best of the exhaustive search. Latency: one probe, from its pixels to the 10 best, on an open gallery whose
-files are in the memory of the system; median, least and most of `--runs` after one to warm up. "processor" is the time
-of all cores together, least of the runs: other work on the machine disturbs it less than what the clock says. The
-exhaustive search is timed once for all its probes. "shortlist alone" is the first stage by NumPy and, where it is
-installed, by faiss.
+one is among the 10 best of the exhaustive search. Latency: one probe, from its pixels to the 10 best, on an open
+gallery whose files are in the memory of the system; median, least and most of `--runs` after one to warm up.
+"processor" is the time of all cores together, least of the runs: other work on the machine disturbs it less than what
+the clock says. The exhaustive search is timed once for all its probes. "shortlist alone" is the first
+stage by NumPy and, where it is installed, by faiss.
 """
 
 import argparse
@@ -135,9 +135,8 @@ def measure(gallery, probes, arguments):
 def show(found):
     """Prints the figures of a gallery."""
     print(f"\n{found['pictures']:,} pictures")
-    print(
-        f"{'shortlist':>10}{'recall of 1':>13}{'of 10':>8}{'right':>8}{'search, ms':>12}{'processor':>11}  (least to most)"
-    )
+    recalls = f"{'recall of 1':>13}{'of 10':>8}{'right':>8}"
+    print(f"{'shortlist':>10}{recalls}{'search, ms':>12}{'processor':>11}  (least to most)")
     for each in found["shortlists"]:
         median, least, most, cores = (1000 * seconds for seconds in each["search_s"])
         recalls = [f"{each[name]:.2f}" if name in each else "-" for name in RECALLS]
