@@ -36,6 +36,7 @@ def append(store, names, cameras=None, times=None):
 def write_for_ever(folder, seed, pipe):
     """Appends, deletes and compacts; sends `("begin" or "done", what, names)` for each."""
     _store.MOST_PICTURES = 8  # so that an append has several segments
+    _store.MOST_SMALL = 2  # so that small ones are put together
     rng, store = np.random.default_rng(seed), Store(folder)
     with store.writing():
         for number in itertools.count():

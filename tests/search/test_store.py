@@ -83,6 +83,19 @@ def test_append_delete_and_compact(store, monkeypatch):
     check(Snapshot.read(store.folder), [*left, "picture 2"])
 
 
+def test_a_stream_of_small_commits_does_not_use_up_the_files_of_a_process(store):
+    names = [f"picture {index}" for index in range(150)]
+    with store.writing():
+        for index, name in enumerate(names):
+            append(store, [name])
+            if index == 20:
+                store.delete(["picture 3"])
+    names.remove("picture 3")
+    check(Snapshot.read(store.folder), names)
+    assert len(store.snapshot.segments) <= _store.MOST_SMALL + 1
+    assert len(list(store.folder.glob("*.segment"))) == len(store.snapshot.segments)  # what was joined is gone
+
+
 def test_deleting_what_is_not_there_deletes_nothing(store):
     with store.writing():
         append(store, ["one", "two"])

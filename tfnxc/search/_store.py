@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import pathlib
 
 import numpy as np
@@ -13,6 +14,9 @@ from tfnxc.files import is_temporary
 from tfnxc.search import _lock
 from tfnxc.search._segment import MOST_PICTURES, write_segment
 from tfnxc.search._snapshot import Snapshot
+
+MOST_SMALL = 32
+"""Small segments at the end before they are put together: each that is open takes one of the files of a process."""
 
 
 class Store:
@@ -62,6 +66,7 @@ class Store:
             block = slice(rows.start, rows.stop)
             entries.append(self._write(len(entries), records.take(rows), maps[block], embeddings[block]))
         self._commit([*self._manifest.segments, *entries], len(entries))
+        self._join_small()
 
     def delete(self, names):
         """Deletes pictures by their names: once this returns, nobody who opens the index finds them.
@@ -92,6 +97,17 @@ class Store:
         Args:
             progress: Called with the number of pictures after each segment. Defaults to `None`.
         """
+        self._rewrite(lambda entry: entry.pictures != MOST_PICTURES or entry.deleted, progress)
+
+    def _join_small(self):
+        """Puts the small segments at the end together, if they are many: a stream leaves one with each commit."""
+        entries = reversed(self._manifest.segments)
+        small = set(itertools.takewhile(lambda entry: entry.pictures <= MOST_PICTURES // 2, entries))
+        if len(small) > MOST_SMALL:
+            self._rewrite(small.__contains__)
+
+    def _rewrite(self, chosen, progress=None):
+        """Puts the pictures of the chosen segments, without the deleted ones, into as few segments as can be."""
         kept, start, waiting, written = [], 0, [], 0
 
         def write(rows):
@@ -101,7 +117,7 @@ class Store:
             written += 1
 
         for entry, segment in zip(self._manifest.segments, self.snapshot.segments, strict=True):
-            if entry.pictures == MOST_PICTURES and not entry.deleted:
+            if not chosen(entry):
                 if waiting:
                     write(waiting)
                     waiting = []
