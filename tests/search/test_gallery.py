@@ -1,6 +1,7 @@
 """Adding and finding: filters, the package's own scores, broken pictures, and a model that changed."""
 
 import concurrent.futures
+import dataclasses
 import multiprocessing
 import shutil
 
@@ -11,7 +12,7 @@ import pytest
 from tfnxc.datasets.image_set import resize
 from tfnxc.errors import InputError
 from tfnxc.evaluation.scoring import PairScorer
-from tfnxc.search import Added, Gallery, Picture, merge_rankings, set_pictures
+from tfnxc.search import Added, Gallery, Match, Picture, merge_rankings, set_pictures
 from tfnxc.search._manifest import Manifest
 from tfnxc.search.records import Records
 
@@ -175,8 +176,19 @@ def test_numbers_that_cannot_be(gallery, pictures):
     for top, shortlist in ((0, 5), (10, 9)):
         with pytest.raises(InputError, match="top must be 1 or more and shortlist as much"):
             gallery.search(pictures[:1], top, shortlist=shortlist)
+    assert len(gallery.search(pictures[:1], top=600, exhaustive=True)[0]) == 11  # there is no shortlist to be longer
     with pytest.raises(InputError, match="commit must be 1 to 1024"):
         gallery.add(pictures, commit=0)
+    with pytest.raises(InputError, match="seconds in the years 1 to 9999"):
+        gallery.add([pictures[0]._replace(name="later", time=1e300)])
+
+
+@pytest.mark.parametrize("changes", [{"embedding_size": 3}, {"map_shape": (8, 2, 5), "embedding_size": 80}])
+def test_a_manifest_of_other_features_than_the_model_s_is_told(tmp_path, model_file, pictures, changes):
+    folder = Gallery.start(tmp_path / "index", model_file).folder
+    dataclasses.replace(Manifest.read(folder), **changes).write(folder)
+    with pytest.raises(InputError, match=r"manifest\.json: .* The index is damaged"):
+        Gallery(folder).add(pictures[:1])
 
 
 def test_many_segments_are_like_one(tmp_path, gallery, model_file, pictures):
@@ -213,6 +225,11 @@ def test_drawn_people_are_added_as_a_set(tmp_path, model_file):
     gallery = Gallery.start(tmp_path / "index", model_file)
     assert gallery.add(set_pictures(synthetic(identities=2, shots=1))).added == 4
     assert gallery.cameras == {"0": 2, "1": 2}
+
+
+def test_texts_for_a_table_can_be_printed_in_a_line():
+    texts = Match("a\nb\udcff\x1b[31m ü.png", 0.5, None, "lift\udcff", 0.0).texts()
+    assert texts[2:] == ["lift\\udcff", "1970-01-01T00:00:00+00:00", "a\\nb\\udcff\\x1b[31m ü.png"]
 
 
 def test_records_keep_names_that_are_not_utf8():

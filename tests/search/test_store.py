@@ -1,5 +1,6 @@
 """An index on disk: what a kill leaves, what readers see beside a writer, and what damage is told."""
 
+import dataclasses
 import json
 import multiprocessing
 import re
@@ -13,8 +14,10 @@ from tests.search.store_writer import append, features_of, new_store
 from tfnxc.errors import InputError
 from tfnxc.search import _store
 from tfnxc.search._manifest import MANIFEST
+from tfnxc.search._segment import write_segment
 from tfnxc.search._snapshot import Snapshot
 from tfnxc.search._store import Store
+from tfnxc.search.records import Records
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([store_writer.__name__])
@@ -210,6 +213,71 @@ def test_damage_of_the_manifest_is_told(store):
     path.unlink()
     with pytest.raises(InputError, match="no index here"):
         Store(store.folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"following": 0},  # the next segment would take the place of the first
+        {"following": "1"},
+        {"map_shape": (3, 2)},
+        {"map_shape": (3, -2, -4)},
+        {"map_shape": (2**40, 2**40, 4)},
+        {"embedding_size": None},
+        {"pictures": 0},
+        {"bytes": 0},
+        {"deleted": (0.5,)},
+    ],
+)
+def test_a_manifest_of_values_that_cannot_be_is_told(store, changes):
+    with store.writing():
+        append(store, ["one"])
+    manifest = store.snapshot.manifest
+    (entry,) = manifest.segments
+    of_entry = {name: value for name, value in changes.items() if hasattr(entry, name)}
+    of_manifest = {name: value for name, value in changes.items() if name not in of_entry}
+    entry = dataclasses.replace(entry, **of_entry)
+    dataclasses.replace(manifest, **{"segments": (entry,), **of_manifest}).write(store.folder)
+    with pytest.raises(InputError, match="The index is damaged"):
+        Store(store.folder)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        Records(["one"], [None], [None], [None]),
+        Records(["one", 2], [None] * 2, [None] * 2, [None] * 2),
+        Records(["one", "two"], [None] * 2, [["lift"], None], [None] * 2),
+        Records(["one", "two"], [None] * 2, [None] * 2, [None, "1970"]),
+        Records(["one", "two"], [None] * 2, [None] * 2, [None, 1e300]),
+    ],
+)
+def test_records_of_a_stranger_that_cannot_be_are_told(store, records):
+    with store.writing():
+        append(store, ["one", "two"])
+    (entry,) = store.snapshot.manifest.segments
+    made = write_segment(store.folder, entry.file, records, *features_of(["one", "two"]))
+    made = dataclasses.replace(made, pictures=2)
+    dataclasses.replace(store.snapshot.manifest, segments=(made,)).write(store.folder)
+    with pytest.raises(InputError, match="its records are not of the form that tfnxc writes"):
+        Store(store.folder)
+
+
+def test_the_lock_of_a_stranger_s_index_empties_no_other_file(store, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    (store.folder / "lock").symlink_to(precious)
+    with pytest.raises(OSError, match="lock"), store.writing():
+        pass
+    assert precious.read_text() == "kept"
+
+
+def test_an_index_of_another_model_in_its_place_is_told(store):
+    dataclasses.replace(store.snapshot.manifest, model_sha256="1" * 64).write(store.folder)
+    with pytest.raises(InputError, match="now an index of another model than when it was opened"):
+        store.refresh()
+    with pytest.raises(InputError, match="another model"), store.writing():
+        pass
 
 
 def test_nothing_outside_the_folder_is_opened(store):

@@ -19,7 +19,8 @@ def writing(folder):
     Raises:
         InputError: If another process, or another object of this one, is writing to it.
     """
-    with open(pathlib.Path(folder) / LOCK, "a+") as file:
+    # Not through a link: an index may be a stranger's, and this empties the file.
+    with open(pathlib.Path(folder) / LOCK, "a+", encoding="ascii", errors="replace", opener=_no_link) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -33,3 +34,7 @@ def writing(folder):
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _no_link(path, flags):
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)

@@ -85,14 +85,25 @@ class Manifest:
             )
             manifest = cls(**{**content, "map_shape": tuple(content["map_shape"]), "segments": segments})
             # An index may be a stranger's: nothing outside its folder is opened for it.
-            sound = all(_FILE.fullmatch(each.file) for each in segments) and all(
-                0 <= row < each.pictures for each in segments for row in each.deleted
+            sound = (
+                all(_FILE.fullmatch(each.file) for each in segments)
+                # A segment that is written later takes the place of none.
+                and all(int(each.file[:8]) < manifest.following for each in segments)
+                and len(manifest.map_shape) == 3
+                and all(map(_positive, (*manifest.map_shape, manifest.embedding_size)))
+                and type(manifest.following) is int
+                and all(_positive(each.pictures) and _positive(each.bytes) for each in segments)
+                and all(type(row) is int and 0 <= row < each.pictures for each in segments for row in each.deleted)
             )
         except (TypeError, KeyError, ValueError):
             sound = False
         if not sound:
             raise damaged(path, "values that tfnxc does not write")
         return manifest
+
+
+def _positive(value):
+    return type(value) is int and value > 0
 
 
 def _digest(content):

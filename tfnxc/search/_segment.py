@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import math
 import pathlib
 import zlib
 
@@ -87,7 +88,8 @@ class Segment:
                 raise damaged(self.path, f"{self.path.stat().st_size} bytes; the manifest says {entry.bytes}")
             # One mapping, which outlives the name of the file: a reader goes on while a compaction removes it.
             whole = np.memmap(file, np.uint8, "r")
-        ends = np.cumsum([0, 4 * count * embedding_size, 2 * count * int(np.prod(map_shape)), 4 * count])
+        sizes = 4 * count * embedding_size, 2 * count * math.prod(map_shape), 4 * count
+        ends = list(itertools.accumulate(sizes, initial=0))
         if ends[-1] > len(whole):
             raise damaged(self.path, "too short for its pictures")
         embeddings, maps, checksums = (whole[start:end] for start, end in itertools.pairwise(ends))
@@ -99,7 +101,10 @@ class Segment:
         self._checksums = np.array(checksums).view(_PLACE)
         try:
             self.records = Records.from_bytes(about.tobytes())
-        except (ValueError, TypeError):
+            sound = self.records.sound(count)
+        except (ValueError, TypeError, RecursionError):
+            sound = False
+        if not sound:
             raise damaged(self.path, "its records are not of the form that tfnxc writes") from None
 
     @functools.cached_property

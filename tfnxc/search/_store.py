@@ -37,8 +37,15 @@ class Store:
         self.snapshot = Snapshot.read(self.folder)
 
     def refresh(self):
-        """Takes note of what a writer has done since."""
-        self.snapshot = Snapshot.read(self.folder, self.snapshot)
+        """Takes note of what a writer has done since.
+
+        Raises:
+            InputError: If the index is damaged, or another has taken its place that is of another model.
+        """
+        snapshot = Snapshot.read(self.folder, self.snapshot)
+        if snapshot.manifest.model_sha256 != self._manifest.model_sha256:
+            raise InputError(f"{self.folder}: now an index of another model than when it was opened. Open it again.")
+        self.snapshot = snapshot
 
     @contextlib.contextmanager
     def writing(self):

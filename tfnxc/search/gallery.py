@@ -6,7 +6,6 @@ import collections
 import concurrent.futures
 import functools
 import itertools
-import math
 import pathlib
 import shutil
 from typing import NamedTuple
@@ -21,10 +20,11 @@ from tfnxc.search._filters import allowed_rows, without_own
 from tfnxc.search._lock import LOCK, writing
 from tfnxc.search._manifest import MANIFEST, Manifest
 from tfnxc.search._ranking import best_of
-from tfnxc.search._segment import MOST_PICTURES
+from tfnxc.search._segment import MOST_PICTURES, damaged
 from tfnxc.search._store import Store
 from tfnxc.search._sync import sync
 from tfnxc.search.match import Match
+from tfnxc.search.picture import is_time
 from tfnxc.search.pooling import embedding_size, pooled
 from tfnxc.search.records import Records
 from tfnxc.search.shortlist import Shortlister
@@ -79,8 +79,10 @@ class Gallery:
         self.folder = pathlib.Path(folder)
         self._store = Store(self.folder)
         self._shortlister = None, None
-        path = self.folder / MODEL
-        if not path.is_file() or sha256_of(path) != self._store.snapshot.manifest.model_sha256:
+        manifest, path = self._store.snapshot.manifest, self.folder / MODEL
+        if embedding_size(manifest.map_shape) != manifest.embedding_size:
+            raise damaged(self.folder / MANIFEST, "values that tfnxc does not write")
+        if not path.is_file() or sha256_of(path) != manifest.model_sha256:
             raise InputError(
                 f"{path}: not the model that the pictures of this index were indexed with, and features of another do "
                 "not compare with theirs. Put that model back, or index the pictures again into another folder."
@@ -144,7 +146,11 @@ class Gallery:
         return dict(collections.Counter(of.records.cameras[row] for row in of.rows.values()))
 
     def refresh(self):
-        """Takes note of what another process has written since."""
+        """Takes note of what another process has written since.
+
+        Raises:
+            InputError: If the folder holds a gallery of another model now, or a damaged one.
+        """
         self._store.refresh()
 
     def add(self, pictures, commit=MOST_PICTURES, progress=None):
@@ -279,7 +285,7 @@ class Gallery:
             InputError: If a probe cannot be read, `top` or `shortlist` is too small, features are damaged, or
                 `other_cameras` is asked for and the camera of a probe is not known.
         """
-        if top < 1 or shortlist < top:
+        if top < 1 or (shortlist < top and not exhaustive):
             raise InputError(f"top must be 1 or more and shortlist as much or more; got {top!r} and {shortlist!r}.")
         probes, snapshot = list(probes), self._store.snapshot
         if not snapshot.alive.any():
@@ -310,7 +316,10 @@ class Gallery:
         # Here, because only what reads or scores pictures has to wait for TensorFlow.
         from tfnxc.search._engine import Engine
 
-        return Engine(self.folder / MODEL)
+        engine = Engine(self.folder / MODEL)
+        if engine.map_shape != self._store.snapshot.manifest.map_shape:
+            raise damaged(self.folder / MANIFEST, "not of the features of its model")
+        return engine
 
     def _shortlister_of(self, snapshot):
         known, shortlister = self._shortlister
@@ -333,14 +342,13 @@ def _picture_or_why_not(picture, size):
 
 def _check_labels(picture):
     texts = [picture.identity, picture.camera]
-    time = picture.time
     if (
         not isinstance(picture.name, str)
         or not picture.name
         or any(text is not None and not isinstance(text, str) for text in texts)
-        or not (time is None or (isinstance(time, (int, float)) and math.isfinite(time)))
+        or not (picture.time is None or is_time(picture.time))
     ):
         raise InputError(
-            "a picture needs a text as its name; identity and camera are texts or None, time is a number of seconds or "
-            f"None; got {picture._replace(image=...)!r}."
+            "a picture needs a text as its name; identity and camera are texts or None, time is a number of seconds "
+            f"in the years 1 to 9999 or None; got {picture._replace(image=...)!r}."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
-from tfnxc.search.picture import format_time
+from tfnxc.search.picture import format_time, printable
 
 MATCH_FIELDS = ("probability", "identity", "camera", "time", "picture")
 """Names of the texts that `Match.texts` gives."""
@@ -33,9 +33,9 @@ class Match(NamedTuple):
         return {**self._asdict(), "time": format_time(self.time)}
 
     def texts(self):
-        """As texts for a table, in the order of `MATCH_FIELDS`; what is not known is empty."""
+        """As printable texts for a table, in the order of `MATCH_FIELDS`; what is not known is empty."""
         labels = self.identity or "", self.camera or "", format_time(self.time) or ""
-        return [f"{self.probability:.4f}", *labels, self.name]
+        return [f"{self.probability:.4f}", *map(printable, (*labels, self.name))]
 
 
 def merge_rankings(shards, top):

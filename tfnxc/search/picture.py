@@ -53,6 +53,21 @@ class Picture(NamedTuple):
         return image
 
 
+# The years 1 to 9999, which `datetime` has, in seconds since the beginning of 1970.
+_FIRST = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC).timestamp()
+_END = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp() + 86400
+
+
+def printable(text):
+    """A text for people, in one line: what is not UTF-8 and what would steer a terminal is written as an escape.
+
+    Example:
+        >>> printable("two\\nlines.png")
+        'two\\\\nlines.png'
+    """
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def parse_time(text):
     """Seconds since the beginning of 1970 of a date or time in ISO 8601, which is in UTC where it names no zone.
 
@@ -66,7 +81,15 @@ def parse_time(text):
         raise InputError(
             f"{text!r} is no time; expected ISO 8601, such as 2026-03-31 or 2026-03-31T17:05:00+02:00."
         ) from None
-    return (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()
+    time = (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()
+    if not is_time(time):  # a zone may move one out
+        raise InputError(f"{text!r} is not in the years 1 to 9999 of UTC.")
+    return time
+
+
+def is_time(value):
+    """Whether this is a number of seconds that `format_time` can write: in the years 1 to 9999."""
+    return isinstance(value, (int, float)) and _FIRST <= value < _END
 
 
 def format_time(seconds):

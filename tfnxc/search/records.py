@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from tfnxc.search.picture import is_time
+
 
 @dataclasses.dataclass(frozen=True)
 class Records:
@@ -38,6 +40,16 @@ class Records:
     def none(cls):
         """The records of no picture."""
         return cls([], [], [], [])
+
+    def sound(self, count):
+        """Whether there are `count` of each, of the kinds above: the file may be a stranger's."""
+        kinds = {str, type(None)}
+        return (
+            all(isinstance(each, list) and len(each) == count for each in dataclasses.astuple(self))
+            and {type(name) for name in self.names} <= {str}
+            and {type(text) for text in (*self.identities, *self.cameras)} <= kinds
+            and all(time is None or is_time(time) for time in self.times)
+        )
 
     def __len__(self):
         return len(self.names)
