@@ -1,5 +1,8 @@
 """Pictures from folders and CSV files, and times."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,6 +38,26 @@ def test_a_folder_with_what_lies_below(tmp_path, monkeypatch):
         list(folder_pictures("empty"))
     with pytest.raises(InputError, match="nowhere: no such folder"):
         list(folder_pictures("nowhere"))
+
+
+def test_a_file_s_name_of_two_lines(tmp_path):
+    write(tmp_path / "two\nlines.png")
+    assert [each.name for each in folder_pictures(tmp_path)] == [str(tmp_path / "two\nlines.png")]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path, monkeypatch):
+    write(tmp_path / "open" / "1.png")
+    write(tmp_path / "closed" / "2.png")
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.path.basename(path) == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"closed: cannot be listed \(Permission denied\)"):
+        list(folder_pictures(tmp_path))
 
 
 def test_a_csv_file(tmp_path):
@@ -74,3 +97,7 @@ def test_times():
     assert format_time(3600.0) == "1970-01-01T01:00:00+00:00" and format_time(None) is None
     with pytest.raises(InputError, match="'yesterday' is no time"):
         parse_time("yesterday")
+    for text in ("9999-12-31T23:59:59-01:00", "0001-01-01T00:00+01:00"):
+        with pytest.raises(InputError, match="not in the years 1 to 9999"):
+            parse_time(text)
+    assert format_time(parse_time("9999-12-31T23:59:59.9Z")).startswith("9999-12-31T23:59:59")

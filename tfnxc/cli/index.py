@@ -48,6 +48,7 @@ def index(source, pictures, index_folder, add, delete, compact, check, layout):
         raise InputError("--layout is about a folder of pictures that is added; there is none.")
     from tfnxc.cli._console import console, progress_bar
     from tfnxc.search import Gallery
+    from tfnxc.search.picture import printable
 
     to_add = None if pictures is None and add is None else _listed(pictures or add, layout)
     gallery = Gallery(source) if pictures is None else Gallery.start(index_folder, _model_file(source))
@@ -57,7 +58,7 @@ def index(source, pictures, index_folder, add, delete, compact, check, layout):
         with progress_bar("Indexing", len(to_add)) as advance:
             result = gallery.add(to_add, progress=advance)
         for message in result.broken:
-            console.print(f"Passed over: {message}", markup=False)
+            console.print(f"Passed over: {printable(message)}", markup=False)
         console.print(f"{result.added} added, {result.known} there already, {len(result.broken)} passed over.")
         if len(result.broken) == len(to_add):
             raise InputError(f"{pictures or add}: no picture in it can be read.")
@@ -67,9 +68,11 @@ def index(source, pictures, index_folder, add, delete, compact, check, layout):
         with progress_bar("Checking", len(gallery)) as advance:
             gallery.check(advance)
         console.print("Everything is as it was written.")
-    console.print(f"{gallery.folder}: {len(gallery)} pictures, {_megabytes(gallery.folder):.1f} MB", markup=False)
+    console.print(
+        f"{printable(str(gallery.folder))}: {len(gallery)} pictures, {_megabytes(gallery.folder):.1f} MB", markup=False
+    )
     for camera, count in gallery.cameras.items():
-        console.print(f"  camera {'not known' if camera is None else camera}: {count}", markup=False)
+        console.print(f"  camera {'not known' if camera is None else printable(camera)}: {count}", markup=False)
 
 
 def _listed(path, layout):

@@ -82,8 +82,9 @@ def _check_cameras(gallery, cameras):
 def _print(file, matches):
     from tfnxc.cli._console import console
     from tfnxc.search.match import MATCH_FIELDS
+    from tfnxc.search.picture import printable
 
-    console.print(file, markup=False)
+    console.print(printable(file), markup=False)
     if not matches:
         console.print("  nothing found; the filters leave no picture", markup=False)
         return

@@ -11,7 +11,7 @@ from tfnxc.datasets._folder import EXTENSIONS, existing_folder
 from tfnxc.errors import InputError
 from tfnxc.search.picture import Picture, parse_time
 
-_PICTURE = re.compile(rf"[^.].*\.(?:{EXTENSIONS})", re.IGNORECASE)
+_PICTURE = re.compile(rf"[^.].*\.(?:{EXTENSIONS})", re.IGNORECASE | re.DOTALL)
 _KNOWN = ("identity", "camera")
 
 
@@ -28,7 +28,8 @@ def folder_pictures(folder, layout=()):
         A `Picture` a file.
 
     Raises:
-        InputError: If there is no such folder or no picture in it, or one lies in too few folders for `layout`.
+        InputError: If there is no such folder or no picture in it, a folder in it cannot be listed, or a picture lies in
+            too few folders for `layout`.
 
     Example:
         >>> list(folder_pictures("crops", layout=("camera",)))[0]
@@ -38,7 +39,7 @@ def folder_pictures(folder, layout=()):
     if len(set(layout)) != len(layout) or not set(layout) <= set(_KNOWN):
         raise InputError(f"a layout is made of {' and '.join(_KNOWN)}, each once; got {'/'.join(layout)}.")
     found = False
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=_not_listed):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         parts = pathlib.Path(root).relative_to(folder).parts
         for file in sorted(filter(_PICTURE.fullmatch, files)):
@@ -49,6 +50,10 @@ def folder_pictures(folder, layout=()):
             yield Picture.of_file(path, **dict(zip(layout, parts, strict=False)))
     if not found:
         raise InputError(f"{folder}: no picture here; expected files called {EXTENSIONS.replace('|', ', ')}.")
+
+
+def _not_listed(error):
+    raise InputError(f"{error.filename}: cannot be listed ({error.strerror}).") from None
 
 
 def csv_pictures(path):
