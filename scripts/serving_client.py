@@ -9,6 +9,7 @@ REST needs Python alone. gRPC needs TensorFlow, grpcio and tensorflow-serving-ap
 
 import argparse
 import base64
+import http.client
 import json
 import pathlib
 import re
@@ -44,6 +45,8 @@ def parse(arguments):
     parser.add_argument("--top", type=int, default=20, help="rows of the ranking (default: 20)")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for each request (default: 60)")
     options = parser.parse_args(arguments)
+    if options.top < 1:
+        parser.error("--top takes 1 or more")
     if (options.command == "rank") != options.gallery.is_dir():
         parser.error("match takes two pictures, rank a picture and a folder")
     return options
@@ -103,13 +106,13 @@ def over_rest(options):
         sides = {"probe_bytes": probes, "gallery_bytes": galleries}
         inputs = {name: [{"b64": base64.b64encode(file).decode()} for file in files] for name, files in sides.items()}
         body = json.dumps({"signature_name": "match_bytes", "inputs": inputs}).encode()
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         try:
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
             with urllib.request.urlopen(request, timeout=options.timeout) as reply:
                 return json.load(reply)["outputs"]["same"]
         except urllib.error.HTTPError as error:
             raise RefusedError(said(error)) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             raise RefusedError(f"{url}: no answer of TensorFlow Serving ({error}).") from None
 
     return ask

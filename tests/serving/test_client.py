@@ -2,8 +2,10 @@
 
 import importlib.util
 import pathlib
+import socket
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -115,9 +117,27 @@ def test_without_a_server_or_pictures_the_message_says_so(client, gallery, tmp_p
     nobody = ["--server", "http://127.0.0.1:9", "--timeout", "5"]
     with pytest.raises(SystemExit, match="no answer of TensorFlow Serving"):
         client.main(["match", str(gallery / "05.png"), str(gallery / "06.jpg"), *nobody])
+    for options in (["--server", "localhost"], ["--model", "two words"]):
+        with pytest.raises(SystemExit, match="no answer of TensorFlow Serving"):
+            client.main(["match", str(gallery / "05.png"), str(gallery / "06.jpg"), *nobody, *options])
     with pytest.raises(SystemExit, match="no JPEG or PNG picture here"):
         (tmp_path / "empty").mkdir()
         client.main(["rank", str(gallery / "05.png"), str(tmp_path / "empty"), *nobody])
+
+
+def test_what_does_not_speak_http_is_no_traceback(client, gallery):
+    with socket.create_server(("127.0.0.1", 0)) as server:  # as the port of gRPC would
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(2**20)
+                connection.sendall(b"\x00\x00\x12\x04 nothing of HTTP\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(SystemExit, match="no answer of TensorFlow Serving"):
+            client.main(["match", str(gallery / "05.png"), str(gallery / "06.jpg"), "--server", address])
 
 
 def test_rest_needs_python_alone():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 
@@ -116,4 +117,8 @@ def _names(gallery, paths):
 
 
 def _megabytes(folder):
-    return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    total = 0
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process writes
+            total += path.stat().st_size
+    return total / 1e6

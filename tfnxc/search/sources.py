@@ -28,8 +28,8 @@ def folder_pictures(folder, layout=()):
         A `Picture` a file.
 
     Raises:
-        InputError: If there is no such folder or no picture in it, a folder in it cannot be listed, or a picture lies in
-            too few folders for `layout`.
+        InputError: If there is no such folder or no picture in it, one in it cannot be listed, or a picture lies in too
+            few folders for `layout`.
 
     Example:
         >>> list(folder_pictures("crops", layout=("camera",)))[0]
