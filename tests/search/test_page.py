@@ -1,6 +1,7 @@
 """The page of `tfnxc serve-ui`: what it finds, what it refuses, and how it looks to a browser."""
 
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import urllib.parse
+import uuid
 from typing import NamedTuple
 
 import numpy as np
@@ -104,6 +106,9 @@ def test_a_port_that_is_taken_is_told(served):
     port = urllib.parse.urlsplit(served.address).port
     with pytest.raises(InputError, match=f"127.0.0.1:{port}: cannot be listened on"):
         PageServer(None, port=port)
+    for host in ("...", "a" * 70):
+        with pytest.raises(InputError, match="cannot be listened on"):
+            PageServer(None, host, 0)
 
 
 def test_it_answers_to_the_names_of_this_machine_only(served):
@@ -138,6 +143,36 @@ def test_nothing_outside_the_page_is_shown(served, crops):
         assert asked(served, "GET", f"/gradio_api/file={path}")[0] in (403, 404)
     for path in ("/openapi.json", "/docs", "/monitoring", "/gradio_api/monitoring"):
         assert asked(served, "GET", path)[0] in (403, 404), path
+
+
+def searched(served, values):
+    """What the page answers to a request that it has not made itself."""
+    config = json.loads(asked(served, "GET", "/config")[1])
+    (number,) = [each["id"] for each in config["dependencies"] if each["api_name"] == "search"]
+    session = {"session_hash": uuid.uuid4().hex, "fn_index": number}
+    form = {"Content-Type": "application/json"}
+    assert asked(served, "POST", "/gradio_api/queue/join", json.dumps({**session, "data": values}), **form)[0] == 200
+    answer = asked(served, "GET", f"/gradio_api/queue/data?session_hash={session['session_hash']}")[1].decode()
+    messages = [json.loads(line[len("data:") :]) for line in answer.splitlines() if line.startswith("data:")]
+    (done,) = [each for each in messages if each["msg"] == "process_completed"]
+    return done
+
+
+def as_file(path):
+    return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_no_file_but_a_dropped_one_is_taken(served, crops, place):
+    secret = crops / "a" / "0001_a_00.png"
+    status, dropped = upload(served, secret.read_bytes())
+    values = [as_file(json.loads(dropped)[0]), [], "", "", 3.0]
+    assert status == 200 and searched(served, values)["success"]
+    for path, message in ((secret, "not uploaded"), ("https://example.com/a.png", "Only a picture that is dropped")):
+        values[place] = as_file(path)
+        done = searched(served, values)
+        assert not done["success"] and message in done["output"]["error"]
+        assert not list(served.private.rglob(secret.name))
 
 
 def test_what_is_dropped_lies_where_nobody_else_can_read_it(served):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pathlib
 
 import gradio
+from gradio_client.utils import is_http_url_like
 from PIL import Image
 
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
 from tfnxc.search.match import MATCH_FIELDS
+from tfnxc.search.picture import printable
 
 _KEPT = 3600  # seconds for which a dropped picture stays in the page's folder
 _SHOWN = (240, 320)  # width and height in pixels that a picture has at most
@@ -35,7 +37,7 @@ def layout(find, cameras, most, examples):
         if path is None:
             return None, [], []
         try:
-            image, matches = find(path, chosen, since, until, top)
+            image, matches = find(path, [names[each] for each in chosen], since, until, top)
         except InputError as error:
             # The folder of a dropped picture says nothing to whoever dropped it.
             raise gradio.Error(str(error).replace(path, pathlib.Path(path).name), print_exception=False) from None
@@ -46,7 +48,7 @@ def layout(find, cameras, most, examples):
     def choose(event: gradio.SelectData):
         return examples[event.index]
 
-    cameras = sorted(camera for camera in cameras if camera is not None)
+    names = {printable(camera): camera for camera in sorted(filter(None, cameras))}
     with gradio.Blocks(title="tfnxc: search", analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as page:
         gradio.Markdown("# Where else was this person seen?")
         with gradio.Row():
@@ -54,7 +56,7 @@ def layout(find, cameras, most, examples):
                 dropped = gradio.File(label="Probe: a PNG, JPEG or BMP picture of one person", file_types=["image"])
                 probe = gradio.Image(label="Probe", interactive=False, height=180, **_PICTURES)
                 top = gradio.Slider(1, most, value=10, step=1, label="Pictures to show")
-                chosen = gradio.Dropdown(cameras, multiselect=True, label="Cameras", info="None chosen: any.")
+                chosen = gradio.Dropdown(list(names), multiselect=True, label="Cameras", info="None chosen: any.")
                 since = gradio.Textbox(label="Since", placeholder="2026-03-31T17:00", max_length=40)
                 until = gradio.Textbox(label="Until", placeholder="2026-03-31, in UTC", max_length=40)
                 button = gradio.Button("Search", variant="primary")
@@ -71,18 +73,38 @@ def layout(find, cameras, most, examples):
             "The probabilities are the model's own and not calibrated: they order the gallery, for somebody who looks "
             "at it and decides. They prove nobody's identity."
         )
+        inputs = [dropped, chosen, since, until, top]
+        for each in inputs:
+            _fetch_nothing(each)
         gradio.on(
             [dropped.change, button.click],
             search,
-            inputs=[dropped, chosen, since, until, top],
+            inputs=inputs,
             outputs=[probe, shown, table],
             api_visibility="private",
         )
+    # What is mounted into a server counts as not launched for gradio, which then takes any file of this machine as a
+    # dropped one, if a request says so.
+    page.has_launched = True
     return page
 
 
+def _fetch_nothing(component):
+    """Has a component take no file from another machine, which gradio would fetch if a request says so."""
+    take = component.async_move_resource_to_block_cache
+
+    async def take_file(path):
+        if is_http_url_like(path):
+            raise gradio.Error("Only a picture that is dropped is searched for.", print_exception=False)
+        return await take(path)
+
+    component.async_move_resource_to_block_cache = take_file
+
+
 def _caption(rank, match):
-    return "   ".join([f"{rank}: {match.probability:.2f}", *filter(None, [match.camera, match.identity])])
+    return "   ".join(
+        [f"{rank}: {match.probability:.2f}", *map(printable, filter(None, [match.camera, match.identity]))]
+    )
 
 
 def _copy(name):

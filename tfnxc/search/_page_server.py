@@ -43,8 +43,9 @@ class PageServer:
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             self._socket = socket.create_server((host, port), family=family)
-        except OSError as error:
-            raise InputError(f"{host}:{port}: cannot be listened on ({error.strerror or error}).") from None
+        except (OSError, UnicodeError) as error:  # the second of a name that is too long
+            why = getattr(error, "strerror", None) or error
+            raise InputError(f"{host}:{port}: cannot be listened on ({why}).") from None
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application,
@@ -54,7 +55,7 @@ class PageServer:
                 timeout_graceful_shutdown=2,
             )
         )
-        shown = f"[{host}]" if family == socket.AF_INET6 else host
+        shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
 
     def serve(self):

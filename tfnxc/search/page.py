@@ -96,6 +96,7 @@ def find(gallery, path, cameras, since, until, top, *, shortlist):
     if top not in range(1, MOST_FOUND + 1):  # what the slider allows; a request need not come from the page
         raise InputError(f"1 to {MOST_FOUND} pictures are shown; got {str(top)[:20]}.")
     image = read_picture(path)
+    top = int(top)  # 3.0 is in the range too
     first, last = (parse_time(text) if text and text.strip() else None for text in (since, until))
     gallery.refresh()
     probe = Picture("the dropped picture", image)
