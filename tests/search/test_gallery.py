@@ -2,8 +2,10 @@
 
 import concurrent.futures
 import dataclasses
+import json
 import multiprocessing
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -165,6 +167,12 @@ def test_what_cannot_be_a_gallery_or_a_model(tmp_path, model_file):
     (tmp_path / "text.keras").write_text("no model")
     with pytest.raises(InputError, match="broken model file"):
         Gallery.start(tmp_path / "index", tmp_path / "text.keras")
+    for about in ([], {"module": "os", "class_name": "system", "config": {"command": "true"}, "registered_name": None}):
+        with zipfile.ZipFile(model_file) as good, zipfile.ZipFile(tmp_path / "strange.keras", "w") as strange:
+            for name in good.namelist():
+                strange.writestr(name, json.dumps(about) if name == "config.json" else good.read(name))
+        with pytest.raises(InputError, match=r"strange\.keras: broken model file"):
+            Gallery.start(tmp_path / "index", tmp_path / "strange.keras")
     inputs = keras.Input((3,))
     keras.Model(inputs, keras.layers.Dense(1)(inputs)).save(tmp_path / "dense.keras")
     with pytest.raises(InputError, match='whose parts are called "tower" and "head"'):

@@ -25,7 +25,10 @@ class Engine:
     """
 
     def __init__(self, path):
-        model, _ = load_model(path)
+        try:
+            model, _ = load_model(path)
+        except (TypeError, AttributeError, IndexError) as error:  # Keras, of a description that it would not write
+            raise InputError(f"{path}: broken model file ({error}).") from None
         try:
             tower, head = models.split(model)
         except ValueError as error:
