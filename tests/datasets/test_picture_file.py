@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -56,3 +58,10 @@ def test_a_picture_of_one_endless_row_is_refused_before_it_is_decoded(tmp_path):
     Image.new("1", (65_536, 1)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"65536 x 1 is more than .* sides of 65535"):
         read_picture(tmp_path / "a.png")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    for path in (tmp_path / "a.png", tmp_path):
+        with pytest.raises(InputError, match="not a file"):
+            read_picture(path)

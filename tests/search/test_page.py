@@ -105,10 +105,10 @@ def test_a_shortlist_that_is_too_short_is_told(gallery, tmp_path):
 def test_a_port_that_is_taken_is_told(served):
     port = urllib.parse.urlsplit(served.address).port
     with pytest.raises(InputError, match=f"127.0.0.1:{port}: cannot be listened on"):
-        PageServer(None, port=port)
+        PageServer(port=port)
     for host in ("...", "a" * 70):
         with pytest.raises(InputError, match="cannot be listened on"):
-            PageServer(None, host, 0)
+            PageServer(host, 0)
 
 
 def test_it_answers_to_the_names_of_this_machine_only(served):

@@ -36,18 +36,18 @@ def serve_ui(folder, host, port, shortlist, open_browser):
     from tfnxc.search import SHORTLIST, Gallery
     from tfnxc.search._page_server import LOCAL, PageServer
     from tfnxc.search.drawn import drawn_gallery
-    from tfnxc.search.page import search_page
+    from tfnxc.search.page import check_gradio, search_page
 
-    with tempfile.TemporaryDirectory(prefix="tfnxc-page-") as private:
+    check_gradio()
+    server = PageServer(host, port)
+    # So that the folder with what was dropped is removed too when the process is asked to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    with tempfile.TemporaryDirectory(prefix="tfnxc-page-") as private, contextlib.suppress(KeyboardInterrupt):
         gallery, examples = drawn_gallery(private) if folder is None else (Gallery(folder), ())
         page = search_page(gallery, private, examples, SHORTLIST if shortlist is None else shortlist)
-        server = PageServer(page, host, port)
         console.print(f"{len(gallery)} pictures. The page: {server.address}   (Ctrl+C ends it)", markup=False)
         if host not in LOCAL:
             console.print("Whoever reaches this address can search and see what is found: there is no password.")
         if open_browser:
             webbrowser.open(server.address)
-        # So that the folder with what was dropped is removed too when the process is asked to end.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        with contextlib.suppress(KeyboardInterrupt):
-            server.serve()
+        server.serve(page)

@@ -34,6 +34,8 @@ def read_picture(path):
         (160, 60, 3)
     """
     path = os.fspath(path)
+    if os.path.exists(path) and not os.path.isfile(path):  # a folder; or a pipe, which would be waited for
+        raise InputError(f"{path}: not a file.")
     try:
         # Opening reads the header only; nothing is decoded before the size is known.
         with Image.open(path, formats=FORMATS) as picture:

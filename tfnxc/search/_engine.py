@@ -25,10 +25,7 @@ class Engine:
     """
 
     def __init__(self, path):
-        try:
-            model, _ = load_model(path)
-        except (TypeError, AttributeError, IndexError) as error:  # Keras, of a description that it would not write
-            raise InputError(f"{path}: broken model file ({error}).") from None
+        model, _ = load_model(path)
         try:
             tower, head = models.split(model)
         except ValueError as error:

@@ -128,6 +128,8 @@ class Gallery:
                 shutil.copyfile(model, new)
                 with open(new, "rb+") as file:
                     sync(file)
+            if sha256_of(folder / MODEL) != digest:
+                raise InputError(f"{model}: it was replaced meanwhile. Give the command again.")
             Manifest(digest, engine.map_shape, embedding_size(engine.map_shape)).write(folder)
         return cls(folder)
 

@@ -40,11 +40,9 @@ def search_page(gallery, folder, examples=(), shortlist=SHORTLIST):
         InputError: If gradio is not installed, `shortlist` is below 50, or an example cannot be read.
 
     Example:
-        >>> with PageServer(search_page(Gallery("index"), "private")) as server:
-        ...     webbrowser.open(server.address)
+        >>> PageServer(port=8080).serve(search_page(Gallery("index"), "private"))
     """
-    if importlib.util.find_spec("gradio") is None:
-        raise InputError('The page needs gradio. Install it with the extra: pip install "tfnxc[cpu,ui]"')
+    check_gradio()
     if shortlist < MOST_FOUND:
         raise InputError(f"a shortlist for the page has at least {MOST_FOUND} pictures; got {shortlist!r}.")
     # Both are read when gradio is imported or a part is made: it tells its makers of its use otherwise, and keeps
@@ -73,6 +71,12 @@ def search_page(gallery, folder, examples=(), shortlist=SHORTLIST):
         pwa=False,
         theme=gradio.themes.Default(font=_FONTS, font_mono=("monospace",)),
     )
+
+
+def check_gradio():
+    """Raises `InputError` if gradio is not installed."""
+    if importlib.util.find_spec("gradio") is None:
+        raise InputError('The page needs gradio. Install it with the extra: pip install "tfnxc[cpu,ui]"')
 
 
 def find(gallery, path, cameras, since, until, top, *, shortlist):

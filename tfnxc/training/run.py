@@ -181,7 +181,8 @@ def load_model(path, compile=False):
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         return keras.models.load_model(path, compile=compile), digest
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    # The last three are Keras', of a description that it would not write.
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{path}: broken model file ({error}).") from None
 
 
