@@ -213,6 +213,14 @@ def test_sizes_that_overflow_32_bits_are_refused(shape, search_size):
         late(x, x)
 
 
+def test_nothing_is_computed_before_the_size_is_known():
+    """Or what is refused takes gigabytes first."""
+    signature = [tf.TensorSpec((None, 8, 8, 4))] * 2
+    graph = tf.function(norm_xcorr, input_signature=signature).get_concrete_function()
+    users = {operation.type for each in graph.inputs for operation in each.consumers()}
+    assert users <= {"Shape", "Identity"}
+
+
 def test_it_is_not_symmetric(rng):
     x, y = rng.normal(size=(2, 1, 6, 5, 1))
     assert np.abs(norm_xcorr(x, y) - norm_xcorr(y, x)).max() > 0.1

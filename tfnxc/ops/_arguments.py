@@ -28,7 +28,7 @@ def check_correlation(name, x, y, patch_size, search_size, epsilon, gradient, wr
         "gradient": check_gradient(gradient),
     }
     if writes_maps:
-        y = _check_countable(name, x, y, checked["search_size"])
+        x, y = _check_countable(name, x, y, checked["search_size"])
     return x, y, checked
 
 
@@ -50,7 +50,7 @@ def _window_size(x, search_size):
 
 
 def _check_countable(name, x, y, search_size):
-    """`y`, given out once it is known that the maps are at most `MOST_NUMBERS`."""
+    """Both, given out once it is known that the maps are at most `MOST_NUMBERS`: nothing large is begun before."""
     of_image = math.prod(x.shape[1:]) * _window_size(x, search_size)
     message = (
         f"{name} gives at most 2^31 - 1 numbers; this window makes {of_image} of an image of shape "
@@ -61,8 +61,8 @@ def _check_countable(name, x, y, search_size):
     if x.shape[0] is None:
         few = tf.debugging.assert_less_equal(tf.shape(x)[0], MOST_NUMBERS // of_image, message)
         with tf.control_dependencies([few]):
-            y = tf.identity(y)
-    return y
+            x, y = tf.identity(x), tf.identity(y)
+    return x, y
 
 
 def check_maps(name, x, y):
