@@ -30,9 +30,7 @@ def csv_rows(path, needed, known):
             _check_header(path, header, needed, known)
             for fields in reader:
                 if fields:
-                    row = dict(zip(header, map(str.strip, fields), strict=False))
-                    _check_row(f"{path}, line {reader.line_num}", fields, header, needed, row)
-                    yield reader.line_num, row
+                    yield reader.line_num, _row(f"{path}, line {reader.line_num}", fields, header, needed)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a CSV file.") from None
     except UnicodeDecodeError as error:
@@ -53,12 +51,14 @@ def _check_header(path, header, needed, known):
         raise InputError(f"{path}: two columns are called {twice[0]}; rename one of them.")
 
 
-def _check_row(place, fields, header, needed, row):
+def _row(place, fields, header, needed):
     if len(fields) != len(header):
         raise InputError(
             f"{place}: {len(fields)} fields; expected {len(header)}, as the header has. Put quotation marks around a "
             "text with a comma."
         )
+    row = dict(zip(header, map(str.strip, fields), strict=True))
     for column in needed:
         if not row[column]:
             raise InputError(f"{place}: no {column}; expected one in every line.")
+    return row
