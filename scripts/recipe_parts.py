@@ -19,7 +19,7 @@ PARTS = {
     "images-as-they-are": ("--scaling", "published"),
     "he-initialization": ("--initializer", "he"),
     "no-ranking": ("--ranking", 0),
-    "any-positives": ("--positives", "any"),
+    "cross-camera-positives": ("--positives", "cross-camera"),
     "random-negatives": ("--negatives", "uniform"),
     "hard-negatives": ("--hard-share", 1),
     "groups-of-4": ("--people", 4),

@@ -47,7 +47,10 @@ from tfnxc.evaluation import TITLES
 PARTITIONS = range(1, 11)
 RANKS = ("1", "5", "10", "20", "50")
 
-_STEADY = {"grouped": ("--schedule", "constant", "--warmup", 0), "published": ()}
+_ON_CUHK03 = {
+    "grouped": ("--positives", "cross-camera", "--schedule", "constant", "--warmup", 0),
+    "published": (),
+}
 """What the training on CUHK03 changes of each recipe: a rate that has fallen to 0 and rises again undoes much."""
 
 
@@ -59,7 +62,7 @@ def steps_of(options):
         if options.cuhk03:
             run, name = _pretrained(folder, model), f"train cuhk03 {model}"
             where = "cuhk03-labeled", options.cuhk03, "cuhk03-classic-01", options.pretrain_passes
-            words = (*train_arguments(options, run, model, *where), *_STEADY[options.recipe], "--partial")
+            words = (*train_arguments(options, run, model, *where), *_ON_CUHK03[options.recipe], "--partial")
             steps.append(Step.of_tfnxc(name, words, run))
             begin[model] = ("--from", run), (name,)
     for partition in range(1, options.partitions + 1):
@@ -166,8 +169,8 @@ def arguments(words=None):
     parser.add_argument(
         "--partitions", type=int, default=3, choices=PARTITIONS, help="the first of the ten (default 3)"
     )
-    parser.add_argument("--pretrain-passes", type=int, default=40, help="passes over CUHK03 (default %(default)s)")
-    parser.add_argument("--passes", type=int, default=40, help="passes over CUHK01 (default %(default)s)")
+    parser.add_argument("--pretrain-passes", type=int, default=24, help="passes over CUHK03 (default %(default)s)")
+    parser.add_argument("--passes", type=int, default=70, help="passes over CUHK01 (default %(default)s)")
     parser.add_argument(
         "--positives", choices=("any", "cross-camera"), help="in the trainings on CUHK01; default: the recipe's"
     )

@@ -94,7 +94,7 @@ def test_the_steps_of_the_reproduction(script):
             "--learning-rate",
             "0.002",
             "--positives",
-            "any",
+            "cross-camera",
         ]
     )
     steps = reproduce.steps_of(options)
@@ -119,18 +119,16 @@ def test_the_steps_of_the_reproduction(script):
         "grouped",
     )
     assert not train["others"] and train["learning_rate"] == first["learning_rate"] == 0.002
-    assert (first["positives"], train["positives"]) == (None, "any")
+    assert first["positives"] == train["positives"] == "cross-camera"
     assert (first["schedule"], first["warmup"], train["schedule"]) == ("constant", 0, None)  # the recipe's own
     assert evaluate["folders"] == (train["folder"],) and evaluate["protocols"] == ("cross-camera", "paper")
     assert (evaluate["repeats"], evaluate["probes"], evaluate["both_orders"]) == (1, 9, True)
     assert steps[-2].after == ("train cuhk03 fused",) and steps[-1].after == ("train 02 fused",)
     alone = reproduce.steps_of(reproduce.arguments(["--data", "campus", "--models", "fused", "--partitions", "1"]))
     assert [step.name for step in alone] == ["train 01 fused", "evaluate 01 fused"]
-    assert (
-        parsed(alone[0])["source"] is None
-        and parsed(alone[0])["learning_rate"] is None
-        and parsed(alone[1])["probes"] is None
-    )
+    assert parsed(alone[1])["probes"] is None
+    alone = parsed(alone[0])
+    assert alone["passes"] == 70 and alone["source"] is alone["learning_rate"] is alone["positives"] is None
 
 
 def test_the_table_of_the_reproduction(script, make_run, tmp_path):
