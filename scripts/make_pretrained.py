@@ -57,7 +57,7 @@ def main():
     card = {
         "model": "normxcorr",
         "data": f"synthetic set, {arguments.identities} people of seed {TRAIN_SEED}, all dials at their defaults",
-        "recipe": "grouped, positives cross-camera",
+        "recipe": f"grouped, positives {recipe.positives}",
         "passes": arguments.passes,
         "test": f"{TESTED} other people of seed {TEST_SEED}, cross-camera, ten draws, in per cent",
         "cmc": ranks_of(kept),

@@ -129,6 +129,7 @@ def test_the_steps_of_the_reproduction(script):
     assert parsed(alone[1])["probes"] is None
     alone = parsed(alone[0])
     assert alone["passes"] == 70 and alone["source"] is alone["learning_rate"] is alone["positives"] is None
+    assert Recipe.named(alone["recipe_name"]).positives == "any"  # what the table in the docs was trained with
 
 
 def test_the_table_of_the_reproduction(script, make_run, tmp_path):
