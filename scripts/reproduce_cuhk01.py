@@ -2,6 +2,7 @@
 
     python scripts/reproduce_cuhk01.py --data cuhk01/campus --cuhk03 cuhk-03.mat
     python scripts/reproduce_cuhk01.py --report
+    python scripts/reproduce_cuhk01.py --report --add results-of-another-machine.json
 
 For each model: a training on CUHK03, one for all partitions, as the authors start small sets from a larger one; then
 for each partition of 485 training and 486 test identities a training on CUHK01 that begins with its weights, and the
@@ -11,15 +12,20 @@ is on CUHK03, and falls to 0 on CUHK01. Without --cuhk03 the trainings begin wit
 Every step is a `tfnxc` command that goes on where it was stopped, so this script may be killed at any moment and
 started again. Its folder holds the runs, `steps.json` (time and peak memory of each step, over all of its starts), and
 at the end `results.json` and `results.md`. No picture leaves the data folder.
+
+Partitions may be shared among machines: `--partitions 3` here, `--partitions 1 2` there, and `--add` puts the results
+together.
 """
 
 import argparse
 import json
 import os
+import pathlib
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 from steps import Step, add_folder_options, run_or_report
 from tables import (
     PROTOCOLS,
@@ -69,7 +75,7 @@ def steps_of(options):
             words = (*train_arguments(options, run, model, *where), *_ON_CUHK03[options.recipe], "--partial")
             steps.append(Step.of_tfnxc(name, words, run))
             begin[model] = ("--from", run), (name,)
-    for partition in range(1, options.partitions + 1):
+    for partition in options.partitions:
         for model in options.models:
             run, name = _run(folder, partition, model), f"train {partition:02d} {model}"
             where = "cuhk01", options.data, f"cuhk01-486-{partition:02d}", options.passes
@@ -92,27 +98,77 @@ def results_of(options, log):
                 result = result_of(_run(options.to, partition, model), protocol, options)
                 if result is not None:
                     # What was trained otherwise is another row, not part of a mean.
-                    settings = json.dumps(result["settings"], sort_keys=True)
-                    found.setdefault((model, protocol, settings), {})[partition] = result
-    models = list(dict.fromkeys(model for model, _, _ in found))
-    return {
+                    settings = {**result["settings"], "from": bool(result["settings"].get("from"))}
+                    kind = model, protocol, json.dumps(settings, sort_keys=True)
+                    found.setdefault(kind, {})[partition] = result
+    results = {
         "data": "CUHK01, 485 training and 486 test identities",
         "unit": "per cent",
         "rows": [_row(model, measured) for (model, _, _), measured in found.items()],
-        "published": published_rows([TITLES[model] for model in models]),
         "trainings": _trainings(options.to, log),
         "steps": steps_taken(log),
         "versions": versions(),
     }
+    results["added"] = [_added(results, path) for path in options.add]
+    results["rows"].sort(key=lambda row: (list(TITLES).index(row["model"]), PROTOCOLS.index(row["protocol"])))
+    models = dict.fromkeys(row["model"] for row in results["rows"])
+    return {**results, "published": published_rows([TITLES[model] for model in TITLES if model in models])}
 
 
 def _row(model, measured):
     results = list(measured.values())
     figures = {f"rank {rank}": spread_of([each["ranks"][rank]["mean"] for each in results]) for rank in RANKS}
     figures["mAP"] = spread_of([each["mAP"]["mean"] for each in results])
-    settings = results[0]["settings"]
-    row = {"model": model, "passes": settings["passes"], "from": settings.get("from"), "partitions": list(measured)}
-    return {**row, **measured_of(results), "figures": figures}
+    settings = [each["settings"] for each in results]
+    row = {"model": model, "passes": settings[0]["passes"], "partitions": list(measured)}
+    return {**row, "from": [each.get("from") for each in settings], **measured_of(results), "figures": figures}
+
+
+def _added(results, path):
+    """Puts the rows of another results file into those of `results`; gives how they came about."""
+    try:
+        other = json.loads(path.read_text(encoding="utf-8"))
+        rows = {_kind(row, other["trainings"]): row for row in other["rows"]}
+        about = {"file": path.name, **{name: other[name] for name in ("trainings", "steps", "versions")}}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"--add {path}: not a results file of this script ({type(error).__name__}: {error})."
+        ) from error
+    own = {_kind(row, results["trainings"]): row for row in results["rows"]}
+    for kind, row in rows.items():
+        if kind in own:
+            _extend(own[kind], row, path)
+        else:
+            results["rows"].append(row)
+    return about
+
+
+def _kind(row, trainings):
+    """What the rows of several machines have in common whose partitions make one mean."""
+    alike = [each for each in trainings if each["model"] == row["model"]]
+    alike = [each for each in alike if each["split"] in row["splits"] or each["dataset"] != "cuhk01"]
+    recipes = {json.dumps([each["dataset"], each["passes_done"], each["recipe"]], sort_keys=True) for each in alike}
+    return row["model"], row["protocol"], row["draws"], row["both_orders"], *sorted(recipes)
+
+
+def _extend(row, other, path):
+    """Puts the partitions of a row into another of the same kind."""
+    twice = sorted(set(row["partitions"]) & set(other["partitions"]))
+    if twice:
+        raise InputError(
+            f"--add {path}: partition {twice[0]} of {row['model']} is there and here. A partition counts once: remove "
+            "its run here, or take a file without it."
+        )
+    order = np.argsort(row["partitions"] + other["partitions"])
+
+    def joined(own, others):
+        return [(own + others)[place] for place in order]
+
+    for name in ("partitions", "from", "probes", "gallery", "models"):
+        row[name] = joined(row[name], other[name])
+    row["splits"] = dict(joined(list(row["splits"].items()), list(other["splits"].items())))
+    for name, spread in row["figures"].items():
+        row["figures"][name] = spread_of(joined(spread["values"], other["figures"][name]["values"]))
 
 
 def _trainings(folder, log):
@@ -140,7 +196,7 @@ def lines_of(results, log):
             TITLES[row["model"]],
             row["protocol"],
             *(cell(row["figures"][name]) for name in names),
-            f"{row['passes']}{', from CUHK03' if row['from'] else ''}",
+            f"{row['passes']}{', from CUHK03' if all(row['from']) else ''}",
             len(row["partitions"]),
             row["draws"],
             max(row["probes"]),
@@ -161,7 +217,12 @@ def lines_of(results, log):
         *step_lines(log, "evaluate"),
         "",
         version_line(results["versions"]),
+        *(line for each in results["added"] for line in _added_lines(each)),
     ]
+
+
+def _added_lines(added):
+    return ["", f"Of {added['file']}:", "", *training_lines(added["trainings"]), "", version_line(added["versions"])]
 
 
 def arguments(words=None):
@@ -171,12 +232,20 @@ def arguments(words=None):
     parser.add_argument("--cuhk03", help="CUHK03 to begin with: cuhk-03.mat or a folder of extracted pictures")
     parser.add_argument("--models", nargs="+", default=list(TITLES), choices=TITLES, help="default: all")
     parser.add_argument(
-        "--partitions", type=int, default=3, choices=PARTITIONS, help="the first of the ten (default 3)"
+        "--partitions", nargs="+", type=int, default=[1, 2, 3], choices=PARTITIONS, metavar="N", help="default: 1 2 3"
     )
     parser.add_argument("--pretrain-passes", type=int, default=24, help="passes over CUHK03 (default %(default)s)")
     parser.add_argument("--passes", type=int, default=70, help="passes over CUHK01 (default %(default)s)")
     parser.add_argument(
         "--positives", choices=("any", "cross-camera"), help="in the trainings on CUHK01; default: the recipe's"
+    )
+    parser.add_argument(
+        "--add",
+        nargs="+",
+        type=pathlib.Path,
+        default=[],
+        metavar="FILE",
+        help="results.json of other machines, whose partitions are put together with those here",
     )
     add_measuring_options(parser)
     add_folder_options(parser, "runs/reproduce-cuhk01")

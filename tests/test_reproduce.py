@@ -79,7 +79,7 @@ def parsed(step):
 
 def test_the_steps_of_the_reproduction(script):
     reproduce = script("reproduce_cuhk01")
-    words = ["--data", "campus", "--cuhk03", "set.mat", "--models", "ahmed", "fused", "--partitions", "2"]
+    words = ["--data", "campus", "--cuhk03", "set.mat", "--models", "ahmed", "fused", "--partitions", "1", "2"]
     options = reproduce.arguments(
         [
             *words,
@@ -176,12 +176,76 @@ def test_what_was_trained_otherwise_is_a_row_of_its_own(script, make_run, tmp_pa
     make_run("cuhk01-01-fused", "fused", "cuhk01-486-01", 0.0)
     make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 4.0, source="0123456789ab")
     rows = report(reproduce, tmp_path / "to")[0]["rows"]
-    assert sorted((row["protocol"], row["partitions"], row["from"] is None) for row in rows) == [
-        ("cross-camera", [1], True),
-        ("cross-camera", [2], False),
-        ("paper", [1], True),
-        ("paper", [2], False),
+    assert sorted((row["protocol"], row["partitions"], row["from"]) for row in rows) == [
+        ("cross-camera", [1], [None]),
+        ("cross-camera", [2], ["0123456789ab"]),
+        ("paper", [1], [None]),
+        ("paper", [2], ["0123456789ab"]),
     ]
+
+
+@pytest.fixture
+def elsewhere(script, make_run, tmp_path):
+    """Reports runs of these partitions of another machine; gives the results file."""
+
+    def reported(partitions, model="fused", points=4.0, **kwargs):
+        for partition in partitions:
+            make_run(f"cuhk01-{partition:02d}-{model}", model, f"cuhk01-486-{partition:02d}", points, **kwargs)
+        report(script("reproduce_cuhk01"), tmp_path / "to")
+        return (tmp_path / "to").rename(tmp_path / "elsewhere") / "results.json"
+
+    return reported
+
+
+def test_results_of_another_machine(script, make_run, elsewhere, tmp_path):
+    reproduce = script("reproduce_cuhk01")
+    others = elsewhere([1, 3], source="0123456789ab")
+    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0, source="ba9876543210")
+    make_run("cuhk01-02-ahmed", "ahmed", "cuhk01-486-02", 0.0)
+    results, text = report(reproduce, tmp_path / "to", "--add", str(others))
+    found = [(row["model"], row["protocol"], row["partitions"]) for row in results["rows"]]
+    assert found == [
+        ("ahmed", "cross-camera", [2]),
+        ("ahmed", "paper", [2]),
+        ("fused", "cross-camera", [1, 2, 3]),
+        ("fused", "paper", [1, 2, 3]),
+    ]
+    row = results["rows"][2]
+    assert row["from"] == ["0123456789ab", "ba9876543210", "0123456789ab"] and row["probes"] == [972] * 3
+    assert list(row["splits"]) == ["cuhk01-486-01", "cuhk01-486-02", "cuhk01-486-03"]
+    assert row["figures"]["rank 1"]["values"] == [24.0, 21.0, 24.0] and row["figures"]["rank 1"]["mean"] == 23.0
+    assert cells_of(text, "Fused", "paper")[0] == "33.00 ± 1.73"
+    assert [each["run"] for each in results["trainings"]] == ["cuhk01-02-ahmed", "cuhk01-02-fused"]
+    (added,) = results["added"]
+    assert added["file"] == "results.json"
+    assert [each["run"] for each in added["trainings"]] == ["cuhk01-01-fused", "cuhk01-03-fused"]
+    assert text.index("cuhk01-02-fused |") < text.index("Of results.json:") < text.index("cuhk01-03-fused |")
+
+
+def test_results_of_another_training_are_rows_of_their_own(script, make_run, elsewhere, tmp_path):
+    reproduce = script("reproduce_cuhk01")
+    others = elsewhere([1], passes=6, done=6)
+    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
+    rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
+    assert [(row["partitions"], row["passes"]) for row in rows] == [([2], 5), ([1], 6)] * 2
+
+
+def test_a_partition_counts_once(script, make_run, elsewhere, tmp_path):
+    reproduce = script("reproduce_cuhk01")
+    others = elsewhere([1, 2])
+    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
+    with pytest.raises(InputError, match="partition 2 of fused is there and here"):
+        report(reproduce, tmp_path / "to", "--add", str(others))
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"rows": [{}], "trainings": []}', '{"rows": [], "trainings": []}'])
+def test_what_is_no_results_file(script, make_run, tmp_path, text):
+    path = tmp_path / "other.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
+    with pytest.raises(InputError, match="not a results file of this script"):
+        report(script("reproduce_cuhk01"), tmp_path / "to", "--add", str(path))
 
 
 def test_unfinished_trainings_and_other_draws_are_no_result(script, make_run, tmp_path):
