@@ -1,4 +1,4 @@
-"""Writing files so that a kill at any moment leaves the old one or the new one, never half of one."""
+"""Writing files so that a kill or a loss of power at any moment leaves the old one or the new one, never half."""
 
 from __future__ import annotations
 
@@ -23,9 +23,21 @@ def replacing(path):
     new = path.with_name(f"{_TEMPORARY}{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield new
+        _sync(new)  # or the name may outlive a loss of power and the content not
         os.replace(new, path)
+        _sync(path.parent)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _sync(path):
+    """Waits until the disk has a file, or the names in a folder; only POSIX systems can be asked that way."""
+    if os.name == "posix":
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def is_temporary(path):

@@ -12,7 +12,6 @@ from tfnxc._version import __version__
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
 from tfnxc.search._segment import SegmentEntry, damaged
-from tfnxc.search._sync import sync
 
 MANIFEST = "manifest.json"
 FORMAT = "tfnxc gallery"
@@ -50,8 +49,6 @@ class Manifest:
         about = {"format": FORMAT, "version": VERSION, "tfnxc": __version__, "sha256": _digest(content)}
         with replacing(path) as new, open(new, "w", encoding="utf-8") as file:
             json.dump({**about, "content": content}, file)
-            sync(file)
-        sync(path.parent)
 
     @classmethod
     def read(cls, folder):

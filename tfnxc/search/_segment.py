@@ -19,7 +19,6 @@ import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
-from tfnxc.search._sync import sync
 from tfnxc.search.records import Records
 
 MOST_PICTURES = 1024
@@ -57,12 +56,9 @@ def write_segment(folder, file, records, maps, embeddings):
     checksums = np.array([zlib.crc32(each) for each in maps], _PLACE)
     about = records.to_bytes()
     path = pathlib.Path(folder) / file
-    with replacing(path) as new:
-        with open(new, "wb") as opened:
-            for part in (embeddings, maps, checksums, about):
-                opened.write(part)
-            sync(opened)
-    sync(path.parent)
+    with replacing(path) as new, open(new, "wb") as opened:
+        for part in (embeddings, maps, checksums, about):
+            opened.write(part)
     return SegmentEntry(file, len(records), path.stat().st_size, _sha256(embeddings, checksums, about))
 
 

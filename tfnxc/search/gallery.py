@@ -16,13 +16,13 @@ from tfnxc.datasets._prepared_files import sha256_of
 from tfnxc.datasets.image_set import resize
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary, replacing
+from tfnxc.locks import LOCK
 from tfnxc.search._filters import allowed_rows, without_own
-from tfnxc.search._lock import LOCK, writing
+from tfnxc.search._lock import writing
 from tfnxc.search._manifest import MANIFEST, Manifest
 from tfnxc.search._ranking import best_of
 from tfnxc.search._segment import MOST_PICTURES, damaged
 from tfnxc.search._store import Store
-from tfnxc.search._sync import sync
 from tfnxc.search.match import Match
 from tfnxc.search.picture import is_time
 from tfnxc.search.pooling import embedding_size, pooled
@@ -126,8 +126,6 @@ class Gallery:
                 raise InputError(f"{folder}: another process has just made an index here. Give the command again.")
             with replacing(folder / MODEL) as new:
                 shutil.copyfile(model, new)
-                with open(new, "rb+") as file:
-                    sync(file)
             if sha256_of(folder / MODEL) != digest:
                 raise InputError(f"{model}: it was replaced meanwhile. Give the command again.")
             Manifest(digest, engine.map_shape, embedding_size(engine.map_shape)).write(folder)

@@ -1,0 +1,56 @@
+"""One writer of a folder at a time: a lock that goes with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import warnings
+
+from tfnxc.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+LOCK = "lock"
+"""The file in the folder that is locked; it holds the number of the process."""
+
+
+@contextlib.contextmanager
+def alone_in(folder, busy):
+    """Holds the lock of a folder while the block runs.
+
+    Where the system or the disk knows no such lock, a warning says so and the block runs without.
+
+    Args:
+        folder: The folder, which is there.
+        busy: `holder -> text`: what to say where another process holds it, of whose number the holder is the text.
+
+    Raises:
+        InputError: If another process holds the lock, or another object of this one.
+    """
+    # Not through a link: the folder may be a stranger's, and this empties the file.
+    with open(pathlib.Path(folder) / LOCK, "a+", encoding="ascii", errors="replace", opener=_no_link) as file:
+        try:
+            _lock(file)
+        except BlockingIOError:
+            file.seek(0)
+            raise InputError(busy(file.read(20).strip() or "another")) from None
+        except OSError as error:
+            warnings.warn(f"{folder}: no lock here ({error}). See that no other process writes there.", stacklevel=3)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def _lock(file):
+    if fcntl is None:
+        raise OSError("not on this system")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _no_link(path, flags):
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
