@@ -73,6 +73,22 @@ def test_top_k_is_the_top_of_the_whole_matrix(model, images, monkeypatch):
         scorer.top_k(probes, gallery, 6)
 
 
+def test_a_renewed_scorer_traces_nothing_and_sees_other_weights(model, images):
+    scorer = PairScorer(model, images, 4, mirrored=(False, True))
+    before = scorer.score([[0, 1]])
+    counts = [embedder._run.experimental_get_tracing_count() for embedder in scorer._embedders.values()]
+    kept = model.get_weights()
+    try:
+        model.set_weights([0.5 * weight for weight in kept])
+        scorer.renew()
+        assert scorer.score([[0, 1]]) != before
+        expected = PairScorer(model, images, 4, mirrored=(False, True)).score([[0, 1]])
+        np.testing.assert_array_equal(scorer.score([[0, 1]]), expected)
+    finally:
+        model.set_weights(kept)
+    assert counts == [1, 1] == [each._run.experimental_get_tracing_count() for each in scorer._embedders.values()]
+
+
 def test_large_features_go_into_a_file_and_are_the_same(model, images):
     tower, _ = models.split(model)
     small, large = embed(tower, images), embed(tower, images, in_memory=0)

@@ -28,19 +28,34 @@ def embed(tower, images, batch_size=64, progress=None, mirrored=False, in_memory
     Returns:
         float32 array of shape `(images, height, width, channels)`.
     """
+    return Embedder(tower, mirrored)(images, batch_size, progress, in_memory)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.uint8)])
-    def run(batch):
-        pictures = tf.reverse(batch, [2]) if mirrored else batch
-        return tf.cast(tower(to_input(pictures), training=False), tf.float32)
 
-    features = _room((len(images), *tower.output_shape[1:]), in_memory)
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
-        features[start : start + len(batch)] = run(batch).numpy()
-        if progress is not None:
-            progress(len(batch))
-    return features
+class Embedder:
+    """`embed` with a tower that is traced once, however often its weights change between two calls.
+
+    Args:
+        tower: As in `embed`.
+        mirrored: As in `embed`. Defaults to `False`.
+    """
+
+    def __init__(self, tower, mirrored=False):
+        self._tower, self._mirrored = tower, mirrored
+        self._run = tf.function(self._maps, input_signature=[tf.TensorSpec([None, *tower.input_shape[1:]], tf.uint8)])
+
+    def __call__(self, images, batch_size=64, progress=None, in_memory=_IN_MEMORY):
+        """Feature maps of images; arguments and result as of `embed`."""
+        features = _room((len(images), *self._tower.output_shape[1:]), in_memory)
+        for start in range(0, len(images), batch_size):
+            batch = images[start : start + batch_size]
+            features[start : start + len(batch)] = self._run(batch).numpy()
+            if progress is not None:
+                progress(len(batch))
+        return features
+
+    def _maps(self, batch):
+        pictures = tf.reverse(batch, [2]) if self._mirrored else batch
+        return tf.cast(self._tower(to_input(pictures), training=False), tf.float32)
 
 
 def _room(shape, in_memory):

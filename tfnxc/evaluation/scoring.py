@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfnxc import models
 from tfnxc.evaluation.distributed import DistributedScorer
-from tfnxc.evaluation.features import embed
+from tfnxc.evaluation.features import Embedder
 
 BATCH_SIZES = (32, 64, 128, 256, 512)
 """Pairs at a time that are tried where the batch size is to be found."""
@@ -42,6 +42,7 @@ class PairScorer:
     def __init__(self, model, images, batch_size=None, progress=None, mirrored=(False, False), strategy=None):
         self._tower, self._head = models.split(model)
         self._images, self._mirrored = images, mirrored
+        self._embedders = {each: Embedder(self._tower, each) for each in sorted(set(mirrored))}
         self.renew(progress)
         self._batch_size, self._distributed = batch_size, None
         if strategy is not None:
@@ -64,8 +65,7 @@ class PairScorer:
         Args:
             progress: As in the constructor. Defaults to `None`.
         """
-        sides = sorted(set(self._mirrored))
-        features = {each: embed(self._tower, self._images, progress=progress, mirrored=each) for each in sides}
+        features = {side: embed(self._images, progress=progress) for side, embed in self._embedders.items()}
         self._probes, self._gallery = features[self._mirrored[0]], features[self._mirrored[1]]
 
     def score(self, pairs, progress=None):
