@@ -1,6 +1,7 @@
 """`tfnxc train` up to the training itself, which tests/training tests."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 
 from tfnxc import training
 from tfnxc.cli import main
-from tfnxc.datasets import get_split
+from tfnxc.datasets import Split, get_split
 from tfnxc.training import Recipe, Run, distribution
 
 
@@ -49,6 +50,7 @@ def test_a_run_that_an_earlier_version_began_goes_on(trained, train, tmp_path):
     for later in ("positives", "negatives", "hard_share", "pool"):
         del record["settings"][later]
     path.write_text(json.dumps(record))
+    (tmp_path / "run" / "model.keras").touch()
     assert train("--split", "random-2-0").exit_code == 0 and len(trained) == 2
     result = train("--split", "random-2-0", "--negatives", "hard")
     assert result.exit_code == 1 and "negatives: uniform there, hard now" in result.output
@@ -102,7 +104,7 @@ def test_validation_people_do_not_train(trained, train):
     pictures, held, cameras = named["validation"]
     assert set(held) | set(identities) == set(run.record["split"]["train"]) and not set(held) & set(identities)
     assert len(pictures) == len(held) == len(cameras) == 8 and len(images) == 8
-    assert [callback.monitor for callback in named["callbacks"]] == ["val_rank_1"]
+    assert named["patience"] == 3
     assert run.settings["validate"] == 2
 
 
@@ -138,6 +140,55 @@ def test_people_who_are_tested_may_not_train(trained, train, campus, tmp_path):
     result = train("--split", "random-2-1", "--from", tmp_path / "earlier")
     assert result.exit_code == 0 and trained[-1][1]["weights"] is not None
     assert Run.open(tmp_path / "run").trained_on[1] == ("cuhk01", earlier.record["split"]["train"])
+
+
+def test_people_who_are_held_back_may_not_have_been_trained_on(trained, train, tmp_path):
+    held_back = ["--split", "random-1-0", "--validate", 2]
+    assert train(*held_back, "--run", tmp_path / "earlier").exit_code == 0
+    earlier = Run.open(tmp_path / "earlier")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(earlier.model_path())
+    # By the same people as that run it can be validated; by others, or where it held nobody back, it cannot.
+    result = train(*held_back, "--from", tmp_path / "earlier")
+    assert result.exit_code == 0, result.output
+    seeds = (seed for seed in range(1, 9) if set(held(earlier, seed)) != set(earlier.held_back.test))
+    result = train(*held_back, "--from", tmp_path / "earlier", "--seed", next(seeds), "--run", tmp_path / "other")
+    assert result.exit_code == 1 and "of the 2 people whom --validate holds back" in result.output
+    assert train("--split", "random-1-0", "--run", tmp_path / "all").exit_code == 0
+    shutil.copy(earlier.model_path(), tmp_path / "all")
+    result = train(*held_back, "--from", tmp_path / "all", "--run", tmp_path / "other")
+    assert result.exit_code == 1 and "2 of the 2 people whom --validate holds back" in result.output
+
+
+def held(run, seed):
+    return Split.from_dict(run.record["split"]).hold_back(2, seed).test
+
+
+def test_pictures_of_one_camera_are_trained_on_and_how_they_are_measured_is_said(trained, tmp_path):
+    for number in range(6):
+        (tmp_path / "people" / f"{number}").mkdir(parents=True)
+        for picture in range(3):
+            Image.new("RGB", (60, 160), "red").save(tmp_path / "people" / f"{number}" / f"{picture}.png")
+    command = [
+        "train",
+        "folder",
+        "--data",
+        str(tmp_path / "people"),
+        "--split",
+        "random-2-0",
+        "--run",
+        str(tmp_path / "run"),
+    ]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0 and len(trained) == 1, result.output
+    assert "Note: all test pictures are of one camera. Measure with --protocol paper" in result.output
+    result = CliRunner().invoke(main, [*command, "--validate", "2"])
+    assert result.exit_code == 1 and "--validate ranks across cameras" in result.output
+
+
+def test_a_command_with_a_mistake_leaves_no_folder_that_refuses_the_next(trained, train):
+    assert train("--split", "random-2-0", "--passes", 3).exit_code == 0  # of which nothing was trained here
+    result = train("--split", "random-2-0", "--passes", 4)
+    assert result.exit_code == 0 and trained[1][0][0].settings["passes"] == 4
 
 
 def test_a_set_that_nobody_knows_is_one_clear_error(train):

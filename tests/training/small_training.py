@@ -22,11 +22,11 @@ GROUPED = dataclasses.replace(RECIPE, pairs="grouped", people=2, batch_size=8, p
 SPLIT = Split("mine", "by hand", (0, 1, 2, 3), (4,))
 
 
-def tiny(input_shape, l2, scaling, initializer):
+def tiny(input_shape, l2, scaling, initializer, pool=keras.layers.AveragePooling2D):
     """A pair model in two parts, as small as can be."""
     del scaling, initializer
     image = keras.Input(input_shape, name="image")
-    tower = keras.Model(image, keras.layers.AveragePooling2D(10)(image), name="tower")
+    tower = keras.Model(image, pool(10)(image), name="tower")
     inputs = [keras.Input(tower.output_shape[1:], name=name) for name in ("probe_features", "gallery_features")]
     hidden = keras.layers.Dense(3, activation="tanh", kernel_regularizer=keras.regularizers.L2(l2))
     features = hidden(keras.layers.Flatten()(keras.layers.Subtract()(inputs)))

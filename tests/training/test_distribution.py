@@ -9,6 +9,7 @@ from tests.training.small_training import IDENTITIES, RECIPE, make_images
 from tests.workers import run_workers, two_workers
 from tfnxc.datasets import GroupPipeline
 from tfnxc.errors import InputError
+from tfnxc.locks import LOCK
 from tfnxc.training.distribution import checked_strategy, share_of, training_strategy
 
 PROGRAM = ["tests.training.distribution_worker"]
@@ -51,7 +52,7 @@ def test_two_processes_train_as_one_and_only_one_of_them_writes(tmp_path):
         assert "the workers do not begin with the same " in seeds
     # The chief trains in a folder that the other one does not see.
     kept = {path.name for path in (tmp_path / "runs" / "separate").iterdir()}
-    assert kept == {"run.json", "initial.keras", "model.keras", "progress.json", "history.csv"}
+    assert kept == {LOCK, "run.json", "initial.keras", "model.keras", "progress.json", "history.csv"}
     assert "A worker was lost" in workers[0][0][2]
     assert "no run here, where the chief sees one" in workers[1][0][2]
     assert not list(temporary.iterdir())

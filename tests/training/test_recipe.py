@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -54,6 +56,8 @@ def test_an_unknown_optimizer_is_one_clear_error():
         ({"negatives": "easy"}, "negatives must be one of uniform, hard; got 'easy'"),
         ({"hard_share": 0}, "hard_share must be above 0 and at most 1, and pool 1 or more; got 0 and 20"),
         ({"pool": 0}, "pool 1 or more; got 0.5 and 0"),
+        ({"learning_rate": math.nan}, "learning_rate must be a finite number; got nan"),
+        ({"light": math.inf}, "light must be a finite number; got inf"),
     ],
 )
 def test_pairs_that_cannot_be_chosen_are_one_clear_error(options, message):

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -20,10 +21,50 @@ def test_a_run_keeps_its_settings_split_and_versions(tmp_path):
 def test_the_same_settings_resume_and_others_are_refused(tmp_path):
     Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, SPLIT)
     assert Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, SPLIT).settings["seed"] == 1
+    (tmp_path / "run" / "model.keras").touch()
     with pytest.raises(InputError, match=r"other settings \(rate: 0.1 there, 0.2 now; seed: 1 there, 2 now\)"):
         Run.start(tmp_path / "run", {"seed": 2, "rate": 0.2}, SPLIT)
     with pytest.raises(InputError, match="split"):
         Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, Split("mine", "", (1,), (3,)))
+
+
+@pytest.mark.parametrize("kept", ["model.keras", "checkpoint.keras", "nan.json", "scores", "results"])
+def test_a_folder_in_which_nothing_was_trained_takes_other_settings(tmp_path, kept):
+    """A command with a mistake leaves one, and the command without it is given to the same folder."""
+    first = Run.start(tmp_path / "run", {"seed": 1}, SPLIT)
+    first.check_pictures({"pictures": 4})
+    (tmp_path / "run" / "initial.keras").touch()
+    other = Split("other", "by hand", (1,), (3,))
+    assert Run.start(tmp_path / "run", {"seed": 2}, other).settings == {"seed": 2}
+    run = Run.open(tmp_path / "run")
+    assert run.record["split"]["name"] == "other" and "pictures" not in run.record
+    with run.alone(), pytest.raises(InputError, match=f"process {os.getpid()} trains there"):
+        Run.start(tmp_path / "run", {"seed": 3}, other)
+    (tmp_path / "run" / kept).touch()
+    with pytest.raises(InputError, match="other settings"):
+        Run.start(tmp_path / "run", {"seed": 3}, other)
+
+
+def test_other_pictures_are_refused_once_something_was_trained(tmp_path):
+    run = Run.start(tmp_path / "run", {}, SPLIT)
+    run.check_pictures({"pictures": 4, "pixels": 7})
+    run.check_pictures({"pictures": 5, "pixels": 7})  # nothing was trained on the four
+    run.model_path().touch()
+    again = Run.open(tmp_path / "run")
+    again.check_pictures({"pictures": 5, "pixels": 7})
+    with pytest.raises(InputError, match=r"other training pictures \(pixels: 7 there, 8 now\)"):
+        again.check_pictures({"pictures": 5, "pixels": 8})
+    assert Run.open(tmp_path / "run").record["pictures"] == {"pictures": 5, "pixels": 7}
+
+
+def test_those_held_back_are_known_and_not_fitted(tmp_path):
+    split = Split("mine", "by hand", (1, 2, 3, 4, 5), (6,))
+    run = Run.start(tmp_path / "run", {"dataset": "viper", "validate": 2, "seed": 1}, split, before=[("grid", (7,))])
+    held = set(run.held_back.test)
+    assert len(held) == 2 and run.trained_on == [("viper", [1, 2, 3, 4, 5]), ("grid", [7])]
+    assert run.fitted_on == [("viper", sorted({1, 2, 3, 4, 5} - held)), ("grid", [7])]
+    without = Run.start(tmp_path / "without", {"dataset": "viper", "seed": 1}, split)
+    assert without.fitted_on == without.trained_on
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
@@ -63,6 +104,7 @@ def test_the_data_may_move(tmp_path):
 def test_a_run_of_before_a_setting_existed_goes_on_with_its_default(tmp_path):
     earlier = {"batch_size": 64, "passes": 3}
     Run.start(tmp_path / "run", earlier, SPLIT)
+    (tmp_path / "run" / "model.keras").touch()
     now = {**earlier, "positives": "any", "negatives": "uniform", "hard_share": 0.5, "pool": 20}
     assert Run.start(tmp_path / "run", now, SPLIT).settings == earlier
     with pytest.raises(InputError, match=r"other settings \(negatives: uniform there, hard now\)"):
@@ -74,7 +116,11 @@ def test_damaged_progress_is_one_clear_error(tmp_path, text):
     run = Run.start(tmp_path / "run", {}, SPLIT)
     assert run.passes_done == run.pairs_done == 0
     run.note_progress(2, pairs_per_pass=30)
-    assert (run.passes_done, run.pairs_done) == (2, 60)
+    assert (run.passes_done, run.pairs_done, run.stopped_early) == (2, 60, False)
+    run.note_progress(2, pairs_per_pass=30, stopped_early=True)
+    assert Run.open(run.folder).stopped_early
+    (run.folder / "progress.json").write_text('{"passes_done": 2, "pairs_done": 60}')  # of an earlier version
+    assert not run.stopped_early
     (run.folder / "progress.json").write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=r"progress.json: damaged. The tfnxc train command that began the run"):
         run.passes_done  # noqa: B018

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -16,6 +17,7 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from tests.training import small_training as small
 from tests.training.small_training import (
     GROUPED,
     HARD,
@@ -26,12 +28,14 @@ from tests.training.small_training import (
     make_images,
     run_in,
     small_training,
+    tiny,
 )
 from tfnxc import files, models
 from tfnxc.datasets.group_indices import Groups
 from tfnxc.datasets.hard_negatives import hard_negatives
 from tfnxc.errors import InputError
 from tfnxc.evaluation.colour_histogram import colour_histogram_scores
+from tfnxc.locks import LOCK
 from tfnxc.training import Recipe, Run, train
 from tfnxc.training.validation import FIGURES, ValidationCMC
 
@@ -41,7 +45,7 @@ KEPT = {"run.json", "initial.keras", "model.keras", "progress.json", "history.cs
 
 
 def names(folder):
-    return {path.name for path in folder.iterdir()}
+    return {path.name for path in folder.iterdir()} - {LOCK}
 
 
 def history(folder):
@@ -284,6 +288,10 @@ def test_a_training_may_begin_with_the_weights_of_another(tmp_path):
     foreign = models.normxcorr((40, 28, 3), filters=(3, 4), units=8)
     with pytest.raises(InputError, match=r"weights to begin with are of another architecture, .*: normxcorr of .*tiny"):
         small_training(tmp_path / "third", recipe, weights=foreign)
+    other = tiny((40, 28, 3), 0.0, "published", "published", pool=keras.layers.MaxPooling2D)
+    message = r"computes something else \(MaxPooling2D .* there, AveragePooling2D .* here\). Ask for the scaling and"
+    with pytest.raises(InputError, match=message):
+        small_training(tmp_path / "third", recipe, weights=other)
     assert not (tmp_path / "third" / "initial.keras").exists()
 
 
@@ -393,6 +401,66 @@ def test_callbacks_see_the_figures(tmp_path, ranked):
     assert stop.stopped_epoch == 1 and Run.open(tmp_path).passes_done == 2
     for name in FIGURES:
         assert model.history.history[name] == [figures[name] for figures in ranked[:2]]
+
+
+def expected_end(ranked, patience):
+    """How many passes a training makes that is ranked after each."""
+    best, at = (-1.0, -1.0), -1
+    for number, figures in enumerate(ranked):
+        if (figures["val_rank_1"], figures["val_mAP"]) > best:
+            best, at = (figures["val_rank_1"], figures["val_mAP"]), number
+        if number - at >= patience:
+            return number + 1
+    return len(ranked)
+
+
+def ended(folder):
+    run = Run.open(folder)
+    return run.passes_done, run.stopped_early
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_patience_ends_a_training_and_neither_a_kill_nor_another_start_changes_that(tmp_path, ranked, patience):
+    expected = expected_end(ranked, patience)
+    assert expected == {1: 2, 2: 3, 3: 4}[patience]  # or this test shows little
+    for end in (interrupt, None):
+        with pytest.raises(KeyboardInterrupt) if end else contextlib.nullcontext():
+            validated_training(tmp_path, every=1, patience=patience, callbacks=[At(1, 0, end)] if end else [])
+    assert ended(tmp_path) == (expected, expected < 4) and len(history(tmp_path)) == expected
+    count = Count()
+    validated_training(tmp_path, every=1, patience=patience, callbacks=[count])
+    assert ended(tmp_path) == (expected, expected < 4) and not count.steps
+    validated_training(tmp_path, every=1)  # but without patience it goes on
+    assert ended(tmp_path) == (4, False) and validated(tmp_path) == ranked
+
+
+def test_patience_counts_rankings_and_not_passes(tmp_path, ranked):
+    validated_training(tmp_path, every=2, patience=1)
+    assert ended(tmp_path) == (4, False) and validated(tmp_path) == [None, ranked[1], ranked[1], ranked[3]]
+
+
+def test_patience_without_anything_to_rank_is_one_clear_error(tmp_path):
+    with pytest.raises(InputError, match="patience counts rankings of the validation, of which there is none"):
+        small_training(tmp_path, patience=1)
+
+
+def test_two_trainings_in_one_folder_are_refused(tmp_path):
+    run = run_in(tmp_path)
+    with run.alone(), pytest.raises(InputError, match=f"process {os.getpid()} trains there, and one can at a time"):
+        small_training(tmp_path)
+    small_training(tmp_path)
+
+
+def test_a_training_goes_on_with_its_own_pictures_only(tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        small_training(tmp_path, callbacks=[At(1, 0, interrupt)])
+    others = make_images()
+    others[0, 0, 0, 0] += 1
+    with monkeypatch.context() as patch:
+        patch.setattr(small, "make_images", lambda: others)
+        with pytest.raises(InputError, match=r"began with other training pictures \(pixels: \d+ there, \d+ now\)"):
+            small_training(tmp_path)
+    small_training(tmp_path)
 
 
 @pytest.mark.parametrize("seconds", [300, 0])  # from the begin of the pass, or from its middle

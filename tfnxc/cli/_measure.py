@@ -61,7 +61,7 @@ def of_run(
         run: The `Run`.
         people: `ImageSet` of the test people.
         images: Its pictures, `people.images()`.
-        state: `"trained"` or `"initial"`.
+        state: `"trained"`, `"best"` or `"initial"`.
         shown: The ways to show a pair, from `tfnxc.evaluation.looks`.
         batch_size: Pairs at a time. Defaults to `None`: found by itself.
         strategy: A `tf.distribute.Strategy`. Defaults to `None`.
@@ -77,7 +77,7 @@ def of_run(
     about = {
         "state": state,
         "model_digest": digest,
-        "passes_done": run.passes_done if state == "trained" else 0,
+        "passes_done": run.passes_of(state),
         "settings": run.settings,
         "dataset": run.settings["dataset"],
         "split": run.record["split"]["name"],
@@ -181,7 +181,7 @@ def _result(subject, plan, read):
 
 def warn_if_unfinished(run):
     """Says so where the training was stopped before its last pass."""
-    if run.passes_done < run.settings["passes"]:
+    if run.passes_done < run.settings["passes"] and not run.stopped_early:
         console.print(
             f"Note: the training of {run.folder} stopped after {run.passes_done} of {run.settings['passes']} passes; "
             "the command that began it goes on with it."

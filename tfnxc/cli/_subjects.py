@@ -52,7 +52,7 @@ def subjects(
         else:
             _check_same_people(run, people, partial)
         for split in splits:
-            if state == "trained":
+            if state != "initial":
                 trained_on = run.trained_on if not held_back else [(of, split.train), *run.trained_on[1:]]
                 _check_unseen(run, trained_on, of, split)
             split = split.among(people.people) if partial else split

@@ -38,7 +38,13 @@ from tfnxc.evaluation.ranking import TIES
     type=click.Choice(list(PROTOCOLS)),
     help="May be given more than once. Default: that of the data set, and paper where images are drawn.",
 )
-@click.option("--state", default="trained", type=click.Choice(["trained", "initial"]), show_default=True)
+@click.option(
+    "--state",
+    default="trained",
+    show_default=True,
+    type=click.Choice(["trained", "best", "initial"]),
+    help="The model after the last pass; the best by tfnxc train --validate; or before the first.",
+)
 @click.option(
     "--repeats",
     default=None,

@@ -21,12 +21,19 @@ import click
     type=click.Choice(["float32", "float16"]),
     help="float16: weights in half the bytes; what that costs is measured on the test people, printed and kept.",
 )
+@click.option(
+    "--state",
+    default="trained",
+    show_default=True,
+    type=click.Choice(["trained", "best"]),
+    help="The model after the last pass, or the best by tfnxc train --validate.",
+)
 @click.option("--data", type=click.Path(), help="For float16: the data set, if it is not where the run found it.")
 @click.option(
     "--probes", default=100, show_default=True, type=click.IntRange(1), help="For float16: measure so many at most."
 )
-def export(folder, name, number, savedmodels, variant, data, probes):
-    """Writes the trained model of a run as a SavedModel: savedmodels/NAME/VERSION.
+def export(folder, name, number, savedmodels, variant, state, data, probes):
+    """Writes the model of a run as a SavedModel: savedmodels/NAME/VERSION.
 
     It loads where there is TensorFlow and no tfnxc: TensorFlow Serving, saved_model_cli, any program. It can be asked
     for the probability of two images or of two JPEG or PNG files, for features, and for a ranking: docs/serving.md.
@@ -49,8 +56,8 @@ def export(folder, name, number, savedmodels, variant, data, probes):
         raise InputError(f"--name takes letters, digits, - and _, a letter or digit first; got {name!r}.")
     run = training.Run.open(folder)
     warn_if_unfinished(run)
-    model, digest = run.load_model()
-    card = serving.run_card(run, digest)
+    model, digest = run.load_model(state)
+    card = serving.run_card(run, digest, state)
     if variant != "float32":
         from tfnxc.cli._variant_loss import measure_variant
 

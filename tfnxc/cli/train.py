@@ -48,7 +48,11 @@ from tfnxc.errors import InputError
     type=click.IntRange(1),
     help="Passes from one ranking to the next.",
 )
-@click.option("--patience", type=click.IntRange(1), help="Stop after so many passes without a better rank 1 of those.")
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    help="Stop after so many rankings of those without a better rank 1, or of equal ones a better mAP.",
+)
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's files into the run folder too.")
 @click.option(
     "--strategy",
@@ -94,8 +98,8 @@ def train(
     \b
     tfnxc train synthetic --passes 5 --optimizer adam --learning-rate 0.001
     tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
-    tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --validate 85
-    tfnxc train viper --data viper --recipe grouped --from runs/cuhk01-normxcorr --passes 30
+    tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --validate 85 --run runs/both
+    tfnxc train viper --data viper --recipe grouped --from runs/both --learning-rate 0.002
     """
     import tensorflow as tf
 
@@ -122,21 +126,28 @@ def train(
     except InputError as error:
         raise InputError(f"{error} To train with the part that is there, add --partial.") from None
     _check_measurable(dataset, tested)
+    if held_back is not None and len(set(held_back.cameras.tolist())) == 1:
+        raise InputError(
+            "--validate ranks across cameras, and those whom it holds back were seen by one. Say in the names of the "
+            "pictures which camera took them (docs/datasets.md), or leave --validate out."
+        )
     search_size = _search_size(search_size)
     recipe = recipe_of(recipe_name, options)
     recipe.make_optimizer(1)  # an unknown optimizer fails before the pictures are read
     others = [open_source(*_named_path(each)) for each in others]
     sets = [trainees, *(each.of_identities(each.people) for each in others)]
-    weights, digest, before = _weights(source)
+    weights, digest, before, fitted_on = _weights(source)
     before = [*before, *((each.name, each.people) for each in sets[1:])]
-    _check_unseen(before, dataset, split)
+    _check_unseen(before, dataset, split, "test identities")
+    if validate:
+        _check_unseen(fitted_on, dataset, fitted, "people whom --validate holds back")
     settings = {"dataset": dataset, "model": model, "search_size": search_size, "seed": seed, **vars(recipe)}
     # What was not asked for is not written down, so that runs of before go on.
     settings |= {"with": [each.name for each in sets[1:]]} if others else {}
     settings |= {"from": digest} if source else {}
     settings |= {"validate": validate} if validate else {}
     run = start_run(strategy, folder or f"runs/{dataset}-{model}", settings, split, data, before)
-    callbacks = _callbacks(run, patience, tensorboard)  # a missing TensorBoard fails before the pictures are read
+    callbacks = _callbacks(run, tensorboard)  # a missing TensorBoard fails before the pictures are read
     with progress_bar("Reading pictures", sum(map(len, sets)) + len(held_back or ())) as advance:
         images, identities, cameras, sources = _joined(sets, advance)
         validation = held_back and (held_back.images(progress=advance), held_back.identities, held_back.cameras)
@@ -159,10 +170,17 @@ def train(
         weights=weights,
         validation=validation,
         validate_every=validate_every,
+        patience=patience,
         strategy=strategy,
         checkpoint_seconds=checkpoint_seconds,
     )
+    if run.stopped_early:
+        console.print(
+            f"Stopped after {run.passes_done} of {recipe.passes} passes: {patience} rankings without a better."
+        )
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")
+    if run.passes_of("best") not in (0, run.passes_done):
+        console.print(f"The best by --validate is that of pass {run.passes_of('best')}: --state best measures it.")
 
 
 def _named_path(text):
@@ -187,39 +205,36 @@ def _joined(sets, advance):
 
 
 def _weights(source):
-    """The model of a run folder or file, the digest of its file, and on whom it was trained, where that is known."""
+    """The model of a run folder or file, the digest of its file, and where that is known on whom it was trained: with
+    those whom its own validation held back, and without.
+    """
     import pathlib
 
     from tfnxc.training import Run, load_model
 
     if source is None:
-        return None, None, []
+        return None, None, [], []
     if not pathlib.Path(source).is_dir():
-        return *load_model(source), []
+        return *load_model(source), [], []
     run = Run.open(source)
-    return *run.load_model(), run.trained_on
+    return *run.load_model(), run.trained_on, run.fitted_on
 
 
-def _check_unseen(before, dataset, split):
+def _check_unseen(before, dataset, split, who):
     """Refuses weights and pictures of people who are to be tested."""
     for name, identities in before:
         seen = seen_in_test(name, identities, dataset, split)
         if seen:
             raise InputError(
-                f"{len(seen)} of the {len(split.test)} test identities of {split.name}, such as {seen[0]}, are among "
+                f"{len(seen)} of the {len(split.test)} {who} of {split.name}, such as {seen[0]}, are among "
                 f"those of {name} that --with or --from brings into the training: what is measured would mean nothing."
             )
 
 
-def _callbacks(run, patience, tensorboard):
-    import keras
-
+def _callbacks(run, tensorboard):
     from tfnxc.training.tensorboard import tensorboard as tensorboard_callback
 
-    callbacks = [tensorboard_callback(run.folder / "tensorboard")] if tensorboard else []
-    if patience:
-        callbacks.append(keras.callbacks.EarlyStopping("val_rank_1", mode="max", patience=patience))
-    return callbacks
+    return [tensorboard_callback(run.folder / "tensorboard")] if tensorboard else []
 
 
 def _split(dataset, people, name, partial):
@@ -239,6 +254,12 @@ def _check_measurable(dataset, people):
     from tfnxc.evaluation import Evaluation, draw_trials
 
     protocol = CATALOGUE[dataset].default_protocol
+    if protocol == "cross-camera" and len(set(people.cameras.tolist())) == 1:
+        console.print(
+            "Note: all test pictures are of one camera. Measure with --protocol paper; for cross-camera, say in their "
+            "names which camera took them (docs/datasets.md)."
+        )
+        protocol = "paper"
     plan = Evaluation.of(protocol, people)
     labels = [values[side] for values in (people.identities, people.cameras) for side in (plan.rows, plan.columns)]
     (trials,) = draw_trials(*labels, protocol, repeats=1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 
 from tfnxc.errors import InputError
 from tfnxc.report.image import image
 from tfnxc.report.markup import code, element, figure, joined, table
 from tfnxc.report.section import Section, missing
+from tfnxc.training.best import read_best
 from tfnxc.visualization import plot_training
 
 
@@ -65,13 +65,8 @@ def read_history(run):
 
 def _best(run):
     """The epoch of the best model, where people were held back."""
-    path = run.folder / "best.json"
-    if not path.exists():
-        return None
-    try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["pass"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: damaged. Delete it, and the next pass is the best so far.") from None
+    best = read_best(run)
+    return None if best is None else best[0]
 
 
 def _title(name):

@@ -22,12 +22,13 @@ MISUSE = (
 )
 
 
-def run_card(run, model_digest):
-    """What the card of a run's trained model says of data and results.
+def run_card(run, model_digest, state="trained"):
+    """What the card of a run's model says of data and results.
 
     Args:
         run: A `tfnxc.training.Run`.
         model_digest: The digest of its model file, from `Run.load_model`: results of other models are left out.
+        state: The state of the model, as there. Defaults to `"trained"`.
 
     Returns:
         Plain types by name.
@@ -42,20 +43,24 @@ def run_card(run, model_digest):
     return {
         "data": [{"dataset": name, "training_identities": len(people)} for name, people in run.trained_on],
         "split": {"name": run.record["split"]["name"], "digest": run.record["split_digest"]},
-        "cmc": _results(run, model_digest),
+        "cmc": _results(run, model_digest, state),
         "licence": {
             "code": "Apache-2.0",
             "weights": f"made from the data set {data}: its terms hold for them, and those of all sets under data",
         },
-        "training": {"passes_done": run.passes_done, "settings": run.settings, "versions": run.record.get("versions")},
+        "training": {
+            "passes_done": run.passes_of(state),
+            "settings": run.settings,
+            "versions": run.record.get("versions"),
+        },
         "model_digest": model_digest,
     }
 
 
-def _results(run, model_digest):
+def _results(run, model_digest, state):
     """What `tfnxc evaluate` found for this very model, in per cent."""
     found = []
-    for path in sorted((run.folder / "results").glob("trained-*.json")):
+    for path in sorted((run.folder / "results").glob(f"{state}-*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         if result.get("model_digest") == model_digest:
             about = ("dataset", "split", "split_digest", "protocol", "ties", "repeats", "probes", "gallery", "looks")

@@ -148,11 +148,11 @@ def check_alike(strategy, model, pairs, **numbers):
     numbers = {
         "step": int(model.optimizer.iterations),
         **numbers,
-        "weights": _digest(model.get_weights()),
-        "state of the optimizer": _digest(map(np.asarray, model.optimizer.variables)),
+        "weights": digest(model.get_weights()),
+        "state of the optimizer": digest(map(np.asarray, model.optimizer.variables)),
         "seed": pairs.seed,
-        "people": _digest([pairs.identities]),
-        "pictures": _digest([pairs.images]),
+        "people": digest([pairs.identities]),
+        "pictures": digest([pairs.images]),
     }
     found = _Meeting(strategy).gather(list(numbers.values()))
     for name, each in zip(numbers, found.T, strict=True):
@@ -161,6 +161,19 @@ def check_alike(strategy, model, pairs, **numbers):
                 f"the workers do not begin with the same {name} ({', '.join(map(str, each))} on their replicas). Start "
                 f"all of them with the same settings and the same run folder. {_SHARED}"
             )
+
+
+def digest(arrays):
+    """A number that tells some arrays from others."""
+    sum = 0
+    for array in arrays:
+        sum = zlib.crc32(np.ascontiguousarray(array), sum)
+    return sum
+
+
+def told_by_chief(strategy, value):
+    """A truth value as the chief has it; all workers ask for it together."""
+    return value if _workers(strategy)[1] == 1 else bool(_Meeting(strategy).tell([float(value)])[0])
 
 
 class FollowChief(keras.callbacks.Callback):
@@ -224,13 +237,6 @@ def _workers(strategy):
     if chiefs + workers < 2:
         return 0, 1
     return resolver.task_id + (chiefs if resolver.task_type == "worker" else 0), chiefs + workers
-
-
-def _digest(arrays):
-    sum = 0
-    for array in arrays:
-        sum = zlib.crc32(np.ascontiguousarray(array), sum)
-    return sum
 
 
 class _Meeting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import keras
 
@@ -97,6 +98,10 @@ class Recipe:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise InputError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}.")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"{field.name} must be a finite number; got {value}.")
         if not 0 < self.hard_share <= 1 or self.pool < 1:
             raise InputError(
                 f"hard_share must be above 0 and at most 1, and pool 1 or more; got {self.hard_share} and {self.pool}."

@@ -18,7 +18,12 @@ from tfnxc._version import __version__
 from tfnxc.datasets.splits.split import Split
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary, write_json
+from tfnxc.locks import alone_in
+from tfnxc.training.best import read_best
 from tfnxc.training.recipe import Recipe
+
+_KEPT_OF_UNTRAINED = ("nan.json", "scores", "results")
+"""What a run may hold that is worth keeping before its first checkpoint."""
 
 
 class Run:
@@ -29,6 +34,7 @@ class Run:
     `history.csv`, and what evaluation adds: `scores/` and `results/`. With validation also `best.keras` and `best.json`
     (the best model so far and its figures). In the middle of a pass also `checkpoint.keras` (the model there) and, with
     hard negatives, `negatives.npz` (those of the pass). After a NaN also `nan.json` and `nan_batch.npz` (what broke).
+    `lock` keeps a second training out.
 
     Args:
         folder: The folder. Use `Run.start` to make or resume one, `Run.open` to read one.
@@ -52,7 +58,8 @@ class Run:
                 whose weights this one begins. Defaults to nobody.
 
         Raises:
-            InputError: If the folder holds a run with other settings, or files but no run.
+            InputError: If the folder holds a run with other settings of which something was trained or measured, or
+                files but no run.
         """
         folder = pathlib.Path(folder)
         record = {
@@ -70,14 +77,26 @@ class Run:
             later = {key: value for key, value in vars(Recipe()).items() if key in asked}
             found = {**later, **run.record["settings"], "split": run.record["split_digest"]}
             differing = sorted(key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key))
+            if differing and run._is_untouched():
+                with run.alone():
+                    return cls._begin(folder, record)
             if differing:
                 details = "; ".join(f"{key}: {found.get(key)} there, {asked.get(key)} now" for key in differing)
                 raise InputError(f"{folder} holds a run with other settings ({details}). Choose another folder.")
             return run
         if folder.exists() and (not folder.is_dir() or any(not is_temporary(path) for path in folder.iterdir())):
             raise InputError(f"{folder} exists and is not a run. Choose another folder.")
+        return cls._begin(folder, record)
+
+    @classmethod
+    def _begin(cls, folder, record):
         write_json(folder / "run.json", record)
         return cls(folder, record)
+
+    def _is_untouched(self):
+        """Whether nothing was trained yet, nor measured: the command that began it failed before, and is given anew."""
+        kept = (self.model_path(), self.model_path("checkpoint"), *map(self.folder.joinpath, _KEPT_OF_UNTRAINED))
+        return not any(path.exists() for path in kept)
 
     @classmethod
     def open(cls, folder):
@@ -115,30 +134,87 @@ class Run:
         return [own, *map(tuple, self.record.get("before", ()))]
 
     @property
+    def fitted_on(self):
+        """`trained_on` without those whom `--validate` held back: they chose the best model, no weight was fitted to
+        them.
+        """
+        (dataset, train), *before = self.trained_on
+        return [(dataset, train if self.held_back is None else list(self.held_back.train)), *before]
+
+    @property
     def passes_done(self):
         """Passes that `model.keras` has seen; raises `InputError` where the file that says so is damaged."""
         return self._progress("passes_done")
+
+    def passes_of(self, state):
+        """Passes that the model in a state has seen: see `load_model`."""
+        if state == "best":
+            best = read_best(self)
+            return 0 if best is None else best[0] + 1
+        return self.passes_done if state == "trained" else 0
 
     @property
     def pairs_done(self):
         """Pairs that `model.keras` has seen, likewise."""
         return self._progress("pairs_done")
 
-    def _progress(self, name):
+    def _progress(self, name, kind=int, default=None):
         path = self.folder / "progress.json"
         try:
-            count = json.loads(path.read_text(encoding="utf-8"))[name]
+            progress = json.loads(path.read_text(encoding="utf-8"))
+            value = progress[name] if default is None else progress.get(name, default)
         except FileNotFoundError:
-            return 0
-        except (OSError, ValueError, KeyError, TypeError):
-            count = None
-        if type(count) is not int or count < 0:
+            return kind()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            value = None
+        if type(value) is not kind or value < 0:
             raise InputError(f"{path}: damaged. The tfnxc train command that began the run writes it anew.")
-        return count
+        return value
 
-    def note_progress(self, passes, pairs_per_pass):
-        """Notes how many passes `model.keras` has seen, and how many pairs these are."""
-        write_json(self.folder / "progress.json", {"passes_done": passes, "pairs_done": passes * pairs_per_pass})
+    @property
+    def stopped_early(self):
+        """Whether validation ended the training before its last pass."""
+        return self._progress("stopped_early", bool, False)
+
+    def note_progress(self, passes, pairs_per_pass, stopped_early=False):
+        """Notes how many passes `model.keras` has seen, how many pairs these are, and whether validation ended it."""
+        progress = {"passes_done": passes, "pairs_done": passes * pairs_per_pass, "stopped_early": stopped_early}
+        write_json(self.folder / "progress.json", progress)
+
+    def alone(self):
+        """A block in which no other process trains in this folder.
+
+        Raises:
+            InputError: If one does.
+        """
+        return alone_in(
+            self.folder,
+            lambda holder: f"{self.folder}: process {holder} trains there, and one can at a time. Wait for its end.",
+        )
+
+    def check_pictures(self, digests):
+        """Notes on which pictures the run is trained, or compares them with those that it began with.
+
+        Args:
+            digests: Numbers by name, which tell these pictures from others.
+
+        Raises:
+            InputError: If they differ: it would be neither the same training nor a whole one of the others.
+        """
+        known = self.record.get("pictures")
+        if known is None or self._is_untouched():  # the former also in a run of an earlier version
+            self.record["pictures"] = digests
+            write_json(self.folder / "run.json", self.record)
+        elif known != digests:
+            differing = ", ".join(
+                f"{name}: {known.get(name)} there, {digest} now"
+                for name, digest in digests.items()
+                if known.get(name) != digest
+            )
+            raise InputError(
+                f"{self.folder} began with other training pictures ({differing}). Give it those again, or train on "
+                "these in another folder."
+            )
 
     def remove_temporary(self):
         """Removes what a kill in the middle of writing left behind."""

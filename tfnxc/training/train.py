@@ -20,15 +20,19 @@ from tfnxc.training.checkpoint import KeepProgress, load_latest, load_negatives,
 from tfnxc.training.distribution import (
     check_alike,
     checked_strategy,
+    digest,
     followers,
     losing_workers_told,
     share_of,
+    told_by_chief,
     written_run,
 )
+from tfnxc.training.early import StopEarly
 from tfnxc.training.live_table import LiveTable
 from tfnxc.training.nan_guard import StopOnNaN
 from tfnxc.training.precision import precision
 from tfnxc.training.recipe import Recipe
+from tfnxc.training.same_model import difference
 from tfnxc.training.validation import ValidationCMC
 
 _PROBES = 100
@@ -54,6 +58,7 @@ def train(
     weights=None,
     validation=None,
     validate_every=1,
+    patience=None,
     console=None,
     checkpoint_seconds=300,
     strategy=None,
@@ -85,6 +90,7 @@ def train(
             `ValidationCMC`, at most 100 of their images as probes; other callbacks can watch the figures, and the best
             model is kept as the run's `"best"`. Defaults to `None`.
         validate_every: Passes from one ranking to the next; the last pass is always ranked. Defaults to `1`.
+        patience: Stop after so many rankings without a better model. Defaults to `None`: after the last pass.
         console: A `rich.console.Console` that shows a live table in the place of Keras' bar. Defaults to `None`.
         checkpoint_seconds: Time from one checkpoint in the middle of a pass to the next; `math.inf` for none. Defaults
             to `300`.
@@ -97,53 +103,66 @@ def train(
         The trained `keras.Model`.
 
     Raises:
-        InputError: If the loss or a weight becomes NaN, where the last good model before is kept, with the batch that
-            did it in `nan_batch.npz` and `nan.json`; if the run holds a model of another architecture, or a broken
-            file; if `weights` is a model of another architecture; if the `validation` cannot be ranked; or if the
-            batches cannot be shared out to the replicas of the `strategy`, or its workers differ or one is lost.
+        InputError: If another process trains in the run folder; if the run began with other pictures; if the loss or a
+            weight becomes NaN, where the last good model before is kept, with the batch that did it in `nan_batch.npz`
+            and `nan.json`; if the run holds a model of another architecture, or a broken file; if `weights` is a model
+            of another architecture, scaling or search window; if the `validation` cannot be ranked, or there is
+            `patience` and none; or if the batches cannot be shared out to the replicas of the `strategy`, or its
+            workers differ or one is lost.
 
     Example:
         >>> run = Run.start("runs/mine", settings, split)
         >>> model = train(run, "normxcorr", people.images(), people.identities, Recipe(passes=2))
     """
     strategy = checked_strategy(strategy)
+    if patience and validation is None:
+        raise InputError(f"patience counts rankings of the validation, of which there is none; got {patience}.")
     if not is_chief(strategy):
         callbacks, verbose, validation, console = (), 0, None, None
     pairs = recipe.make_pipeline(images, identities, cameras, sources, seed)
     share = share_of(pairs, strategy, recipe.accumulate)
     written = written_run(run, strategy)
-    written.remove_temporary()
-    model, means = load_latest(run)
-    if model is None:
-        model = _new(written, architecture, images.shape[1:], search_size, recipe, seed, weights)
-        # With the published loss, also where another is fitted: the saved model is one of single pairs.
-        _compile(model, recipe.make_optimizer(recipe.passes * pairs.steps_per_pass), Recipe().make_loss())
-    elif model.name != architecture:
-        raise InputError(f"{run.folder} holds a model {model.name}; asked for was {architecture}.")
-    fitted = _fitted(model, recipe, strategy)
-    first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
-    negatives = _HardNegatives(run, written, model, pairs, recipe, strategy)
-    check_alike(strategy, model, pairs, negatives=negatives.kept(first_pass))
-    written.note_progress(first_pass, pairs.pairs_per_pass)
-    guard = StopOnNaN(written.folder, negatives.batch_at, 1, first_step)
-    table = None if console is None else LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)
-    bar = 0 if table else 1 if verbose == "auto" else verbose
-    # Each sees in the logs what those before it add: validation comes before what is written down, shown or watched.
-    listeners = [
-        *_ranked(run, model, validation, validate_every, first_pass),
-        KeepProgress(written, model, pairs, checkpoint_seconds, first_step, means),
-        guard,
-        *callbacks,
-        *([table] if table else []),
-        *followers(strategy),
-    ]
-    listeners = _Callbacks(listeners, fitted, bar)
-    with table or contextlib.nullcontext():  # ends the live display also after Ctrl-C
-        _fit(fitted, share, negatives, (first_pass, first_step), recipe.passes, listeners, bar)
-    listeners.finish()
-    if guard.failed is not None:
-        raise _became_nan(written, *guard.failed)
-    return model
+    with written.alone():
+        written.remove_temporary()
+        model, means = load_latest(run)
+        if model is None:
+            model = _new(written, architecture, images.shape[1:], search_size, recipe, seed, weights)
+            # With the published loss, also where another is fitted: the saved model is one of single pairs.
+            _compile(model, recipe.make_optimizer(recipe.passes * pairs.steps_per_pass), Recipe().make_loss())
+        elif model.name != architecture:
+            raise InputError(f"{run.folder} holds a model {model.name}; asked for was {architecture}.")
+        fitted = _fitted(model, recipe, strategy)
+        first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
+        negatives = _HardNegatives(run, written, model, pairs, recipe, strategy)
+        check_alike(strategy, model, pairs, negatives=negatives.kept(first_pass))
+        written.check_pictures(_digests(pairs, recipe, sources))
+        written.note_progress(first_pass, pairs.pairs_per_pass)
+        guard = StopOnNaN(written.folder, negatives.batch_at, 1, first_step)
+        table = None if console is None else LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)
+        bar = 0 if table else 1 if verbose == "auto" else verbose
+        ranked = _ranked(run, model, validation, validate_every, first_pass)
+        early = StopEarly(ranked[-1], validate_every, patience) if ranked and patience else None
+        # Each sees in the logs what those before it add: validation comes before what is written, shown or watched.
+        listeners = [
+            *ranked,
+            KeepProgress(written, model, pairs, checkpoint_seconds, first_step, means),
+            guard,
+            *callbacks,
+            *([early] if early else []),
+            *([table] if table else []),
+            *followers(strategy),
+        ]
+        listeners = _Callbacks(listeners, fitted, bar)
+        if not told_by_chief(strategy, early is not None and not first_step and early.is_over(first_pass)):
+            with table or contextlib.nullcontext():  # ends the live display also after Ctrl-C
+                _fit(fitted, share, negatives, (first_pass, first_step), recipe.passes, listeners, bar)
+        listeners.finish()
+        if guard.failed is not None:
+            raise _became_nan(written, *guard.failed)
+        done = int(model.optimizer.iterations) // pairs.steps_per_pass
+        if early is not None and done < recipe.passes and early.is_over(done):
+            written.note_progress(done, pairs.pairs_per_pass, stopped_early=True)
+        return model
 
 
 def _ranked(run, model, validation, every, first_pass):
@@ -153,6 +172,14 @@ def _ranked(run, model, validation, every, first_pass):
     ranking = ValidationCMC(*validation, model=model, every=every, probes=_PROBES)
     ranking.history = ranked_before(run, first_pass)
     return [ranking, KeepBest(run, model)]
+
+
+def _digests(pairs, recipe, sources):
+    """What tells the pictures of a training from others: how many, and sums over them and over what is said of them."""
+    labels = {"people": pairs.identities, "sets": sources}
+    labels |= {"cameras": pairs.cameras} if recipe.positives == "cross-camera" else {}
+    known = {name: digest([np.asarray(values, np.int64)]) for name, values in labels.items() if values is not None}
+    return {"pictures": len(pairs.images), "pixels": digest([pairs.images]), **known}
 
 
 def _fit(fitted, share, negatives, begin, passes, listeners, bar):
@@ -216,6 +243,12 @@ def _new(run, architecture, input_shape, search_size, recipe, seed, weights):
                 f"the weights to begin with are of another architecture, search window or size of images: "
                 f"{weights.name} of {weights.count_params()} numbers; the model is {model.name} of "
                 f"{model.count_params()}."
+            )
+        differing = difference(weights, model)
+        if differing:
+            raise InputError(
+                f"the weights to begin with were trained in a model that computes something else ({differing}). Ask "
+                "for the scaling and the search window that they were trained with, or begin with others."
             )
         model.set_weights(weights.get_weights())
     with replacing(run.model_path("initial")) as new:
