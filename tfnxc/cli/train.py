@@ -98,7 +98,7 @@ def train(
     \b
     tfnxc train synthetic --passes 5 --optimizer adam --learning-rate 0.001
     tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
-    tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --validate 85 --run runs/both
+    tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --run runs/both
     tfnxc train viper --data viper --recipe grouped --from runs/both --learning-rate 0.002
     """
     import tensorflow as tf
