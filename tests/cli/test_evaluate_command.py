@@ -1,6 +1,7 @@
 """`tfnxc evaluate` beyond one run on its own split, which tests/cli/test_cli.py does."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from click.testing import CliRunner
 from tfnxc.cli import main
 from tfnxc.datasets import Split, cuhk01, seeded_split
 from tfnxc.evaluation import Evaluation, SavedScores, colour_histogram_scores
+from tfnxc.files import write_json
+from tfnxc.training import Run
 
 
 def evaluate(*arguments):
@@ -91,6 +94,19 @@ def test_a_run_is_not_tested_on_whom_it_was_trained_on(campus, families, tmp_pat
         [True, [False, False]],
         [True, [False, True]],
     ]
+
+
+def test_the_best_model_is_measured_and_by_nobody_whom_it_saw(campus, families, tmp_path):
+    run = Run.open(trained_run(campus, tmp_path / "run"))
+    assert "no such model" in error_of(run.folder, "--state", "best")
+    shutil.copy(run.model_path("initial"), run.model_path("best"))
+    write_json(run.folder / "best.json", {"pass": 2, "val_rank_1": 0.5, "val_mAP": 0.5})
+    found = evaluate(run.folder, "--state", "best", "--protocol", "market", "--batch-size", 8)
+    assert found.exit_code == 0, found.output
+    (path,) = (run.folder / "results").glob("best-market-*.json")
+    result = json.loads(path.read_text())
+    assert result["passes_done"] == 3 and result["model_digest"] == run.load_model("initial")[1]
+    assert "would mean nothing" in error_of(run.folder, "--split", "random-3-2", "--state", "best")
 
 
 def test_held_back_people_are_tested_and_nobody_else(campus, tmp_path):

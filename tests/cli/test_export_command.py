@@ -44,6 +44,19 @@ def test_float16_prints_what_it_costs_and_keeps_it(trained, tmp_path):
     assert "embed_bytes" in tf.saved_model.load(str(path)).signatures
 
 
+def test_the_best_model_is_exported_with_a_card_of_its_own(trained, tmp_path):
+    models.normxcorr(filters=(2, 3), units=4).save(trained.model_path("best"))
+    write_json(trained.folder / "best.json", {"pass": 4, "val_rank_1": 0.5, "val_mAP": 0.5})
+    digest = trained.load_model("best")[1]
+    for state in ("trained", "best"):
+        of = {"model_digest": trained.load_model(state)[1], "protocol": "cross-camera", "mean": [50.0]}
+        write_json(trained.folder / "results" / f"{state}-mine.json", of)
+    found = run("export", trained.folder, "--name", "mine", "--to", tmp_path / "served", "--state", "best")
+    assert found.exit_code == 0, found.output
+    card = json.loads((tmp_path / "served" / "mine" / "1" / CARD).read_text())
+    assert card["model_digest"] == digest and card["training"]["passes_done"] == 5 and len(card["cmc"]) == 1
+
+
 def test_what_cannot_be_measured_is_not_written(trained, tmp_path):
     arguments = ["export", trained.folder, "--name", "mine", "--to", tmp_path / "served", "--variant", "float16"]
     assert "no such folder" in error_of(*arguments, "--data", tmp_path / "nowhere")
