@@ -52,6 +52,7 @@ from tfnxc.evaluation import TITLES
 
 PARTITIONS = range(1, 11)
 RANKS = ("1", "5", "10", "20", "50")
+FIGURES = (*(f"rank {rank}" for rank in RANKS), "mAP")
 
 _ON_CUHK03 = {
     "grouped": ("--positives", "cross-camera", "--schedule", "constant", "--warmup", 0),
@@ -98,8 +99,7 @@ def results_of(options, log):
                 result = result_of(_run(options.to, partition, model), protocol, options)
                 if result is not None:
                     # What was trained otherwise is another row, not part of a mean.
-                    settings = {**result["settings"], "from": bool(result["settings"].get("from"))}
-                    kind = model, protocol, json.dumps(settings, sort_keys=True)
+                    kind = model, protocol, json.dumps(result["settings"], sort_keys=True)
                     found.setdefault(kind, {})[partition] = result
     results = {
         "data": "CUHK01, 485 training and 486 test identities",
@@ -109,7 +109,8 @@ def results_of(options, log):
         "steps": steps_taken(log),
         "versions": versions(),
     }
-    results["added"] = [_added(results, path) for path in options.add]
+    kinds = _kinds(results, options.to) if options.add else {}
+    results["added"] = [each for path in options.add for each in _added(results, kinds, path)]
     results["rows"].sort(key=lambda row: (list(TITLES).index(row["model"]), PROTOCOLS.index(row["protocol"])))
     models = dict.fromkeys(row["model"] for row in results["rows"])
     return {**results, "published": published_rows([TITLES[model] for model in TITLES if model in models])}
@@ -124,31 +125,70 @@ def _row(model, measured):
     return {**row, "from": [each.get("from") for each in settings], **measured_of(results), "figures": figures}
 
 
-def _added(results, path):
-    """Puts the rows of another results file into those of `results`; gives how they came about."""
+def _added(results, kinds, path):
+    """Puts the rows of another results file into those of `results`; gives how they came about, as a list.
+
+    Args:
+        results: What `results_of` gives, which is changed.
+        kinds: The rows of `results` by their kind, likewise.
+        path: The file.
+    """
     try:
         other = json.loads(path.read_text(encoding="utf-8"))
-        rows = {_kind(row, other["trainings"]): row for row in other["rows"]}
+        for row in other["rows"]:
+            if not isinstance(row["from"], list):  # of an earlier version
+                row["from"] = [row["from"]] * len(row["partitions"])
+            lengths = {len(row[name]) for name in (*_OF_PARTITIONS, "splits")}
+            lengths |= {len(row["figures"][name]["values"]) for name in FIGURES}
+            if lengths != {len(row["partitions"])} or row["model"] not in TITLES or row["protocol"] not in PROTOCOLS:
+                raise ValueError(f"a row of {row['model']}, {row['protocol']} is not whole")
         about = {"file": path.name, **{name: other[name] for name in ("trainings", "steps", "versions")}}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = _kinds({**other, "trainings": _all_trainings(other)}, path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"--add {path}: not a results file of this script ({type(error).__name__}: {error})."
         ) from error
-    own = {_kind(row, results["trainings"]): row for row in results["rows"]}
-    for kind, row in rows.items():
-        if kind in own:
-            _extend(own[kind], row, path)
+    for kind, row in found.items():
+        if kind in kinds:
+            _extend(kinds[kind], row, path)
         else:
+            kinds[kind] = row
             results["rows"].append(row)
-    return about
+    return [about, *other.get("added", [])]
+
+
+_OF_PARTITIONS = ("partitions", "from", "probes", "gallery", "models")
+"""What a row holds a partition."""
+
+
+def _all_trainings(results):
+    return [*results["trainings"], *(training for each in results.get("added", []) for training in each["trainings"])]
+
+
+def _kinds(results, source):
+    """The rows of a results file by what those have in common whose partitions make one mean."""
+    found = {}
+    for row in results["rows"]:
+        kind = _kind(row, results["trainings"])
+        if kind in found:
+            raise InputError(
+                f"{source} has two rows of {row['model']} under {row['protocol']} that were trained alike from other "
+                "weights: which of them another machine's belongs to is not known."
+            )
+        found[kind] = row
+    return found
 
 
 def _kind(row, trainings):
-    """What the rows of several machines have in common whose partitions make one mean."""
-    alike = [each for each in trainings if each["model"] == row["model"]]
-    alike = [each for each in alike if each["split"] in row["splits"] or each["dataset"] != "cuhk01"]
-    recipes = {json.dumps([each["dataset"], each["passes_done"], each["recipe"]], sort_keys=True) for each in alike}
-    return row["model"], row["protocol"], row["draws"], row["both_orders"], *sorted(recipes)
+    begun = all(row["from"])
+    alike = [each for each in trainings if each["model"] == row["model"] and bool(each["from"]) == begun]
+    alike = [each for each in alike if each["split"] in row["splits"]]
+    if begun:
+        alike += [each for each in trainings if each["model"] == row["model"] and each["dataset"] != "cuhk01"]
+    about = ("dataset", "search_size", "with", "passes_done", "recipe")
+    how = {json.dumps([each[name] for name in about], sort_keys=True) for each in alike}
+    counts = row["draws"], row["both_orders"], tuple(sorted(set(row["probes"])))
+    return row["model"], row["protocol"], row["passes"], begun, *counts, *sorted(how)
 
 
 def _extend(row, other, path):
@@ -156,19 +196,18 @@ def _extend(row, other, path):
     twice = sorted(set(row["partitions"]) & set(other["partitions"]))
     if twice:
         raise InputError(
-            f"--add {path}: partition {twice[0]} of {row['model']} is there and here. A partition counts once: remove "
-            "its run here, or take a file without it."
+            f"--add {path}: partition {twice[0]} of {row['model']} is there twice. A partition counts once: remove a "
+            "run, or take a file without it."
         )
     order = np.argsort(row["partitions"] + other["partitions"])
 
     def joined(own, others):
         return [(own + others)[place] for place in order]
 
-    for name in ("partitions", "from", "probes", "gallery", "models"):
-        row[name] = joined(row[name], other[name])
     row["splits"] = dict(joined(list(row["splits"].items()), list(other["splits"].items())))
     for name, spread in row["figures"].items():
         row["figures"][name] = spread_of(joined(spread["values"], other["figures"][name]["values"]))
+    row.update({name: joined(row[name], other[name]) for name in _OF_PARTITIONS})
 
 
 def _trainings(folder, log):
@@ -190,12 +229,11 @@ def lines_of(results, log):
     """The results as lines of Markdown."""
     if not results["rows"]:
         return ["No results with these draws yet.", "", *training_lines(results["trainings"])]
-    names = [*(f"rank {rank}" for rank in RANKS), "mAP"]
     rows = [
         (
             TITLES[row["model"]],
             row["protocol"],
-            *(cell(row["figures"][name]) for name in names),
+            *(cell(row["figures"][name]) for name in FIGURES),
             f"{row['passes']}{', from CUHK03' if all(row['from']) else ''}",
             len(row["partitions"]),
             row["draws"],
@@ -210,7 +248,7 @@ def lines_of(results, log):
     return [
         f"{results['data']}, in per cent{'; mean ± standard deviation over partitions' if several else ''}.",
         "",
-        *markdown(("model", "protocol", *names, "passes", "partitions", "draws", "probes"), rows),
+        *markdown(("model", "protocol", *FIGURES, "passes", "partitions", "draws", "probes"), rows),
         "",
         *training_lines(results["trainings"]),
         "",

@@ -188,11 +188,11 @@ def test_what_was_trained_otherwise_is_a_row_of_its_own(script, make_run, tmp_pa
 def elsewhere(script, make_run, tmp_path):
     """Reports runs of these partitions of another machine; gives the results file."""
 
-    def reported(partitions, model="fused", points=4.0, **kwargs):
+    def reported(partitions, model="fused", points=4.0, to="elsewhere", words=(), **kwargs):
         for partition in partitions:
             make_run(f"cuhk01-{partition:02d}-{model}", model, f"cuhk01-486-{partition:02d}", points, **kwargs)
-        report(script("reproduce_cuhk01"), tmp_path / "to")
-        return (tmp_path / "to").rename(tmp_path / "elsewhere") / "results.json"
+        report(script("reproduce_cuhk01"), tmp_path / "to", *words)
+        return (tmp_path / "to").rename(tmp_path / to) / "results.json"
 
     return reported
 
@@ -230,11 +230,58 @@ def test_results_of_another_training_are_rows_of_their_own(script, make_run, els
     assert [(row["partitions"], row["passes"]) for row in rows] == [([2], 5), ([1], 6)] * 2
 
 
+def test_rows_of_several_machines_find_each_other_also_where_none_is_of_this_one(script, make_run, elsewhere, tmp_path):
+    reproduce = script("reproduce_cuhk01")
+    first = elsewhere([1], to="first")
+    second = elsewhere([2], points=6.0, to="second")
+    other = elsewhere([3], to="other", passes=6, done=6)
+    make_run("cuhk01-02-ahmed", "ahmed", "cuhk01-486-02", 0.0)
+    words = "--add", *map(str, (first, second, other))
+    results, _ = report(reproduce, tmp_path / "to", *words)
+    found = [(row["model"], row["partitions"], row["passes"]) for row in results["rows"] if row["protocol"] == "paper"]
+    assert found == [("ahmed", [2], 5), ("fused", [1, 2], 5), ("fused", [3], 6)]
+    with pytest.raises(InputError, match="partition 1 of fused is there twice"):
+        report(reproduce, tmp_path / "to", *words, str(first))
+    # What was put together is put together with more: nothing of how it came about is lost.
+    whole = tmp_path / "to" / "results.json"
+    whole.rename(tmp_path / "whole.json")
+    results, _ = report(reproduce, tmp_path / "to", "--models", "ahmed", "--add", str(elsewhere_of(tmp_path)))
+    assert [each["file"] for each in results["added"]] == ["fused.json", *["results.json"] * 3]
+
+
+def elsewhere_of(folder):
+    """The merged results without the rows of the machine that merged them."""
+    results = json.loads((folder / "whole.json").read_text())
+    results["rows"] = [row for row in results["rows"] if row["model"] == "fused"]
+    write_json(folder / "fused.json", results)
+    return folder / "fused.json"
+
+
+def test_trainings_from_nothing_and_from_another_or_with_other_probes_are_not_one_mean(
+    script, make_run, elsewhere, tmp_path
+):
+    reproduce = script("reproduce_cuhk01")
+    make_run("cuhk01-03-fused", "fused", "cuhk01-486-03", 1.0, source="0123456789ab")
+    others = elsewhere([1])
+    results = json.loads(others.read_text())
+    assert len(results["rows"]) == 4
+    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
+    rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
+    found = [(row["partitions"], row["from"]) for row in rows if row["protocol"] == "paper"]
+    assert sorted(found) == [([1, 2], [None, None]), ([3], ["0123456789ab"])]
+    for row in results["rows"]:
+        row["probes"], row["from"] = [7], row["from"][0]  # as an earlier version wrote it
+    write_json(others, results)
+    rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
+    found = [(row["partitions"], row["from"], row["probes"]) for row in rows if row["protocol"] == "paper"]
+    assert sorted(found) == [([1], [None], [7]), ([2], [None], [972]), ([3], ["0123456789ab"], [7])]
+
+
 def test_a_partition_counts_once(script, make_run, elsewhere, tmp_path):
     reproduce = script("reproduce_cuhk01")
     others = elsewhere([1, 2])
     make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
-    with pytest.raises(InputError, match="partition 2 of fused is there and here"):
+    with pytest.raises(InputError, match="partition 2 of fused is there twice"):
         report(reproduce, tmp_path / "to", "--add", str(others))
 
 
