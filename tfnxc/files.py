@@ -25,7 +25,8 @@ def replacing(path):
         yield new
         _sync(new)  # or the name may outlive a loss of power and the content not
         os.replace(new, path)
-        _sync(path.parent)
+        with contextlib.suppress(OSError):  # some disks know no such thing of a folder, and the new file is there
+            _sync(path.parent)
     finally:
         new.unlink(missing_ok=True)
 

@@ -123,7 +123,7 @@ def test_held_back_people_are_tested_and_nobody_else(campus, tmp_path):
     assert (result["probes"], result["gallery"]) == (4, 2) and result["split_digest"] == fitted.digest
     assert "--dataset and --split" in error_of(folder, "--held-back", "--split", "random-1-0")
     # Whoever brought them into the training by another way is noticed.
-    record["before"] = [["cuhk01", [fitted.test[0]]]]
+    record["before"] = record["fitted_before"] = [["cuhk01", [fitted.test[0]]]]
     (folder / "run.json").write_text(json.dumps(record))
     assert f"such as {fitted.test[0]}" in error_of(folder, "--held-back")
     del record["settings"]["validate"]

@@ -180,7 +180,7 @@ def test_pictures_of_one_camera_are_trained_on_and_how_they_are_measured_is_said
     ]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0 and len(trained) == 1, result.output
-    assert "Note: all test pictures are of one camera. Measure with --protocol paper" in result.output
+    assert "will be measured by the protocol paper" in result.output
     result = CliRunner().invoke(main, [*command, "--validate", "2"])
     assert result.exit_code == 1 and "--validate ranks across cameras" in result.output
 

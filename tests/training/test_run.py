@@ -32,12 +32,20 @@ def test_the_same_settings_resume_and_others_are_refused(tmp_path):
 def test_a_folder_in_which_nothing_was_trained_takes_other_settings(tmp_path, kept):
     """A command with a mistake leaves one, and the command without it is given to the same folder."""
     first = Run.start(tmp_path / "run", {"seed": 1}, SPLIT)
-    first.check_pictures({"pictures": 4})
-    (tmp_path / "run" / "initial.keras").touch()
+    first.begin({"pictures": 4})
+    left = [tmp_path / "run" / name for name in ("initial.keras", "negatives.npz", "best.keras", "best.json")]
+    for path in left:
+        path.touch()
     other = Split("other", "by hand", (1,), (3,))
     assert Run.start(tmp_path / "run", {"seed": 2}, other).settings == {"seed": 2}
     run = Run.open(tmp_path / "run")
     assert run.record["split"]["name"] == "other" and "pictures" not in run.record
+    assert not any(path.exists() for path in left)
+    with pytest.raises(InputError, match="another command has just begun another run here"):
+        first.check_record()
+    run.check_record()
+    with pytest.raises(InputError, match="other settings"):  # of a worker that is not the chief
+        Run.start(tmp_path / "run", {"seed": 3}, other, take_over=False)
     with run.alone(), pytest.raises(InputError, match=f"process {os.getpid()} trains there"):
         Run.start(tmp_path / "run", {"seed": 3}, other)
     (tmp_path / "run" / kept).touch()
@@ -47,14 +55,23 @@ def test_a_folder_in_which_nothing_was_trained_takes_other_settings(tmp_path, ke
 
 def test_other_pictures_are_refused_once_something_was_trained(tmp_path):
     run = Run.start(tmp_path / "run", {}, SPLIT)
-    run.check_pictures({"pictures": 4, "pixels": 7})
-    run.check_pictures({"pictures": 5, "pixels": 7})  # nothing was trained on the four
+    run.begin({"pictures": 4, "pixels": 7})
+    run.begin({"pictures": 5, "pixels": 7, "sets": 1})  # nothing was trained on the four
     run.model_path().touch()
     again = Run.open(tmp_path / "run")
-    again.check_pictures({"pictures": 5, "pixels": 7})
-    with pytest.raises(InputError, match=r"other training pictures \(pixels: 7 there, 8 now\)"):
+    again.check_pictures({"pictures": 5, "pixels": 7, "sets": 1})
+    with pytest.raises(
+        InputError, match=r"other training pictures \(pixels: 7 there, 8 now; sets: 1 there, None now\)"
+    ):
         again.check_pictures({"pictures": 5, "pixels": 8})
-    assert Run.open(tmp_path / "run").record["pictures"] == {"pictures": 5, "pixels": 7}
+    assert Run.open(tmp_path / "run").record["pictures"] == {"pictures": 5, "pixels": 7, "sets": 1}
+
+
+def test_a_run_of_an_earlier_version_takes_the_pictures_that_it_is_given(tmp_path):
+    run = Run.start(tmp_path / "run", {}, SPLIT)
+    run.model_path().touch()
+    run.check_pictures({"pictures": 4})
+    assert Run.open(tmp_path / "run").record["pictures"] == {"pictures": 4}
 
 
 def test_those_held_back_are_known_and_not_fitted(tmp_path):
@@ -62,7 +79,10 @@ def test_those_held_back_are_known_and_not_fitted(tmp_path):
     run = Run.start(tmp_path / "run", {"dataset": "viper", "validate": 2, "seed": 1}, split, before=[("grid", (7,))])
     held = set(run.held_back.test)
     assert len(held) == 2 and run.trained_on == [("viper", [1, 2, 3, 4, 5]), ("grid", [7])]
-    assert run.fitted_on == [("viper", sorted({1, 2, 3, 4, 5} - held)), ("grid", [7])]
+    fitted = ("viper", sorted({1, 2, 3, 4, 5} - held))
+    assert run.fitted_on == [fitted, ("grid", [7])]
+    after = Run.start(tmp_path / "after", run.settings, split, before=run.trained_on, fitted_before=run.fitted_on)
+    assert after.trained_on[1:] == run.trained_on and after.fitted_on == [fitted, *run.fitted_on]
     without = Run.start(tmp_path / "without", {"dataset": "viper", "seed": 1}, split)
     assert without.fitted_on == without.trained_on
 

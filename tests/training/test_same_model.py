@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 import pytest
 
 from tfnxc import models
@@ -25,12 +26,35 @@ def test_another_precision_is_no_difference():
     assert difference(half, normxcorr()) is None
 
 
+def test_other_layers_that_compute_the_same_are_no_difference():
+    """As in a model from before some of its layers became one."""
+
+    def model(*layers):
+        return keras.Sequential([keras.Input((2, 3, 1)), keras.layers.Conv2D(2, 2, **layers[0]), *layers[1:]])
+
+    fused = model({"activation": "relu"})
+    parts = model({}, keras.layers.ReLU())
+    parts.set_weights(fused.get_weights())
+    assert difference(parts, fused) is None and difference(fused, parts) is None
+    both = [-np.ones_like(weight) for weight in fused.get_weights()]
+    fused.set_weights(both)
+    parts = model({})
+    parts.set_weights(both)
+    assert difference(parts, fused).endswith("activation linear there, relu here")
+
+
 def test_what_has_the_same_weights_and_computes_something_else():
-    assert difference(normxcorr(scaling="centred"), normxcorr()) == (
-        'Rescaling "scaling" there, Conv2D "stage1_conv" here'
-    )
-    found = difference(normxcorr(search_size=(3, 5)), normxcorr(search_size=(5, 3)))
+    centred, plain = alike(normxcorr(scaling="centred"), normxcorr())
+    assert difference(centred, plain) == 'Rescaling "scaling" there, Conv2D "stage1_conv" here'
+    found = difference(*alike(normxcorr(search_size=(3, 5)), normxcorr(search_size=(5, 3))))
     assert found.endswith("search_size [3, 5] there, [5, 3] here")
     dense = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     more = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), keras.layers.ReLU(name="last")])
-    assert difference(more, dense) == 'ReLU "last" there, nothing here'
+    more.set_weights([-np.ones_like(weight) for weight in more.get_weights()])
+    assert difference(*alike(more, dense)) == 'ReLU "last" there, nothing here'
+
+
+def alike(model, other):
+    """Two models with the same weights."""
+    other.set_weights(model.get_weights())
+    return model, other

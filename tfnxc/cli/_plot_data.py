@@ -112,7 +112,7 @@ def find_rankings(subjects, choice=None, protocol=None, shown=20):
         of = dataset, subject.about["split_digest"]
         if tested is None:
             tested, people = of, subject.people
-            protocol = protocol or _subjects.default_protocols(dataset)[0]
+            protocol = protocol or _subjects.default_protocols(dataset, people)[0]
             galleries = _galleries(people, dataset, protocol, choice)
         elif of != tested:
             raise InputError(

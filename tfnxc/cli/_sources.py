@@ -7,7 +7,7 @@ import click
 from tfnxc.datasets.catalogue import CATALOGUE, SYNTHETIC_IDENTITIES, open_dataset
 from tfnxc.errors import InputError
 
-__all__ = ["SEED", "SOURCES", "SYNTHETIC_IDENTITIES", "open_source"]
+__all__ = ["SEED", "SOURCES", "SYNTHETIC_IDENTITIES", "default_protocol", "open_source", "seen_in_test"]
 
 SEED = click.IntRange(0, 2**32 - 1)
 """What Keras takes as a seed."""
@@ -22,6 +22,12 @@ def open_source(name, data):
     if source.needs_path and data is None:
         raise InputError(f"{name} needs --data: {source.about}.")
     return open_dataset(name, data)
+
+
+def default_protocol(dataset, people):
+    """The protocol of a data set for these people where none is named: `"paper"` for own pictures of one camera."""
+    own = CATALOGUE[dataset].default_protocol if dataset in CATALOGUE else "cross-camera"
+    return "paper" if own == "cross-camera" and len(set(people.cameras.tolist())) == 1 else own
 
 
 def seen_in_test(trained, identities, dataset, split):

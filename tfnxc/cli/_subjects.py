@@ -12,7 +12,7 @@ from tfnxc import training
 from tfnxc.cli._console import cmc_tables, console, progress_bar
 from tfnxc.cli._groups import grouped
 from tfnxc.cli._measure import of_colour_histogram, of_run, of_saved, write_curves
-from tfnxc.cli._sources import open_source, seen_in_test
+from tfnxc.cli._sources import default_protocol, open_source, seen_in_test
 from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits
 from tfnxc.errors import InputError
 from tfnxc.evaluation import SavedScores, looks
@@ -46,14 +46,14 @@ def subjects(
         people = open_source(of, data or (run.record["data"] if own else None))
         splits = [Split.from_dict(run.record["split"])]
         if held_back:
-            splits = [_held_back(run)]
+            splits = [_held_back(run, state)]
         elif not own or split_name is not None:
             splits = dataset_splits(of, people, split_name)
         else:
             _check_same_people(run, people, partial)
         for split in splits:
             if state != "initial":
-                trained_on = run.trained_on if not held_back else [(of, split.train), *run.trained_on[1:]]
+                trained_on = run.fitted_on if held_back else run.trained_on
                 _check_unseen(run, trained_on, of, split)
             split = split.among(people.people) if partial else split
             tested_on.setdefault((of, split.digest), (people, split))
@@ -100,10 +100,10 @@ def check_options(folders, baseline, files, options):
         raise InputError(f"{names}: no effect here; saved scores and the baseline are measured as they are.")
 
 
-def default_protocols(dataset):
-    """Protocols of a data set where none is named: its own, and the paper's where images are drawn."""
-    own = CATALOGUE[dataset].default_protocol if dataset in CATALOGUE else "cross-camera"
-    return (own,) if own == "market" else (own, "paper")
+def default_protocols(dataset, people):
+    """Protocols for people of a data set where none is named: its own, and the paper's where images are drawn."""
+    own = default_protocol(dataset, people)
+    return (own,) if own in ("market", "paper") else (own, "paper")
 
 
 def report(found, results):
@@ -153,7 +153,9 @@ def _pictures(split, people):
         return tested, tested.images(progress=advance)
 
 
-def _held_back(run):
+def _held_back(run, state):
+    if state == "best":
+        console.print(f"Note: the people held back chose the best model of {run.folder}; it does better on them.")
     if run.held_back is None:
         raise InputError(f"--held-back: {run.folder} held nobody back; tfnxc train does with --validate N.")
     return run.held_back

@@ -6,8 +6,7 @@ import numpy as np
 
 from tfnxc import evaluation, serving
 from tfnxc.cli._console import cmc_tables, progress_bar
-from tfnxc.cli._sources import open_source
-from tfnxc.cli._subjects import default_protocols
+from tfnxc.cli._sources import default_protocol, open_source
 from tfnxc.datasets import Split
 from tfnxc.evaluation.scoring import PairScorer
 
@@ -30,7 +29,7 @@ def measure_variant(run, model, variant, data, probes):
     tested = Split.from_dict(run.record["split"]).test_part(people)
     with progress_bar("Reading pictures", len(tested)) as advance:
         images = tested.images(progress=advance)
-    protocol = default_protocols(dataset)[0]
+    protocol = default_protocol(dataset, tested)
     plan = evaluation.Evaluation.of(protocol, tested, repeats=1, probes=probes)
     own = model.get_weights()
     results = {"float32": _measured(model, images, plan)}

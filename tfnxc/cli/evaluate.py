@@ -132,7 +132,8 @@ def evaluate(folders, baseline, files, results, **options):
             save = pathlib.Path(save_to) / f"{name}.npz" if save_to is not None and chief else None
             if any(name == other for other, _, _ in found):
                 raise InputError(f"two of what is to be measured are called {name}; measure them one by one.")
-            measured = measure(subject, protocols or _subjects.default_protocols(dataset), draws, save, all_pairs)
+            asked = protocols or _subjects.default_protocols(dataset, subject.people)
+            measured = measure(subject, asked, draws, save, all_pairs)
             found.append((name, dataset, measured))
         if chief:
             _subjects.report(found, pathlib.Path(results))

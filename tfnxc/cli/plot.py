@@ -69,7 +69,7 @@ def cmc(folders, baseline, files, ranks, published, path, dpi, protocols, repeat
     found = []
     for name, dataset, subject in _subjects.subjects(folders, baseline, files, ".", writes=False, **options):
         subject = dataclasses.replace(subject, results=None)
-        asked = tuple(dict.fromkeys(protocols)) or _subjects.default_protocols(dataset)
+        asked = tuple(dict.fromkeys(protocols)) or _subjects.default_protocols(dataset, subject.people)
         found.append((name, dataset, measure(subject, asked, draws)))
     save(plot_cmc_panels(cmc_panels(grouped(found), published), ranks), path, dpi)
 

@@ -7,7 +7,7 @@ import re
 import click
 
 from tfnxc.cli._recipe import recipe_of, recipe_options
-from tfnxc.cli._sources import SEED, SOURCES, open_source, seen_in_test
+from tfnxc.cli._sources import SEED, SOURCES, default_protocol, open_source, seen_in_test
 from tfnxc.errors import InputError
 
 
@@ -128,8 +128,8 @@ def train(
     _check_measurable(dataset, tested)
     if held_back is not None and len(set(held_back.cameras.tolist())) == 1:
         raise InputError(
-            "--validate ranks across cameras, and those whom it holds back were seen by one. Say in the names of the "
-            "pictures which camera took them (docs/datasets.md), or leave --validate out."
+            "--validate ranks across cameras, and those whom it holds back were seen by one. Leave it out, or say "
+            "which camera took a picture: docs/datasets.md."
         )
     search_size = _search_size(search_size)
     recipe = recipe_of(recipe_name, options)
@@ -137,7 +137,8 @@ def train(
     others = [open_source(*_named_path(each)) for each in others]
     sets = [trainees, *(each.of_identities(each.people) for each in others)]
     weights, digest, before, fitted_on = _weights(source)
-    before = [*before, *((each.name, each.people) for each in sets[1:])]
+    with_them = [(each.name, each.people) for each in sets[1:]]
+    before, fitted_on = [*before, *with_them], [*fitted_on, *with_them]
     _check_unseen(before, dataset, split, "test identities")
     if validate:
         _check_unseen(fitted_on, dataset, fitted, "people whom --validate holds back")
@@ -146,7 +147,7 @@ def train(
     settings |= {"with": [each.name for each in sets[1:]]} if others else {}
     settings |= {"from": digest} if source else {}
     settings |= {"validate": validate} if validate else {}
-    run = start_run(strategy, folder or f"runs/{dataset}-{model}", settings, split, data, before)
+    run = start_run(strategy, folder or f"runs/{dataset}-{model}", settings, split, data, before, fitted_on)
     callbacks = _callbacks(run, tensorboard)  # a missing TensorBoard fails before the pictures are read
     with progress_bar("Reading pictures", sum(map(len, sets)) + len(held_back or ())) as advance:
         images, identities, cameras, sources = _joined(sets, advance)
@@ -253,13 +254,12 @@ def _check_measurable(dataset, people):
     from tfnxc.datasets import CATALOGUE
     from tfnxc.evaluation import Evaluation, draw_trials
 
-    protocol = CATALOGUE[dataset].default_protocol
-    if protocol == "cross-camera" and len(set(people.cameras.tolist())) == 1:
+    protocol = default_protocol(dataset, people)
+    if protocol != CATALOGUE[dataset].default_protocol:
         console.print(
-            "Note: all test pictures are of one camera. Measure with --protocol paper; for cross-camera, say in their "
-            "names which camera took them (docs/datasets.md)."
+            f"Note: all test pictures are of one camera, so that they will be measured by the protocol {protocol}; "
+            "docs/datasets.md says how to tell which camera took a picture."
         )
-        protocol = "paper"
     plan = Evaluation.of(protocol, people)
     labels = [values[side] for values in (people.identities, people.cameras) for side in (plan.rows, plan.columns)]
     (trials,) = draw_trials(*labels, protocol, repeats=1)

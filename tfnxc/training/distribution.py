@@ -58,7 +58,7 @@ def checked_strategy(strategy):
     return strategy
 
 
-def start_run(strategy, folder, settings, split, data=None, before=()):
+def start_run(strategy, folder, settings, split, data=None, before=(), fitted_before=None):
     """`Run.start`, by the chief; the other workers open what it made.
 
     Args:
@@ -68,6 +68,7 @@ def start_run(strategy, folder, settings, split, data=None, before=()):
         split: As in `Run.start`.
         data: As in `Run.start`. Defaults to `None`.
         before: As in `Run.start`. Defaults to nobody.
+        fitted_before: As in `Run.start`. Defaults to `None`.
 
     Returns:
         A `Run`.
@@ -76,7 +77,7 @@ def start_run(strategy, folder, settings, split, data=None, before=()):
         InputError: As from `Run.start`; and on the other workers, if the chief could not start the run, or the folder
             is not the one that the chief sees.
     """
-    options = folder, settings, split, data, before
+    options = folder, settings, split, data, before, fitted_before
     if _workers(strategy)[1] == 1:
         return Run.start(*options)
     meeting = _Meeting(strategy)
@@ -85,7 +86,7 @@ def start_run(strategy, folder, settings, split, data=None, before=()):
             raise InputError("the chief could not start the run; it says why.")
         if not (pathlib.Path(folder) / "run.json").exists():
             raise InputError(f"{folder}: no run here, where the chief sees one. {_SHARED}")
-        return Run.start(*options)
+        return Run.start(*options, take_over=False)
     started = False
     try:
         run = Run.start(*options)

@@ -25,6 +25,9 @@ from tfnxc.training.recipe import Recipe
 _KEPT_OF_UNTRAINED = ("nan.json", "scores", "results")
 """What a run may hold that is worth keeping before its first checkpoint."""
 
+_LEFT_BY_UNTRAINED = ("initial.keras", "negatives.npz", "best.keras", "best.json", "history.csv", "progress.json")
+"""What a training may have written before that."""
+
 
 class Run:
     """A run folder.
@@ -46,7 +49,7 @@ class Run:
         self.record = record
 
     @classmethod
-    def start(cls, folder, settings, split, data=None, before=()):
+    def start(cls, folder, settings, split, data=None, before=(), fitted_before=None, take_over=True):
         """A new run with these settings, or the one that is already in the folder if its settings are the same.
 
         Args:
@@ -56,6 +59,9 @@ class Run:
             data: Folder of the data set; kept for evaluation, and no setting, because it may move. Defaults to `None`.
             before: On whom else the weights are trained: `(data set, identities)` of other sets, and of the run with
                 whose weights this one begins. Defaults to nobody.
+            fitted_before: The same without those whom the validation of these trainings held back. Defaults to `None`:
+                `before`.
+            take_over: Whether a folder in which nothing was trained takes other settings. Defaults to `True`.
 
         Raises:
             InputError: If the folder holds a run with other settings of which something was trained or measured, or
@@ -67,7 +73,8 @@ class Run:
             "split": split.to_dict(),
             "split_digest": split.digest,
             "data": None if data is None else os.path.abspath(data),
-            "before": [[dataset, list(map(int, identities))] for dataset, identities in before],
+            "before": _listed(before),
+            "fitted_before": _listed(before if fitted_before is None else fitted_before),
             "versions": versions(),
         }
         if (folder / "run.json").exists():
@@ -77,8 +84,9 @@ class Run:
             later = {key: value for key, value in vars(Recipe()).items() if key in asked}
             found = {**later, **run.record["settings"], "split": run.record["split_digest"]}
             differing = sorted(key for key in asked.keys() | found.keys() if asked.get(key) != found.get(key))
-            if differing and run._is_untouched():
+            if differing and take_over and run._is_untouched():
                 with run.alone():
+                    run._forget()
                     return cls._begin(folder, record)
             if differing:
                 details = "; ".join(f"{key}: {found.get(key)} there, {asked.get(key)} now" for key in differing)
@@ -91,12 +99,17 @@ class Run:
     @classmethod
     def _begin(cls, folder, record):
         write_json(folder / "run.json", record)
-        return cls(folder, record)
+        return cls.open(folder)
 
     def _is_untouched(self):
         """Whether nothing was trained yet, nor measured: the command that began it failed before, and is given anew."""
         kept = (self.model_path(), self.model_path("checkpoint"), *map(self.folder.joinpath, _KEPT_OF_UNTRAINED))
         return not any(path.exists() for path in kept)
+
+    def _forget(self):
+        """Removes what a start left behind that trained nothing to the end: no later one may go on from it."""
+        for name in _LEFT_BY_UNTRAINED:
+            (self.folder / name).unlink(missing_ok=True)
 
     @classmethod
     def open(cls, folder):
@@ -139,6 +152,7 @@ class Run:
         them.
         """
         (dataset, train), *before = self.trained_on
+        before = map(tuple, self.record.get("fitted_before", before))
         return [(dataset, train if self.held_back is None else list(self.held_back.train)), *before]
 
     @property
@@ -192,8 +206,31 @@ class Run:
             lambda holder: f"{self.folder}: process {holder} trains there, and one can at a time. Wait for its end.",
         )
 
+    def check_record(self):
+        """Compares the record with that on disk, once no other process can change it.
+
+        Raises:
+            InputError: If another command took the folder over meanwhile.
+        """
+        found = Run.open(self.folder).record
+        if any(found.get(name) != self.record.get(name) for name in ("settings", "split_digest", "before")):
+            raise InputError(f"{self.folder}: another command has just begun another run here. Choose another folder.")
+
+    def begin(self, digests):
+        """Notes on which pictures a training begins, and removes what an earlier start left behind.
+
+        Args:
+            digests: As in `check_pictures`.
+        """
+        self._forget()
+        self._note_pictures(digests)
+
+    def _note_pictures(self, digests):
+        self.record["pictures"] = digests
+        write_json(self.folder / "run.json", self.record)
+
     def check_pictures(self, digests):
-        """Notes on which pictures the run is trained, or compares them with those that it began with.
+        """Compares the pictures of a training that goes on with those that it began with.
 
         Args:
             digests: Numbers by name, which tell these pictures from others.
@@ -202,14 +239,13 @@ class Run:
             InputError: If they differ: it would be neither the same training nor a whole one of the others.
         """
         known = self.record.get("pictures")
-        if known is None or self._is_untouched():  # the former also in a run of an earlier version
-            self.record["pictures"] = digests
-            write_json(self.folder / "run.json", self.record)
+        if known is None:  # a run of an earlier version
+            self._note_pictures(digests)
         elif known != digests:
-            differing = ", ".join(
-                f"{name}: {known.get(name)} there, {digest} now"
-                for name, digest in digests.items()
-                if known.get(name) != digest
+            differing = "; ".join(
+                f"{name}: {known.get(name)} there, {digests.get(name)} now"
+                for name in sorted(known.keys() | digests.keys())
+                if known.get(name) != digests.get(name)
             )
             raise InputError(
                 f"{self.folder} began with other training pictures ({differing}). Give it those again, or train on "
@@ -241,6 +277,10 @@ class Run:
         if not path.exists():
             raise InputError(f"{path}: no such model; finish the training with the tfnxc train command that began it.")
         return load_model(path, compile)
+
+
+def _listed(people):
+    return [[dataset, list(map(int, identities))] for dataset, identities in people]
 
 
 def load_model(path, compile=False):

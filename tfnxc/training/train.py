@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 import keras
 import numpy as np
@@ -115,6 +116,8 @@ def train(
         >>> model = train(run, "normxcorr", people.images(), people.identities, Recipe(passes=2))
     """
     strategy = checked_strategy(strategy)
+    if math.isnan(checkpoint_seconds):
+        raise InputError("checkpoint_seconds must be a number of seconds; got nan.")
     if patience and validation is None:
         raise InputError(f"patience counts rankings of the validation, of which there is none; got {patience}.")
     if not is_chief(strategy):
@@ -123,9 +126,12 @@ def train(
     share = share_of(pairs, strategy, recipe.accumulate)
     written = written_run(run, strategy)
     with written.alone():
+        run.check_record()
         written.remove_temporary()
         model, means = load_latest(run)
+        pictures = _digests(pairs, recipe, sources)
         if model is None:
+            written.begin(pictures)
             model = _new(written, architecture, images.shape[1:], search_size, recipe, seed, weights)
             # With the published loss, also where another is fitted: the saved model is one of single pairs.
             _compile(model, recipe.make_optimizer(recipe.passes * pairs.steps_per_pass), Recipe().make_loss())
@@ -135,7 +141,7 @@ def train(
         first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
         negatives = _HardNegatives(run, written, model, pairs, recipe, strategy)
         check_alike(strategy, model, pairs, negatives=negatives.kept(first_pass))
-        written.check_pictures(_digests(pairs, recipe, sources))
+        written.check_pictures(pictures)
         written.note_progress(first_pass, pairs.pairs_per_pass)
         guard = StopOnNaN(written.folder, negatives.batch_at, 1, first_step)
         table = None if console is None else LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)
@@ -244,13 +250,13 @@ def _new(run, architecture, input_shape, search_size, recipe, seed, weights):
                 f"{weights.name} of {weights.count_params()} numbers; the model is {model.name} of "
                 f"{model.count_params()}."
             )
+        model.set_weights(weights.get_weights())
         differing = difference(weights, model)
         if differing:
             raise InputError(
                 f"the weights to begin with were trained in a model that computes something else ({differing}). Ask "
                 "for the scaling and the search window that they were trained with, or begin with others."
             )
-        model.set_weights(weights.get_weights())
     with replacing(run.model_path("initial")) as new:
         model.save(new)
     return model
