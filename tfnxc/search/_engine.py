@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfnxc import models
-from tfnxc.datasets._pipeline import to_input
 from tfnxc.errors import InputError
+from tfnxc.evaluation.features import Embedder
 from tfnxc.evaluation.scoring import tiled
 from tfnxc.training.run import load_model
 
@@ -31,12 +31,8 @@ class Engine:
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
         self.image_size, self.map_shape = tuple(tower.input_shape[1:3]), tuple(tower.output_shape[1:])
-        images = tf.TensorSpec([None, *self.image_size, 3], tf.uint8)
         maps = tf.TensorSpec([None, *self.map_shape], tf.float32)
-        # Not evaluation.features.embed, which traces the tower in every call: a search is one call.
-        self._embed = tf.function(
-            lambda batch: tf.cast(tower(to_input(batch), training=False), tf.float32), input_signature=[images]
-        )
+        self._embed = Embedder(tower)
         self._same = tf.function(
             lambda first, second: tf.cast(head([first, second], training=False)[:, 1], tf.float32),
             input_signature=[maps, maps],
@@ -44,8 +40,7 @@ class Engine:
 
     def embed(self, images):
         """Feature maps, float32, of uint8 images of shape `(images, height, width, 3)`."""
-        starts = range(0, len(images), _IMAGES)
-        return np.concatenate([self._embed(images[start : start + _IMAGES]).numpy() for start in starts])
+        return self._embed(images, _IMAGES)
 
     def score(self, probes, gallery, both_orders=False):
         """Probability that both show one person, of each probe with each picture of a gallery.
