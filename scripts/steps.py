@@ -4,10 +4,8 @@ A step is a Python program, mostly a `tfnxc` command, that finds in its run fold
 killed at any moment and started again: steps that are done are left out, and the one that was killed goes on.
 """
 
-import contextlib
 import ctypes
 import dataclasses
-import fcntl
 import json
 import os
 import pathlib
@@ -16,6 +14,7 @@ import subprocess
 import sys
 import time
 
+from tfnxc import locks
 from tfnxc.errors import InputError
 from tfnxc.files import write_json
 
@@ -171,7 +170,6 @@ def run_step(step, log, lock=None):
     raise InputError(f"{step.name} failed ({how}). {advice}")
 
 
-@contextlib.contextmanager
 def alone_in(folder):
     """Keeps a second start out of a folder, also while a step lives on whose script was killed.
 
@@ -182,20 +180,14 @@ def alone_in(folder):
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w", encoding="utf-8") as file:
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise InputError(
-                        f"{folder}: another start of this script works here, or a step that outlived one. Wait for it, "
-                        f"or end it (fuser {folder / 'lock'} names it). --report needs no such wait."
-                    ) from None
-                time.sleep(0.1)
-        yield file.fileno()
+    return locks.alone_in(
+        folder,
+        lambda holder: (
+            f"{folder}: another start of this script works here, or a step that outlived one. Wait for it, "
+            f"or end it (fuser {folder / locks.LOCK} names it). --report needs no such wait."
+        ),
+        PATIENCE,
+    )
 
 
 def add_folder_options(parser, default):

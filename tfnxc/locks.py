@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import time
 import warnings
 
 from tfnxc.errors import InputError
@@ -19,14 +20,17 @@ LOCK = "lock"
 
 
 @contextlib.contextmanager
-def alone_in(folder, busy):
+def alone_in(folder, busy, patience=0.0):
     """Holds the lock of a folder while the block runs.
+
+    Gives the descriptor of the locked file: a process that inherits it holds the lock too, until the last has ended.
 
     Where the system or the disk knows no such lock, a warning says so and the block runs without.
 
     Args:
         folder: The folder, which is there.
         busy: `holder -> text`: what to say where another process holds it, of whose number the holder is the text.
+        patience: Seconds in which another process may give it up. Defaults to `0.0`.
 
     Raises:
         InputError: If another process holds the lock, or another object of this one.
@@ -34,7 +38,7 @@ def alone_in(folder, busy):
     # Not through a link: the folder may be a stranger's, and this empties the file.
     with open(pathlib.Path(folder) / LOCK, "a+", encoding="ascii", errors="replace", opener=_no_link) as file:
         try:
-            _lock(file)
+            _lock(file, patience)
         except BlockingIOError:
             file.seek(0)
             raise InputError(busy(file.read(20).strip() or "another")) from None
@@ -43,13 +47,20 @@ def alone_in(folder, busy):
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
+        yield file.fileno()
 
 
-def _lock(file):
+def _lock(file, patience):
     if fcntl is None:
         raise OSError("not on this system")
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.1)
 
 
 def _no_link(path, flags):
