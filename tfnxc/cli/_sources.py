@@ -7,7 +7,15 @@ import click
 from tfnxc.datasets.catalogue import CATALOGUE, SYNTHETIC_IDENTITIES, open_dataset
 from tfnxc.errors import InputError
 
-__all__ = ["SEED", "SOURCES", "SYNTHETIC_IDENTITIES", "default_protocol", "open_source", "seen_in_test"]
+__all__ = [
+    "SEED",
+    "SOURCES",
+    "SYNTHETIC_IDENTITIES",
+    "default_protocol",
+    "of_one_camera",
+    "open_source",
+    "seen_in_test",
+]
 
 SEED = click.IntRange(0, 2**32 - 1)
 """What Keras takes as a seed."""
@@ -24,10 +32,15 @@ def open_source(name, data):
     return open_dataset(name, data)
 
 
+def of_one_camera(people):
+    """Whether one camera took all pictures of an `ImageSet`, so that none can be looked for across cameras."""
+    return len(set(people.cameras.tolist())) == 1
+
+
 def default_protocol(dataset, people):
     """The protocol of a data set for these people where none is named: `"paper"` for own pictures of one camera."""
     own = CATALOGUE[dataset].default_protocol if dataset in CATALOGUE else "cross-camera"
-    return "paper" if own == "cross-camera" and len(set(people.cameras.tolist())) == 1 else own
+    return "paper" if own == "cross-camera" and of_one_camera(people) else own
 
 
 def seen_in_test(trained, identities, dataset, split):

@@ -154,10 +154,10 @@ def _pictures(split, people):
 
 
 def _held_back(run, state):
-    if state == "best":
-        console.print(f"Note: the people held back chose the best model of {run.folder}; it does better on them.")
     if run.held_back is None:
         raise InputError(f"--held-back: {run.folder} held nobody back; tfnxc train does with --validate N.")
+    if state == "best":
+        console.print(f"Note: the people held back chose the best model of {run.folder}; it does better on them.")
     return run.held_back
 
 

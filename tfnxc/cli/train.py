@@ -7,7 +7,7 @@ import re
 import click
 
 from tfnxc.cli._recipe import recipe_of, recipe_options
-from tfnxc.cli._sources import SEED, SOURCES, default_protocol, open_source, seen_in_test
+from tfnxc.cli._sources import SEED, SOURCES, default_protocol, of_one_camera, open_source, seen_in_test
 from tfnxc.errors import InputError
 
 
@@ -126,7 +126,7 @@ def train(
     except InputError as error:
         raise InputError(f"{error} To train with the part that is there, add --partial.") from None
     _check_measurable(dataset, tested)
-    if held_back is not None and len(set(held_back.cameras.tolist())) == 1:
+    if held_back is not None and of_one_camera(held_back):
         raise InputError(
             "--validate ranks across cameras, and those whom it holds back were seen by one. Leave it out, or say "
             "which camera took a picture: docs/datasets.md."

@@ -14,7 +14,6 @@ _NOT_COMPUTED = ("name", "dtype", "trainable", "implementation", "gradient")
 _ONLY_AT_THE_START = ("_initializer", "_regularizer", "_constraint")
 """How the names of settings end that matter in a training alone."""
 
-
 _ROUNDING = 1e-5
 """How far probabilities of models with the same weights may be apart that have other layers and compute the same."""
 
