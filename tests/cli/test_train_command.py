@@ -113,12 +113,17 @@ def test_patience_without_validation_is_one_clear_error(train):
     assert result.exit_code == 1 and "--patience looks at the people of --validate" in result.output
 
 
-def test_other_sets_train_under_numbers_of_their_own(trained, train, tmp_path):
-    people = tmp_path / "people"
-    for name in ("ann", "bob"):
-        (people / name).mkdir(parents=True)
+def own_pictures(folder, names):
+    """A folder of own pictures, two cameras a person."""
+    for name in names:
+        (folder / name).mkdir(parents=True)
         for camera in (1, 2):
-            Image.new("RGB", (60, 160), "red").save(people / name / f"c{camera}.png")
+            Image.new("RGB", (60, 160), "red").save(folder / name / f"c{camera}.png")
+    return folder
+
+
+def test_other_sets_train_under_numbers_of_their_own(trained, train, tmp_path):
+    people = own_pictures(tmp_path / "people", ("ann", "bob"))
     result = train("--split", "random-2-0", "--with", f"folder={people}")
     assert result.exit_code == 0, result.output
     ((run, _, images, identities, *_), named) = trained[0]
@@ -126,6 +131,37 @@ def test_other_sets_train_under_numbers_of_their_own(trained, train, tmp_path):
     assert not set(identities[:12]) & set(identities[12:]) and len(set(identities)) == 5
     assert run.settings["with"] == ["folder"]
     assert [dataset for dataset, _ in run.trained_on] == ["cuhk01", "folder"]
+
+
+def test_own_people_with_the_numbers_of_others_are_told_apart_by_a_promise(tmp_path):
+    """Person 1 of one folder need not be person 1 of another, and only the user can know."""
+    sets = [own_pictures(tmp_path / name, "123456") for name in ("shop", "street")]
+    common = ("train", "folder", "--passes", 1, "--batch-size", 4, "--split")
+
+    def command(*arguments):
+        return CliRunner().invoke(main, list(map(str, arguments)))
+
+    shop, street = (tmp_path / f"run-{name}" for name in ("shop", "street"))
+    assert command(*common, "random-3-0", "--data", sets[0], "--run", shop).exit_code == 0
+    on_street = (shop, "--dataset", "folder", "--data", sets[1], "--split", "random-3-1", "--protocol", "market")
+    refused = command("evaluate", *on_street)
+    assert refused.exit_code == 1 and "same numbers, add --other-people" in " ".join(refused.output.split())
+    measured = command("evaluate", *on_street, "--other-people")
+    assert measured.exit_code == 0, measured.output
+
+    begins = (*common, "random-3-1", "--data", sets[1], "--from", shop, "--run", street)
+    refused = command(*begins)
+    assert refused.exit_code == 1 and "same numbers, add --other-people" in " ".join(refused.output.split())
+    assert command(*begins, "--other-people").exit_code == 0
+    at_home = command("evaluate", street, "--protocol", "market")  # the run remembers
+    assert at_home.exit_code == 0, at_home.output
+    elsewhere = command("evaluate", street, "--protocol", "market", "--split", "random-3-0", "--data", sets[0])
+    assert elsewhere.exit_code == 1 and "trained on" in elsewhere.output
+
+
+def test_a_promise_about_published_people_is_refused(train):
+    result = train("--split", "random-2-0", "--other-people")
+    assert result.exit_code == 1 and "--other-people is for own pictures" in result.output
 
 
 def test_people_who_are_tested_may_not_train(trained, train, campus, tmp_path):

@@ -40,7 +40,7 @@ def test_openvino_reads_it(path, pairs, expected):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
-    in_float32 = {"INFERENCE_PRECISION_HINT": "f32"}  # by default it takes bfloat16 where the CPU has instructions for it
+    in_float32 = {"INFERENCE_PRECISION_HINT": "f32"}  # by default bfloat16 where the CPU has it
     found = openvino.compile_model(openvino.Core().read_model(path), "CPU", in_float32)(pairs)
     check({key.get_any_name(): value for key, value in found.items()}, expected)
 

@@ -13,7 +13,7 @@ from tfnxc.evaluation import PROTOCOLS
 KINDS = ("random", "all-right", "only-fused", "false-match", "all-fail", "occlusion", "light", "viewpoint")
 """Those of `tfnxc.visualization.probes`, which is not imported before it is needed: it brings matplotlib along."""
 
-DATA = ("dataset", "data", "split_name", "partial", "held_back", "state")
+DATA = ("dataset", "data", "split_name", "partial", "other_people", "held_back", "state")
 PAIRS = ("both_orders", "flips", "batch_size")
 
 

@@ -12,7 +12,7 @@ from tfnxc import training
 from tfnxc.cli._console import cmc_tables, console, progress_bar
 from tfnxc.cli._groups import grouped
 from tfnxc.cli._measure import of_colour_histogram, of_run, of_saved, write_curves
-from tfnxc.cli._sources import default_protocol, open_source, seen_in_test
+from tfnxc.cli._sources import default_protocol, open_source, refuse_seen
 from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits
 from tfnxc.errors import InputError
 from tfnxc.evaluation import SavedScores, looks
@@ -32,6 +32,7 @@ def subjects(
     partial,
     held_back,
     state,
+    other_people,
     both_orders,
     flips,
     **scoring,
@@ -44,17 +45,19 @@ def subjects(
         of = dataset or run.settings["dataset"]
         own = of == run.settings["dataset"]
         people = open_source(of, data or (run.record["data"] if own else None))
-        splits = [Split.from_dict(run.record["split"])]
+        splits, promised = [Split.from_dict(run.record["split"])], other_people
         if held_back:
             splits = [_held_back(run, state)]
         elif not own or split_name is not None:
             splits = dataset_splits(of, people, split_name)
         else:
             _check_same_people(run, people, partial)
+        if own and split_name is None:  # the people of whom the training was told
+            promised = promised or run.settings.get("other_people", False)
         for split in splits:
             if state != "initial":
                 trained_on = run.fitted_on if held_back else run.trained_on
-                _check_unseen(run, trained_on, of, split)
+                _check_unseen(run, trained_on, of, split, promised)
             split = split.among(people.people) if partial else split
             tested_on.setdefault((of, split.digest), (people, split))
             tested, images = _pictures(split, people)
@@ -91,7 +94,7 @@ def check_options(folders, baseline, files, options):
         if options["dataset"] or options["split_name"]:
             raise InputError("--held-back means people of each run's own split: leave out --dataset and --split.")
     of_model = [name for name in ("both_orders", "flips", "batch_size") if options[name]]
-    of_data = [name for name in ("dataset", "data", "split_name", "partial") if options[name]]
+    of_data = [name for name in ("dataset", "data", "split_name", "partial", "other_people") if options[name]]
     unused = of_model if not folders else []
     if files and not folders and baseline is None:
         unused = unused + of_data
@@ -161,15 +164,16 @@ def _held_back(run, state):
     return run.held_back
 
 
-def _check_unseen(run, trained_on, dataset, split):
+def _check_unseen(run, trained_on, dataset, split, other_people):
     """Refuses to test on people whom the run was trained on."""
-    for trained, identities in trained_on:
-        seen = seen_in_test(trained, identities, dataset, split)
-        if seen:
-            raise InputError(
-                f"{run.folder} was trained on {len(seen)} of the {len(split.test)} test identities of {split.name}, "
-                f"such as {seen[0]}: its figures there would mean nothing. Train a run on that split."
-            )
+
+    def says(_, count, one):
+        return (
+            f"{run.folder} was trained on {count} of the {len(split.test)} test identities of {split.name}, such as "
+            f"{one}: its figures there would mean nothing. Train a run on that split."
+        )
+
+    refuse_seen(trained_on, dataset, split, other_people, says)
 
 
 def _check_same_people(run, people, partial):
@@ -178,7 +182,7 @@ def _check_same_people(run, people, partial):
     if official is None and not partial and set(people.people.tolist()) != {*split["train"], *split["test"]}:
         raise InputError(
             f"the people on disk are not those of {run.folder}, so that their numbers may be other people's. Test on "
-            "them as another set: name a --split, such as random-100-0."
+            "them as another set: name a --split, such as random-100-0, and add --other-people."
         )
 
 

@@ -8,7 +8,7 @@ import tempfile
 
 import click
 
-from tfnxc.cli._sources import SOURCES
+from tfnxc.cli._sources import OTHER_PEOPLE, SOURCES
 from tfnxc.errors import InputError
 from tfnxc.evaluation import PROTOCOLS
 from tfnxc.evaluation.ranking import TIES
@@ -26,6 +26,7 @@ from tfnxc.evaluation.ranking import TIES
     "--split", "split_name", help="Split, or family of splits, to test on: see tfnxc splits. Default: the run's own."
 )
 @click.option("--partial", is_flag=True, help="Test on those of the split's identities that are on disk.")
+@OTHER_PEOPLE
 @click.option(
     "--held-back",
     is_flag=True,

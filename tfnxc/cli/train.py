@@ -7,7 +7,7 @@ import re
 import click
 
 from tfnxc.cli._recipe import recipe_of, recipe_options
-from tfnxc.cli._sources import SEED, SOURCES, default_protocol, of_one_camera, open_source, seen_in_test
+from tfnxc.cli._sources import OTHER_PEOPLE, SEED, SOURCES, default_protocol, of_one_camera, open_source, refuse_seen
 from tfnxc.errors import InputError
 
 
@@ -34,6 +34,7 @@ from tfnxc.errors import InputError
 @click.option(
     "--from", "source", type=click.Path(), help="Run folder or .keras file with whose weights a new training begins."
 )
+@OTHER_PEOPLE
 @click.option(
     "--validate",
     default=0,
@@ -81,6 +82,7 @@ def train(
     recipe_name,
     others,
     source,
+    other_people,
     validate,
     validate_every,
     patience,
@@ -139,13 +141,14 @@ def train(
     weights, digest, before, fitted_on = _weights(source)
     with_them = [(each.name, each.people) for each in sets[1:]]
     before, fitted_on = [*before, *with_them], [*fitted_on, *with_them]
-    _check_unseen(before, dataset, split, "test identities")
+    _check_unseen(before, dataset, split, other_people, "test identities")
     if validate:
-        _check_unseen(fitted_on, dataset, fitted, "people whom --validate holds back")
+        _check_unseen(fitted_on, dataset, fitted, other_people, "people whom --validate holds back")
     settings = {"dataset": dataset, "model": model, "search_size": search_size, "seed": seed, **vars(recipe)}
     # What was not asked for is not written down, so that runs of before go on.
     settings |= {"with": [each.name for each in sets[1:]]} if others else {}
     settings |= {"from": digest} if source else {}
+    settings |= {"other_people": True} if other_people else {}
     settings |= {"validate": validate} if validate else {}
     run = start_run(strategy, folder or f"runs/{dataset}-{model}", settings, split, data, before, fitted_on)
     callbacks = _callbacks(run, tensorboard)  # a missing TensorBoard fails before the pictures are read
@@ -221,15 +224,16 @@ def _weights(source):
     return *run.load_model(), run.trained_on, run.fitted_on
 
 
-def _check_unseen(before, dataset, split, who):
+def _check_unseen(before, dataset, split, other_people, who):
     """Refuses weights and pictures of people who are to be tested."""
-    for name, identities in before:
-        seen = seen_in_test(name, identities, dataset, split)
-        if seen:
-            raise InputError(
-                f"{len(seen)} of the {len(split.test)} {who} of {split.name}, such as {seen[0]}, are among "
-                f"those of {name} that --with or --from brings into the training: what is measured would mean nothing."
-            )
+
+    def says(name, count, one):
+        return (
+            f"{count} of the {len(split.test)} {who} of {split.name}, such as {one}, are among those of {name} that "
+            "--with or --from brings into the training: what is measured would mean nothing."
+        )
+
+    refuse_seen(before, dataset, split, other_people, says)
 
 
 def _callbacks(run, tensorboard):
