@@ -214,6 +214,14 @@ def test_a_published_split_of_another_set_is_known_by_its_name(tmp_path):
     assert page.texts("dt") == ["Passes"]  # a figure of other people is not the run's own
 
 
+@pytest.mark.parametrize("measured, first", [(["paper"], "paper"), (["market", "cross-camera"], "cross-camera")])
+def test_the_usual_protocol_comes_first_and_where_it_is_missing_another(tmp_path, measured, first):
+    run = small_run(tmp_path / "run")
+    ranks = {protocol: add_result(run, protocol=protocol).rank(1) for protocol in measured}
+    shown = report_page(run, NONE)
+    assert f"{100 * ranks[first]:.2f} % <small>{first}, " in shown
+
+
 def test_the_ways_a_pair_was_shown_are_told(tmp_path):
     run = small_run(tmp_path / "run")
     both = [[False, [False, False]], [True, [False, False]]]

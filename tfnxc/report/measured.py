@@ -37,8 +37,10 @@ def measured(run, results):
 
 
 def at_a_glance(run, results):
-    """The figures that are asked for first, as a list."""
-    best = next((each for each in results if _first_asked_for(run, each)), None)
+    """The figures that are asked for first, as a list: by the protocol that goes with the data set, or else another."""
+    own = [each for each in results if _of_trained_at_home(run, each)]
+    usual = [each for each in own if each.protocol == CATALOGUE[each.dataset].default_protocol]
+    best = next(iter(usual + own), None)
     facts = [("Passes", f"{run.passes_done} of {run.settings['passes']}")]
     if best is not None:
         draws = f"{best.protocol}, {best.probes} probes, {_draws(best.repeats)}"
@@ -49,10 +51,10 @@ def at_a_glance(run, results):
 _FIRST = ("rank 1", "rank 10", "mAP")
 
 
-def _first_asked_for(run, result):
-    """Whether a result is of the trained model on its own split by the protocol that goes with the data set."""
+def _of_trained_at_home(run, result):
+    """Whether a result is of the trained model on its own split."""
     own = result.split_digest == run.record["split_digest"] and result.dataset in CATALOGUE
-    return own and result.state == "trained" and result.protocol == CATALOGUE[result.dataset].default_protocol
+    return own and result.state == "trained"
 
 
 def _fact(result, name, draws):
