@@ -16,6 +16,7 @@ RANKS = ("1", "5", "10", "20")
 PARTS = {
     "grouped": (),
     "adam-0.001": ("--optimizer", "adam", "--learning-rate", 0.001),
+    "adam-0.003": ("--optimizer", "adam", "--learning-rate", 0.003),
     "images-as-they-are": ("--scaling", "published"),
     "he-initialization": ("--initializer", "he"),
     "no-ranking": ("--ranking", 0),
