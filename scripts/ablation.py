@@ -55,6 +55,7 @@ def arguments(words=None):
         help=f"default: all of {', '.join(recipe_parts.PARTS)}",
     )
     parts.add_argument("--cuhk03", help="CUHK03 to train with: cuhk-03.mat or a folder of extracted pictures")
+    parts.add_argument("--seeds", type=int, default=1, help="trainings of each part (default %(default)s)")
     parts.add_argument("--validate", type=int, default=100, help="who is held back (default %(default)s)")
     add_folder_options(parts, "runs/parts")
     for command in (windows, parts):

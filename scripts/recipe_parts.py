@@ -7,14 +7,15 @@ identity. `ablation.py` runs it.
 import json
 
 from steps import Step
-from tables import markdown, step_lines, steps_taken, training_lines, training_of, version_line
+from tables import cell, markdown, spread_of, step_lines, steps_taken, training_lines, training_of, version_line
 
 PROTOCOL = "cross-camera"
 DRAWS = 10
 RANKS = ("1", "5", "10", "20")
 
+RECIPE = "grouped"
 PARTS = {
-    "grouped": (),
+    RECIPE: (),
     "adam-0.001": ("--optimizer", "adam", "--learning-rate", 0.001),
     "adam-0.003": ("--optimizer", "adam", "--learning-rate", 0.003),
     "images-as-they-are": ("--scaling", "published"),
@@ -33,45 +34,67 @@ PARTS = {
 
 
 def steps_of(options):
-    """All steps, one part after the other."""
+    """All steps, one part after the other; each seed holds other people back."""
     steps = []
-    for part in options.parts:
-        run = options.to / part
+    for seed, part in ((seed, part) for seed in range(options.seeds) for part in options.parts):
+        run = _folder(options, part, seed)
         words = ("train", "cuhk01", "--data", options.data, "--split", f"cuhk01-486-{options.partition:02d}")
         words += ("--recipe", "grouped", "--validate", options.validate, "--validate-every", options.passes)
         words += ("--with", f"cuhk03-labeled={options.cuhk03}") if options.cuhk03 else ()
+        words += ("--seed", seed) if seed else ()
         # A pass is one over the images: larger groups make more pairs of it.
         people = dict(zip(PARTS[part][::2], PARTS[part][1::2], strict=True)).get("--people", 3)
         words += (*PARTS[part], "--passes", round(options.passes * 3 / people), "--run", run)
-        steps.append(Step.of_tfnxc(f"train {part}", (*words, "--checkpoint-seconds", 60), run))
+        steps.append(Step.of_tfnxc(f"train {run.name}", (*words, "--checkpoint-seconds", 60), run))
         words = ("evaluate", run, "--held-back", "--both-orders", "--protocol", PROTOCOL, "--repeats", DRAWS)
-        steps.append(Step.of_tfnxc(f"evaluate {part}", words, run, (f"train {part}",)))
+        steps.append(Step.of_tfnxc(f"evaluate {run.name}", words, run, (f"train {run.name}",)))
     return steps
 
 
+def _folder(options, part, seed):
+    return options.to / (f"{part}-seed-{seed}" if seed else part)
+
+
 def results_of(options, log):
-    """What there is, as plain types: a row for each part that has a result."""
+    """What there is, as plain types: a row for each part that has a result, over the seeds that have one."""
     from tfnxc.report.training import read_history
     from tfnxc.training import Run
     from tfnxc.training.run import versions
 
-    rows, trainings = [], []
+    rows, trainings, ranks = [], [], {}
     for part in PARTS:
-        folder = options.to / part
-        found = list((folder / "results").glob(f"trained-*-held-back-*-both-orders-{PROTOCOL}-{DRAWS}draws-*.json"))
-        if not found:
+        measured = {}
+        for seed in range(options.seeds):
+            folder = _folder(options, part, seed)
+            name = f"trained-*-held-back-*-both-orders-{PROTOCOL}-{DRAWS}draws-*.json"
+            found = list((folder / "results").glob(name))
+            if found:
+                result = json.loads(found[0].read_text(encoding="utf-8"))
+                training = training_of(folder, log, f"train {folder.name}")
+                trainings.append(training)
+                measured[seed] = result, training, read_history(Run.open(folder))["loss"][-1]
+        if not measured:
             continue
-        result = json.loads(found[0].read_text(encoding="utf-8"))
-        figures = {f"rank {rank}": result["ranks"][rank]["mean"] for rank in RANKS} | {"mAP": result["mAP"]["mean"]}
-        trainings.append(training_of(folder, log, f"train {part}"))
-        changes = " ".join(map(str, PARTS[part])) or "the recipe as it is"
-        about = {"part": part, "changes": changes, "split": result["split"], "split_digest": result["split_digest"]}
-        about |= {
-            "loss": read_history(Run.open(folder))["loss"][-1],
-            "probes": result["probes"],
-            "draws": result["repeats"],
-        }
-        rows.append({**about, "figures": figures, **{key: trainings[-1][key] for key in ("pairs", "minutes")}})
+        results, trained, losses = zip(*measured.values(), strict=True)
+        figures = {f"rank {rank}": [each["ranks"][rank]["mean"] for each in results] for rank in RANKS}
+        figures["mAP"] = [each["mAP"]["mean"] for each in results]
+        ranks[part] = dict(zip(measured, figures["rank 1"], strict=True))
+        own = ranks.get(RECIPE, {}) if part != RECIPE else {}
+        more = [ranks[part][seed] - own[seed] for seed in measured if seed in own]
+        rows.append(
+            {
+                "part": part,
+                "changes": " ".join(map(str, PARTS[part])) or "the recipe as it is",
+                "seeds": list(measured),
+                "tested": [{key: each[key] for key in ("split", "split_digest", "probes")} for each in results],
+                "draws": DRAWS,
+                "figures": {name: spread_of(values) for name, values in figures.items()},
+                "rank 1 to the recipe": spread_of(more) if more else None,
+                "loss": spread_of(losses),
+                "pairs": trained[0]["pairs"],
+                "minutes": sum(each["minutes"] for each in trained),
+            }
+        )
     return {
         "data": "held-back training identities of CUHK01",
         "unit": "per cent",
@@ -91,18 +114,21 @@ def lines_of(results, log):
         (
             row["part"],
             f"`{row['changes']}`" if row["changes"].startswith("--") else row["changes"],
-            *(f"{row['figures'][name]:.2f}" for name in names),
-            f"{row['loss']:.3f}",
-            f"{row['pairs']:,}",
-            f"{row['minutes']:.1f}",
+            *(cell(row["figures"][name]) for name in names),
+            _difference(row["rank 1 to the recipe"]),
+            f"{row['loss']['mean']:.3f}",
+            len(row["seeds"]),
         )
         for row in results["rows"]
     ]
-    sets = sorted({f"{row['split']}, {row['split_digest']}: {row['probes']} probes" for row in results["rows"]})
+    tested = [each for row in results["rows"] for each in row["tested"]]
+    sets = {f"{each['split']}, {each['split_digest']}: {each['probes']} probes" for each in tested}
     return [
-        f"{results['data']} ({'; '.join(sets)}), {PROTOCOL}, {DRAWS} draws, both orders, in per cent.",
+        f"{results['data']} ({'; '.join(sorted(sets))}), {PROTOCOL}, {DRAWS} draws, both orders, in per cent; over "
+        f"several seeds mean ± standard deviation, and the difference to {RECIPE} paired by seed with half the width "
+        "of the 95 % interval of its mean.",
         "",
-        *markdown(("part", "changed", *names, "last loss", "pairs", "minutes"), rows),
+        *markdown(("part", "changed", *names, f"rank 1 to {RECIPE}", "last loss", "seeds"), rows),
         "",
         *training_lines(results["trainings"]),
         "",
@@ -110,3 +136,10 @@ def lines_of(results, log):
         "",
         version_line(results["versions"]),
     ]
+
+
+def _difference(spread):
+    if spread is None:
+        return ""
+    interval = "" if spread["interval95"] is None else f" ± {spread['interval95']:.2f}"
+    return f"{spread['mean']:+.2f}{interval}"

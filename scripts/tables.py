@@ -75,7 +75,7 @@ def training_of(folder, log, step):
         "dataset": run.settings["dataset"],
         "split": run.record["split"]["name"],
         "split_digest": run.record["split_digest"],
-        "identities": len(run.record["split"]["train"]),
+        "identities": len(run.fitted_on[0][1]),
         "with": run.settings.get("with", []),
         "from": run.settings.get("from"),
         "passes_done": run.passes_done,

@@ -374,6 +374,10 @@ def test_the_parts_of_the_recipe(script, make_run, tmp_path):
         )
         for step, each in zip(steps[::2], trained, strict=True)
     }
+    words = ["parts", "--data", "campus", "--to", str(tmp_path / "to"), "--seeds", "2", "--parts", "grouped"]
+    again = parts.steps_of(ablation.arguments(words))
+    assert [parsed(step)["seed"] for step in again] == [0, 0, 1, 0]  # the draws stay
+    assert len({parsed(step)["folder"] for step in again[::2]}) == 2
     assert list(recipes) == list(parts.PARTS) and recipes["grouped"] == Recipe.named("grouped", passes=4)
     # Each is another training, on as many pairs: a pass makes people / 2 of an image.
     assert len(set(map(str, recipes.values()))) == len(parts.PARTS)
@@ -384,12 +388,24 @@ def test_the_parts_of_the_recipe(script, make_run, tmp_path):
     assert all(each["held_back"] and each["both_orders"] for each in measured)
     assert [each["folders"][0] for each in measured] == [each["folder"] for each in trained]
 
-    run = make_run("grouped", "normxcorr", "cuhk01-486-01", 0.0)
+    def measured(name, rank_1):
+        run = make_run(name, "normxcorr", "cuhk01-486-01", 0.0)
+        (run.folder / "history.csv").write_text("epoch,accuracy,loss\n0,0.5,1.5\n1,0.75,0.625\n", encoding="utf-8")
+        name = "trained-cuhk01-mine-held-back-2-both-orders-cross-camera-10draws-allprobes-seed0-pessimistic.json"
+        write_json(run.folder / "results" / name, {**result_of(run, "cross-camera", rank_1), "repeats": 10})
+
+    measured("grouped", 40.0)
     make_run("hard-negatives", "normxcorr", "cuhk01-486-01", 0.0)  # not measured yet
-    (run.folder / "history.csv").write_text("epoch,accuracy,loss\n0,0.5,1.5\n1,0.75,0.625\n", encoding="utf-8")
-    name = "trained-cuhk01-mine-held-back-2-both-orders-cross-camera-10draws-allprobes-seed0-pessimistic.json"
-    write_json(run.folder / "results" / name, {**result_of(run, "cross-camera", 40.0), "repeats": 10})
     results, text = report(ablation, tmp_path / "to", "parts")
     assert [(row["part"], row["pairs"]) for row in results["rows"]] == [("grouped", 5 * PAIRS)]
-    figures = ["40.00", "45.00", "50.00", "60.00", "41.00", "0.625", f"{5 * PAIRS:,}", "0.0"]
+    figures = ["40.00", "45.00", "50.00", "60.00", "41.00", "", "0.625", "1"]
     assert cells_of(text, "grouped", "the recipe as it is") == figures
+
+    for name, rank_1 in (("grouped-seed-1", 44.0), ("rate-0.005", 43.0), ("rate-0.005-seed-1", 45.0)):
+        measured(name, rank_1)
+    results, text = report(ablation, tmp_path / "to", "parts", "--seeds", "3")
+    grouped, faster = results["rows"]
+    assert grouped["figures"]["rank 1"]["values"] == [40.0, 44.0] and grouped["rank 1 to the recipe"] is None
+    assert faster["seeds"] == [0, 1] and faster["rank 1 to the recipe"]["values"] == [3.0, 1.0]  # not 44 - 42 alone
+    # Two differences of mean 2 and deviation sqrt(2): 12.706 of Student's t times 1.
+    assert cells_of(text, "rate-0.005", "`--learning-rate 0.005`")[-3:] == ["+2.00 ± 12.71", "0.625", "2"]
