@@ -10,7 +10,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from tfnxc import training
+from tfnxc import models, training
 from tfnxc.cli import main
 from tfnxc.datasets import Split, get_split
 from tfnxc.training import Recipe, Run, distribution
@@ -176,6 +176,22 @@ def test_people_who_are_tested_may_not_train(trained, train, campus, tmp_path):
     result = train("--split", "random-2-1", "--from", tmp_path / "earlier")
     assert result.exit_code == 0 and trained[-1][1]["weights"] is not None
     assert Run.open(tmp_path / "run").trained_on[1] == ("cuhk01", earlier.record["split"]["train"])
+
+
+def test_the_model_that_comes_with_the_package_is_a_beginning(trained, train, tmp_path):
+    result = train("--split", "random-2-0", "--recipe", "grouped", "--from", "pretrained")
+    assert result.exit_code == 0, result.output
+    (((run, *_), named),) = trained
+    for kept, given in zip(models.pretrained().get_weights(), named["weights"].get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, given)
+    assert run.settings["from"] == models.pretrained_card()["digest"]
+    assert [dataset for dataset, _ in run.trained_on] == ["cuhk01"]
+
+
+def test_the_model_that_comes_with_the_package_begins_its_own_kind_only(train):
+    for options in (("--recipe", "published"), ("--recipe", "grouped", "--model", "ahmed")):
+        result = train("--split", "random-2-0", *options, "--from", "pretrained", "--passes", 1)
+        assert result.exit_code == 1 and "the weights to begin with" in result.output, result.output
 
 
 def test_people_who_are_held_back_may_not_have_been_trained_on(trained, train, tmp_path):

@@ -32,7 +32,11 @@ from tfnxc.errors import InputError
     help="Another data set, all of whose people train too. May be given several times.",
 )
 @click.option(
-    "--from", "source", type=click.Path(), help="Run folder or .keras file with whose weights a new training begins."
+    "--from",
+    "source",
+    type=click.Path(),
+    help="Run folder or .keras file with whose weights a new training begins; or pretrained, the model that comes with "
+    "tfnxc: for sets of few people.",
 )
 @OTHER_PEOPLE
 @click.option(
@@ -102,6 +106,7 @@ def train(
     tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
     tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --run runs/both
     tfnxc train viper --data viper --recipe grouped --from runs/both --learning-rate 0.002
+    tfnxc train grid --data underground_reid --recipe grouped --from pretrained --learning-rate 0.002
     """
     import tensorflow as tf
 
@@ -214,10 +219,13 @@ def _weights(source):
     """
     import pathlib
 
+    from tfnxc import models
     from tfnxc.training import Run, load_model
 
     if source is None:
         return None, None, [], []
+    if source == "pretrained":  # of drawn people that no data set has
+        return models.pretrained(), models.pretrained_card()["digest"], [], []
     if not pathlib.Path(source).is_dir():
         return *load_model(source), [], []
     run = Run.open(source)

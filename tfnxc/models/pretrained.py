@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import json
 
@@ -10,6 +11,7 @@ import numpy as np
 from tfnxc.models.normxcorr import normxcorr
 
 _FOLDER = importlib.resources.files(__package__) / "weights"
+_WEIGHTS = _FOLDER / "synthetic.npz"
 
 
 def pretrained():
@@ -27,11 +29,14 @@ def pretrained():
         ('normxcorr', 1121222)
     """
     model = normxcorr(scaling="centred", l2=0.0)
-    with (_FOLDER / "synthetic.npz").open("rb") as file, np.load(file) as kept:
+    with _WEIGHTS.open("rb") as file, np.load(file) as kept:
         model.set_weights([kept[f"weight{index}"].astype(np.float32) for index in range(len(kept.files))])
     return model
 
 
 def pretrained_card():
-    """What the model of `pretrained` was trained on, how it ranks, and by what it was made: plain types."""
-    return json.loads((_FOLDER / "synthetic.json").read_text(encoding="utf-8"))
+    """What the model of `pretrained` was trained on, how it ranks, by what it was made, and the digest of its weights:
+    plain types.
+    """
+    card = json.loads((_FOLDER / "synthetic.json").read_text(encoding="utf-8"))
+    return {**card, "digest": hashlib.sha256(_WEIGHTS.read_bytes()).hexdigest()[:12]}
