@@ -1,5 +1,6 @@
 """`tfnxc train` up to the training itself, which tests/training tests."""
 
+import importlib
 import json
 import shutil
 
@@ -13,6 +14,7 @@ from PIL import Image
 from tfnxc import models, training
 from tfnxc.cli import main
 from tfnxc.datasets import Split, get_split
+from tfnxc.errors import InputError
 from tfnxc.training import Recipe, Run, distribution
 
 
@@ -279,3 +281,17 @@ def test_sums_have_a_fixed_order_only_where_there_is_no_gpu(trained, train, monk
     assert train("--split", "random-2-0").exit_code == 0
     assert asked[:1] == ["GPU"] and len(trained) == 1
     assert enabled == [0] * calls  # before the training
+
+
+def test_the_demo_adds_up_in_a_fixed_order_too(monkeypatch):
+    done = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: done.append("order"))
+    module = importlib.import_module("tfnxc.cli.demo")
+
+    def people(*_):
+        done.append("people")
+        raise InputError("that is enough")
+
+    monkeypatch.setattr(module, "open_source", people)
+    assert CliRunner().invoke(main, ["demo"]).exit_code == 1 and done == ["order", "people"]

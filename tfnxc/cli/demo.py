@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tfnxc.cli._repeatable import add_up_in_order
 from tfnxc.cli._sources import SEED, open_source
 
 
@@ -26,6 +27,7 @@ def demo(folder, savedmodels, passes, seed):
     from tfnxc.datasets import get_split
     from tfnxc.files import replacing
 
+    add_up_in_order()
     people = open_source("synthetic", None)
     split = get_split("random-100-0", people.identities)
     trainees, tested = people.of_identities(split.train), people.of_identities(split.test)

@@ -7,6 +7,7 @@ import re
 import click
 
 from tfnxc.cli._recipe import recipe_of, recipe_options
+from tfnxc.cli._repeatable import add_up_in_order
 from tfnxc.cli._sources import OTHER_PEOPLE, SEED, SOURCES, default_protocol, of_one_camera, open_source, refuse_seen
 from tfnxc.errors import InputError
 
@@ -108,8 +109,6 @@ def train(
     tfnxc train viper --data viper --recipe grouped --from runs/both --learning-rate 0.002
     tfnxc train grid --data underground_reid --recipe grouped --from pretrained --learning-rate 0.002
     """
-    import tensorflow as tf
-
     from tfnxc import training
     from tfnxc.cli._console import console, progress_bar
     from tfnxc.evaluation.distributed import is_chief
@@ -117,10 +116,7 @@ def train(
 
     if patience and not validate:
         raise InputError("--patience looks at the people of --validate; say how many are held back.")
-    if not tf.config.list_physical_devices("GPU"):  # where some operations have no such version
-        # Or threads add up in any order, and a training that was stopped ends with other last digits than one that was
-        # not.
-        tf.config.experimental.enable_op_determinism()
+    add_up_in_order()
     # Several workers have to meet before TensorFlow does anything else.
     strategy = training_strategy(strategy_name)
     console.quiet = not is_chief(strategy)  # the chief speaks for all
