@@ -55,25 +55,27 @@ RANKS = ("1", "5", "10", "20", "50")
 FIGURES = (*(f"rank {rank}" for rank in RANKS), "mAP")
 
 _ON_CUHK03 = {
-    "grouped": ("--positives", "cross-camera", "--schedule", "constant", "--warmup", 0),
+    "grouped": ("--schedule", "constant", "--warmup", 0),
     "published": (),
 }
-"""What the training on CUHK03 changes of each recipe.
-
-A rate that has fallen to 0 and rises again undoes much. Positives of any two images were not tried there; the results
-in the docs come of these.
-"""
+"""What the training on CUHK03 changes of each recipe: a rate that has fallen to 0 and rises again undoes much."""
 
 
 def steps_of(options):
     """All steps, in the order in which a table with all models is there soonest."""
     folder, steps, begin = options.to, [], {}
+    positives = () if options.positives is None else ("--positives", options.positives)
     for model in options.models:
         begin[model] = (), ()
         if options.cuhk03:
             run, name = _pretrained(folder, model), f"train cuhk03 {model}"
             where = "cuhk03-labeled", options.cuhk03, "cuhk03-classic-01", options.pretrain_passes
-            words = (*train_arguments(options, run, model, *where), *_ON_CUHK03[options.recipe], "--partial")
+            words = (
+                *train_arguments(options, run, model, *where),
+                *_ON_CUHK03[options.recipe],
+                *positives,
+                "--partial",
+            )
             steps.append(Step.of_tfnxc(name, words, run))
             begin[model] = ("--from", run), (name,)
     for partition in options.partitions:
@@ -81,8 +83,8 @@ def steps_of(options):
             run, name = _run(folder, partition, model), f"train {partition:02d} {model}"
             where = "cuhk01", options.data, f"cuhk01-486-{partition:02d}", options.passes
             source, after = begin[model]
-            source += () if options.positives is None else ("--positives", options.positives)
-            steps.append(Step.of_tfnxc(name, (*train_arguments(options, run, model, *where), *source), run, after))
+            words = (*train_arguments(options, run, model, *where), *source, *positives)
+            steps.append(Step.of_tfnxc(name, words, run, after))
             words = evaluate_arguments(options, run)
             steps.append(Step.of_tfnxc(f"evaluate {partition:02d} {model}", words, run, (name,)))
     return steps
@@ -274,9 +276,7 @@ def arguments(words=None):
     )
     parser.add_argument("--pretrain-passes", type=int, default=24, help="passes over CUHK03 (default %(default)s)")
     parser.add_argument("--passes", type=int, default=70, help="passes over CUHK01 (default %(default)s)")
-    parser.add_argument(
-        "--positives", choices=("any", "cross-camera"), help="in the trainings on CUHK01; default: the recipe's"
-    )
+    parser.add_argument("--positives", choices=("any", "cross-camera"), help="in all trainings; default: the recipe's")
     parser.add_argument(
         "--add",
         nargs="+",

@@ -1,6 +1,5 @@
 """Groups of people: who is drawn, which images, and the batches of pairs that they make."""
 
-import collections
 import itertools
 
 import numpy as np
@@ -33,9 +32,9 @@ def people_of(images):
 
 
 def test_people_are_those_with_two_images_to_be_paired():
-    assert Groups(IDENTITIES).people.tolist() == [1, 2, 3, 6, 8, 9]
-    assert Groups(IDENTITIES, CAMERAS).people.tolist() == [1, 2, 3, 6, 9]
-    sourced = Groups(IDENTITIES, CAMERAS, SOURCES)
+    assert Groups(IDENTITIES).people.tolist() == Groups(IDENTITIES, CAMERAS).people.tolist() == [1, 2, 3, 6, 8, 9]
+    assert Groups(IDENTITIES, CAMERAS, across=True).people.tolist() == [1, 2, 3, 6, 9]
+    sourced = Groups(IDENTITIES, CAMERAS, SOURCES, across=True)
     assert sourced.sources.tolist() == [0, 0, 0, 1, 1] and sourced.smallest_source == 2
     assert Groups(IDENTITIES).smallest_source == 6
     assert Groups([1, 2, 3]).people.tolist() == [] and Groups([1, 2, 3]).smallest_source == 0
@@ -50,7 +49,10 @@ def test_every_person_begins_a_group_before_any_begins_a_second():
     assert first[:6].tolist() != first[6:12].tolist()
 
 
-@pytest.mark.parametrize("options", [{}, {"cameras": CAMERAS}, {"sources": SOURCES}], ids=["any", "cameras", "sources"])
+ACROSS = {"cameras": CAMERAS, "across": True}
+
+
+@pytest.mark.parametrize("options", [{}, ACROSS, {"sources": SOURCES}], ids=["any", "cameras", "sources"])
 def test_people_of_a_group_differ_and_so_do_their_two_images(options):
     _, images, _ = draw(count=60, size=2 if "sources" in options else 3, **options)
     for group in people_of(images):
@@ -63,7 +65,7 @@ def test_people_of_a_group_differ_and_so_do_their_two_images(options):
 def test_people_of_a_group_are_of_one_source_even_if_others_are_more_alike():
     alike = np.tile(np.arange(5), (5, 1))  # everybody looks like everybody, of the other source too
     for options in ({}, {"alike": alike, "hard_share": 1.0}):
-        _, images, _ = draw(count=50, size=2, cameras=CAMERAS, sources=SOURCES, **options)
+        _, images, _ = draw(count=50, size=2, sources=SOURCES, **ACROSS, **options)
         sources = SOURCES[images[..., 0]]
         assert (sources == sources[:, :1]).all() and set(sources[:, 0]) == {0, 1}
 
@@ -75,7 +77,7 @@ def test_a_group_may_be_as_large_as_its_source():
 
 
 def test_a_group_larger_than_its_source_is_refused_in_place_of_a_search_without_end():
-    for options, size in (({}, 7), ({"cameras": CAMERAS, "sources": SOURCES}, 3)):
+    for options, size in (({}, 7), ({**ACROSS, "sources": SOURCES}, 3)):
         with pytest.raises(ValueError, match=f"groups of {size} people need as many in each source; the smallest has"):
             Groups(IDENTITIES, **options).draw(np.random.default_rng(0), 1, size)
 
@@ -88,19 +90,46 @@ def test_alike_is_for_each_person():
 
 
 def test_images_of_many_cameras_are_all_used_on_both_sides():
-    _, images, _ = draw(count=300, cameras=CAMERAS)
+    _, images, _ = draw(count=300, **ACROSS)
     three = images[people_of(images) == 3]
-    pairs = collections.Counter(map(tuple, np.sort(CAMERAS[three]).tolist()))
-    assert set(pairs) == {(0, 1), (0, 2), (1, 2)} and min(pairs.values()) > len(three) / 5  # a third each
+    assert {tuple(pair) for pair in np.sort(CAMERAS[three]).tolist()} == {(0, 1), (0, 2), (1, 2)}
     for side in range(2):
         assert set(three[:, side]) == {0, 4, 8, 12}
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_the_cameras_of_a_pair_do_not_tell_whether_it_shows_one_person(across):
+    """Pairs of one person and of two have the same cameras, where all people were seen by the same."""
+    identities, cameras = np.repeat(np.arange(10), 6), np.tile([0, 0, 1, 1, 1, 2], 10)
+    images, _ = Groups(identities, cameras, across=across).draw(np.random.default_rng(0), 400, 3)
+    seen = cameras[images]
+    patterns = {tuple(pattern) for pattern in seen[:, 0].tolist()}
+    assert patterns == {pair for pair in itertools.product(range(3), repeat=2) if pair not in {(2, 2)} and (
+        not across or pair[0] != pair[1])}  # fmt: skip
+    assert (seen == seen[:, :1]).all()
+    assert (images[..., 0] != images[..., 1]).all()
+
+
+def test_whom_one_of_the_cameras_did_not_see_keeps_the_other():
+    """People 0 to 3 by cameras 0 and 1, person 4 by 1 and 2, person 5 by one that no one else was seen by."""
+    identities = np.repeat(np.arange(6), 2)
+    cameras = np.array([0, 1] * 4 + [1, 2] + [3, 3])
+    for across in (False, True):
+        images, _ = Groups(identities, cameras, across=across).draw(np.random.default_rng(0), 200, 3)
+        people = identities[images[..., 0]]
+        assert set(people.ravel()) == (set(range(5)) if across else set(range(6)))
+        for group, seen in zip(people.tolist(), cameras[images].tolist(), strict=True):
+            if 4 in group[1:] and group[0] < 4:
+                assert seen[group.index(4)][seen[0].index(1)] == 1  # on the side of the camera that saw it
 
 
 def test_images_are_drawn_uniformly():
     """Where all have as many: each person, each image, each side and either order."""
     identities = np.repeat(np.arange(10), 4)
     for cameras in (None, np.tile([0, 0, 1, 1], 10)):
-        images, swapped = Groups(identities, cameras).draw(np.random.default_rng(0), 2000, 3)
+        images, swapped = Groups(identities, cameras, across=cameras is not None).draw(
+            np.random.default_rng(0), 2000, 3
+        )
         for side in range(2):
             expected = images[..., side].size / 40
             assert (np.abs(np.bincount(images[..., side].ravel()) - expected) < 5 * np.sqrt(expected)).all()

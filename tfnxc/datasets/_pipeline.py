@@ -87,9 +87,9 @@ class Pipeline:
         return self.shard or (0, 1)
 
     @property
-    def _paired_cameras(self):
-        """The cameras where they decide what is a positive, else `None`."""
-        return self.cameras if self.positives == "cross-camera" else None
+    def uses_cameras(self):
+        """Whether the pairs depend on the cameras."""
+        return self.positives == "cross-camera"
 
     @functools.cached_property
     def _moved(self):

@@ -8,26 +8,29 @@ import numpy as np
 class Groups:
     """Draws groups of a few people with two images each, one for either side of the pairs.
 
+    All images of a side are by one camera, as far as it saw the people of the group: otherwise the cameras of a pair
+    would tell whether it shows one person. Those of the two sides are the cameras of the first person's two images.
+
     Args:
         identities: Integers, one an image.
-        cameras: Integers, one an image: the two images of a person are by different cameras. Defaults to `None`: any
-            two images.
+        cameras: Integers, one an image. Defaults to `None`: not known.
         sources: Integers, one an image: the data set it is from. The people of a group are of one source, because
             people of two are told apart by the look of the sets. Defaults to `None`: all from one.
+        across: Whether the two images of a person are by different cameras. Defaults to `False`: they are any two.
 
     Attributes:
         people: The identities that have two such images, ascending.
     """
 
-    def __init__(self, identities, cameras=None, sources=None):
+    def __init__(self, identities, cameras=None, sources=None, across=False):
         identities = np.asarray(identities)
-        sides = {
-            person: _sides(np.flatnonzero(identities == person), None if cameras is None else np.asarray(cameras))
-            for person in np.unique(identities)
-        }
-        self.people = np.array([person for person, found in sides.items() if found], np.int64)
-        self._sides = [sides[person] for person in self.people]
-        first = np.array([found[0][0] for found in self._sides], int)
+        self._across = across
+        self._cameras = np.zeros(len(identities), int) if cameras is None else np.asarray(cameras)
+        images = {person: np.flatnonzero(identities == person) for person in np.unique(identities)}
+        paired = [person for person, own in images.items() if len(np.unique(self._cameras[own]) if across else own) > 1]
+        self.people = np.array(paired, np.int64)
+        self._images = [images[person] for person in paired]
+        first = np.array([own[0] for own in self._images], int)
         self.sources = np.zeros(len(first), int) if sources is None else np.asarray(sources)[first]
         self._fellows = {source: np.flatnonzero(self.sources == source) for source in np.unique(self.sources)}
 
@@ -66,7 +69,7 @@ class Groups:
         rounds = -(-count // len(self.people))
         firsts = np.concatenate([rng.permutation(len(self.people)) for _ in range(rounds)])[:count]
         members = [self._gather(rng, first, size, alike, hard_share) for first in firsts]
-        images = np.array([[self._two_images(rng, each) for each in group] for group in members], np.int32)
+        images = np.array([self._images_of(rng, group) for group in members], np.int32)
         return images, rng.random(count) < 0.5
 
     def _gather(self, rng, first, size, alike, hard_share):
@@ -83,17 +86,26 @@ class Groups:
                 group.append(person)
         return group
 
-    def _two_images(self, rng, person):
-        sides = self._sides[person]
-        if len(sides) == 1:
-            return rng.choice(sides[0], 2, replace=False)
-        one, other = rng.choice(len(sides), 2, replace=False) if len(sides) > 2 else rng.permutation(2)
-        return rng.choice(sides[one]), rng.choice(sides[other])
+    def _images_of(self, rng, group):
+        """Two images of each person of a group."""
+        images = [self._two_images(rng, group[0], None)]
+        images += [self._two_images(rng, person, self._cameras[images[0]]) for person in group[1:]]
+        return images
+
+    def _two_images(self, rng, person, wanted):
+        """Two images of a person, by two cameras that are wanted, or the same twice, where these saw the person."""
+        images = self._images[person]
+        cameras = self._cameras[images]
+        every = np.ones(len(images), bool)
+        by_one, by_other = (every, every) if wanted is None else (cameras == wanted[0], cameras == wanted[1])
+        first = _one_of(rng, by_one, ~by_other, every)
+        free = np.arange(len(images)) != first
+        if self._across:
+            free &= cameras != cameras[first]
+        second = _one_of(rng, free & by_other, free)
+        return [images[first], images[second]]
 
 
-def _sides(images, cameras):
-    """The images of a person by camera, or all together; nothing where no two of them can be paired."""
-    if cameras is None:
-        return [images] if len(images) > 1 else []
-    sides = [images[cameras[images] == camera] for camera in np.unique(cameras[images])]
-    return sides if len(sides) > 1 else []
+def _one_of(rng, *choices):
+    """A position where the first of some boolean arrays is true that is so anywhere."""
+    return next(rng.choice(places) for places in map(np.flatnonzero, choices) if len(places))

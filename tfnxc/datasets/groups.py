@@ -28,7 +28,9 @@ class GroupPipeline(Pipeline):
         batch_size: Pairs a batch, a multiple of `people` x `people`. Defaults to `144`.
         seed: A whole number, 0 or above. Defaults to `0`.
         augment: Whether images are translated and flipped. Defaults to `True`.
-        cameras: Integers, one an image: which camera took it. Defaults to `None`: not known.
+        cameras: Integers, one an image: which camera took it. The images of a side of a group are by one camera, as far
+            as it saw the people of the group, or the cameras of a pair would tell whether it shows one person. Defaults
+            to `None`: not known.
         positives: `"any"`: two images of a person are any two; or `"cross-camera"`: by different cameras. Defaults to
             `"any"`.
         people: People a group, 2 or more. Defaults to `3`.
@@ -91,7 +93,12 @@ class GroupPipeline(Pipeline):
 
     @functools.cached_property
     def _groups(self):
-        return Groups(self.identities, self._paired_cameras, self.sources)
+        return Groups(self.identities, self.cameras, self.sources, across=self.positives == "cross-camera")
+
+    @property
+    def uses_cameras(self):
+        """Whether the groups depend on the cameras."""
+        return self.cameras is not None
 
     @property
     def grouped(self):

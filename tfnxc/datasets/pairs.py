@@ -96,7 +96,7 @@ class PairPipeline(Pipeline):
 
     @functools.cached_property
     def _positives(self):
-        return positive_pairs(self.identities, self._paired_cameras)
+        return positive_pairs(self.identities, self.cameras if self.uses_cameras else None)
 
     @property
     def pairs_per_pass(self):

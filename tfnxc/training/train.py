@@ -129,7 +129,7 @@ def train(
         run.check_record()
         written.remove_temporary()
         model, means = load_latest(run)
-        pictures = _digests(pairs, recipe, sources)
+        pictures = _digests(pairs, sources)
         if model is None:
             written.begin(pictures)
             model = _new(written, architecture, images.shape[1:], search_size, recipe, seed, weights)
@@ -180,10 +180,10 @@ def _ranked(run, model, validation, every, first_pass):
     return [ranking, KeepBest(run, model)]
 
 
-def _digests(pairs, recipe, sources):
+def _digests(pairs, sources):
     """What tells the pictures of a training from others: how many, and sums over them and over what is said of them."""
     labels = {"people": pairs.identities, "sets": sources}
-    labels |= {"cameras": pairs.cameras} if recipe.positives == "cross-camera" else {}
+    labels |= {"cameras": pairs.cameras} if pairs.uses_cameras else {}
     known = {name: digest([np.asarray(values, np.int64)]) for name, values in labels.items() if values is not None}
     return {"pictures": len(pairs.images), "pixels": digest([pairs.images]), **known}
 
