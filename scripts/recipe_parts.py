@@ -7,9 +7,18 @@ identity. `ablation.py` runs it.
 import json
 
 from steps import Step
-from tables import cell, markdown, spread_of, step_lines, steps_taken, training_lines, training_of, version_line
+from tables import (
+    PROTOCOLS,
+    cell,
+    markdown,
+    spread_of,
+    step_lines,
+    steps_taken,
+    training_lines,
+    training_of,
+    version_line,
+)
 
-PROTOCOL = "cross-camera"
 DRAWS = 10
 RANKS = ("1", "5", "10", "20")
 
@@ -46,7 +55,8 @@ def steps_of(options):
         people = dict(zip(PARTS[part][::2], PARTS[part][1::2], strict=True)).get("--people", 3)
         words += (*PARTS[part], "--passes", round(options.passes * 3 / people), "--run", run)
         steps.append(Step.of_tfnxc(f"train {run.name}", (*words, "--checkpoint-seconds", 60), run))
-        words = ("evaluate", run, "--held-back", "--both-orders", "--protocol", PROTOCOL, "--repeats", DRAWS)
+        protocols = (word for protocol in PROTOCOLS for word in ("--protocol", protocol))
+        words = ("evaluate", run, "--held-back", "--both-orders", *protocols, "--repeats", DRAWS)
         steps.append(Step.of_tfnxc(f"evaluate {run.name}", words, run, (f"train {run.name}",)))
     return steps
 
@@ -61,35 +71,35 @@ def results_of(options, log):
     from tfnxc.training import Run
     from tfnxc.training.run import versions
 
-    rows, trainings, ranks = [], [], {}
+    rows, trainings = [], []
     for part in PARTS:
         measured = {}
         for seed in range(options.seeds):
             folder = _folder(options, part, seed)
-            name = f"trained-*-held-back-*-both-orders-{PROTOCOL}-{DRAWS}draws-*.json"
-            found = list((folder / "results").glob(name))
-            if found:
-                result = json.loads(found[0].read_text(encoding="utf-8"))
+            results = {protocol: _result_of(folder, protocol) for protocol in PROTOCOLS}
+            if all(results.values()):
                 training = training_of(folder, log, f"train {folder.name}")
                 trainings.append(training)
-                measured[seed] = result, training, read_history(Run.open(folder))["loss"][-1]
+                measured[seed] = results, training, read_history(Run.open(folder))["loss"][-1]
         if not measured:
             continue
         results, trained, losses = zip(*measured.values(), strict=True)
-        figures = {f"rank {rank}": [each["ranks"][rank]["mean"] for each in results] for rank in RANKS}
-        figures["mAP"] = [each["mAP"]["mean"] for each in results]
-        ranks[part] = dict(zip(measured, figures["rank 1"], strict=True))
-        own = ranks.get(RECIPE, {}) if part != RECIPE else {}
-        more = [ranks[part][seed] - own[seed] for seed in measured if seed in own]
+        recipe = next((row for row in rows if row["part"] == RECIPE), None)
+        figures = {protocol: _figures([each[protocol] for each in results]) for protocol in PROTOCOLS}
+        tested = [each[PROTOCOLS[0]] for each in results]
         rows.append(
             {
                 "part": part,
                 "changes": " ".join(map(str, PARTS[part])) or "the recipe as it is",
                 "seeds": list(measured),
-                "tested": [{key: each[key] for key in ("split", "split_digest", "probes")} for each in results],
+                "tested": [{key: each[key] for key in ("split", "split_digest")} for each in tested],
+                "probes": {protocol: [each[protocol]["probes"] for each in results] for protocol in PROTOCOLS},
                 "draws": DRAWS,
-                "figures": {name: spread_of(values) for name, values in figures.items()},
-                "rank 1 to the recipe": spread_of(more) if more else None,
+                "figures": figures,
+                "rank 1 to the recipe": {
+                    protocol: recipe and _difference(list(measured), figures[protocol], recipe, protocol)
+                    for protocol in PROTOCOLS
+                },
                 "loss": spread_of(losses),
                 "pairs": trained[0]["pairs"],
                 "minutes": sum(each["minutes"] for each in trained),
@@ -98,7 +108,7 @@ def results_of(options, log):
     return {
         "data": "held-back training identities of CUHK01",
         "unit": "per cent",
-        "protocol": PROTOCOL,
+        "protocols": list(PROTOCOLS),
         "both_orders": True,
         "rows": rows,
         "trainings": trainings,
@@ -107,29 +117,52 @@ def results_of(options, log):
     }
 
 
+def _result_of(folder, protocol):
+    """What `tfnxc evaluate` wrote of a run by a protocol, or `None` where it has not yet."""
+    name = f"trained-*-held-back-*-both-orders-{protocol}-{DRAWS}draws-*.json"
+    found = list((folder / "results").glob(name))
+    return json.loads(found[0].read_text(encoding="utf-8")) if found else None
+
+
+def _figures(results):
+    """Ranks and mAP of several results, as spreads over them."""
+    figures = {f"rank {rank}": spread_of([each["ranks"][rank]["mean"] for each in results]) for rank in RANKS}
+    return figures | {"mAP": spread_of([each["mAP"]["mean"] for each in results])}
+
+
+def _difference(seeds, figures, recipe, protocol):
+    """How much higher the rank 1 of a part is than that of the recipe, as a spread over the seeds that both have."""
+    own = dict(zip(recipe["seeds"], recipe["figures"][protocol]["rank 1"]["values"], strict=True))
+    pairs = zip(seeds, figures["rank 1"]["values"], strict=True)
+    more = [value - own[seed] for seed, value in pairs if seed in own]
+    return spread_of(more) if more else None
+
+
 def lines_of(results, log):
     """The results as lines of Markdown."""
     names = [*(f"rank {rank}" for rank in RANKS), "mAP"]
-    rows = [
-        (
-            row["part"],
-            f"`{row['changes']}`" if row["changes"].startswith("--") else row["changes"],
-            *(cell(row["figures"][name]) for name in names),
-            _difference(row["rank 1 to the recipe"]),
-            f"{row['loss']['mean']:.3f}",
-            len(row["seeds"]),
-        )
-        for row in results["rows"]
-    ]
-    tested = [each for row in results["rows"] for each in row["tested"]]
-    sets = {f"{each['split']}, {each['split_digest']}: {each['probes']} probes" for each in tested}
+    lines = []
+    for protocol in PROTOCOLS:
+        rows = [
+            (
+                row["part"],
+                f"`{row['changes']}`" if row["changes"].startswith("--") else row["changes"],
+                *(cell(row["figures"][protocol][name]) for name in names),
+                _difference_cell(row["rank 1 to the recipe"][protocol]),
+                f"{row['loss']['mean']:.3f}",
+                len(row["seeds"]),
+            )
+            for row in results["rows"]
+        ]
+        head = (protocol, "changed", *names, f"rank 1 to {RECIPE}", "last loss", "seeds")
+        lines += [*markdown(head, rows), ""]
+    sets = {f"{each['split']}, {each['split_digest']}" for row in results["rows"] for each in row["tested"]}
     return [
-        f"{results['data']} ({'; '.join(sorted(sets))}), {PROTOCOL}, {DRAWS} draws, both orders, in per cent; over "
+        f"{results['data']} ({'; '.join(sorted(sets))}), all probes, {DRAWS} draws, both orders, in per cent; over "
         f"several seeds mean ± standard deviation, and the difference to {RECIPE} paired by seed with half the width "
         "of the 95 % interval of its mean.",
         "",
-        *markdown(("part", "changed", *names, f"rank 1 to {RECIPE}", "last loss", "seeds"), rows),
-        "",
+        *lines,
         *training_lines(results["trainings"]),
         "",
         *step_lines(log, "evaluate"),
@@ -138,7 +171,7 @@ def lines_of(results, log):
     ]
 
 
-def _difference(spread):
+def _difference_cell(spread):
     if spread is None:
         return ""
     interval = "" if spread["interval95"] is None else f" ± {spread['interval95']:.2f}"
