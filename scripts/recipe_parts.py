@@ -119,7 +119,7 @@ def results_of(options, log):
 
 def _result_of(folder, protocol):
     """What `tfnxc evaluate` wrote of a run by a protocol, or `None` where it has not yet."""
-    name = f"trained-*-held-back-*-both-orders-{protocol}-{DRAWS}draws-*.json"
+    name = f"trained-*-held-back-*-both-orders-{protocol}-{DRAWS}draws-allprobes-*.json"
     found = list((folder / "results").glob(name))
     return json.loads(found[0].read_text(encoding="utf-8")) if found else None
 

@@ -157,8 +157,13 @@ def test_own_people_with_the_numbers_of_others_are_told_apart_by_a_promise(tmp_p
     assert command(*begins, "--other-people").exit_code == 0
     at_home = command("evaluate", street, "--protocol", "market")  # the run remembers
     assert at_home.exit_code == 0, at_home.output
-    elsewhere = command("evaluate", street, "--protocol", "market", "--split", "random-3-0", "--data", sets[0])
-    assert elsewhere.exit_code == 1 and "trained on" in elsewhere.output
+    for elsewhere in (("--split", "random-3-0", "--data", sets[0]), ("--data", sets[0])):
+        refused = command("evaluate", street, "--protocol", "market", *elsewhere)
+        assert refused.exit_code == 1 and "trained on" in refused.output
+    no_effect = command(
+        "evaluate", "--baseline", "colour-histogram", "--dataset", "folder", "--data", sets[0], "--other-people"
+    )
+    assert no_effect.exit_code == 1 and "--other-people: no effect" in no_effect.output
 
 
 def test_a_promise_about_published_people_is_refused(train):
@@ -188,6 +193,13 @@ def test_the_model_that_comes_with_the_package_is_a_beginning(trained, train, tm
         np.testing.assert_array_equal(kept, given)
     assert run.settings["from"] == models.pretrained_card()["digest"]
     assert [dataset for dataset, _ in run.trained_on] == ["cuhk01"]
+
+
+def test_a_folder_of_the_name_is_not_taken_for_the_model_that_comes_with_the_package(train, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pretrained").mkdir()
+    result = train("--split", "random-2-0", "--recipe", "grouped", "--from", "pretrained")
+    assert result.exit_code == 1 and "for what lies here, ./pretrained" in " ".join(result.output.split())
 
 
 def test_the_model_that_comes_with_the_package_begins_its_own_kind_only(train):

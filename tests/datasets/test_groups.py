@@ -110,17 +110,48 @@ def test_the_cameras_of_a_pair_do_not_tell_whether_it_shows_one_person(across):
     assert (images[..., 0] != images[..., 1]).all()
 
 
-def test_whom_one_of_the_cameras_did_not_see_keeps_the_other():
+@pytest.mark.parametrize("across", [False, True])
+def test_the_people_of_a_group_were_seen_by_its_cameras(across):
+    """Seven cameras, each person seen by two or three of them; alike or not."""
+    rng = np.random.default_rng(1)
+    identities = np.repeat(np.arange(60), 4)
+    cameras = np.concatenate([rng.choice(rng.choice(7, 3, replace=False), 4) for _ in range(60)])
+    groups = Groups(identities, cameras, across=across)
+    alike = rng.integers(-1, len(groups.people), (len(groups.people), 10))
+    for options in ({}, {"alike": alike, "hard_share": 1.0}):
+        images, _ = groups.draw(np.random.default_rng(0), 300, 3, **options)
+        seen = cameras[images]
+        assert (seen == seen[:, :1]).all(axis=(1, 2)).mean() > 0.95  # but for cameras that two people or one shared
+
+
+def test_where_too_few_share_its_cameras_a_group_is_of_anybody():
     """People 0 to 3 by cameras 0 and 1, person 4 by 1 and 2, person 5 by one that no one else was seen by."""
     identities = np.repeat(np.arange(6), 2)
     cameras = np.array([0, 1] * 4 + [1, 2] + [3, 3])
     for across in (False, True):
         images, _ = Groups(identities, cameras, across=across).draw(np.random.default_rng(0), 200, 3)
         people = identities[images[..., 0]]
-        assert set(people.ravel()) == (set(range(5)) if across else set(range(6)))
+        assert set(people[:, 0]) == set(range(5 if across else 6))
         for group, seen in zip(people.tolist(), cameras[images].tolist(), strict=True):
-            if 4 in group[1:] and group[0] < 4:
-                assert seen[group.index(4)][seen[0].index(1)] == 1  # on the side of the camera that saw it
+            if group[0] < 4:
+                assert max(group) < 4 and seen[1:] == [seen[0]] * 2
+            elif group[0] == 4 and min(group[1:]) < 4:
+                each = next(place for place in (1, 2) if group[place] < 4)
+                assert seen[each][seen[0].index(1)] == 1  # the camera that saw both keeps its side
+
+
+@pytest.mark.parametrize("positives", ["any", "cross-camera"])
+def test_the_pipeline_draws_by_cameras_where_they_are_known(positives):
+    identities, cameras = np.repeat(np.arange(6), 4), np.tile([0, 0, 1, 1], 6)
+    pictures = np.zeros((24, 8, 8, 3), np.uint8)
+    groups = GroupPipeline(pictures, identities, 18, cameras=cameras, positives=positives)
+    assert groups.uses_cameras
+    seen = cameras[groups.groups(0)[0]]
+    assert (seen == seen[:, :1]).all()
+    if positives == "any":
+        unknown = GroupPipeline(pictures, identities, 18)
+        mixed = cameras[np.concatenate([unknown.groups(number)[0] for number in range(5)])]
+        assert not unknown.uses_cameras and not (mixed == mixed[:, :1]).all()
 
 
 def test_images_are_drawn_uniformly():

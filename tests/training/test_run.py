@@ -60,6 +60,8 @@ def test_other_pictures_are_refused_once_something_was_trained(tmp_path):
     run.model_path().touch()
     again = Run.open(tmp_path / "run")
     again.check_pictures({"pictures": 5, "pixels": 7, "sets": 1})
+    with pytest.raises(InputError, match="draws pairs in another way"):
+        run.check_pictures({"pictures": 5, "pixels": 7, "sets": 1, "cameras": 3, "drawing": 2})
     with pytest.raises(
         InputError, match=r"other training pictures \(pixels: 7 there, 8 now; sets: 1 there, None now\)"
     ):

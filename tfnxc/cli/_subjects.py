@@ -52,7 +52,7 @@ def subjects(
             splits = dataset_splits(of, people, split_name)
         else:
             _check_same_people(run, people, partial)
-        if own and split_name is None:  # the people of whom the training was told
+        if own and split_name is None and data is None:  # the people of whom the training was told
             promised = promised or run.settings.get("other_people", False)
         for split in splits:
             if state != "initial":
@@ -93,8 +93,8 @@ def check_options(folders, baseline, files, options):
             raise InputError("--held-back: name the runs whose held-back people are meant.")
         if options["dataset"] or options["split_name"]:
             raise InputError("--held-back means people of each run's own split: leave out --dataset and --split.")
-    of_model = [name for name in ("both_orders", "flips", "batch_size") if options[name]]
-    of_data = [name for name in ("dataset", "data", "split_name", "partial", "other_people") if options[name]]
+    of_model = [name for name in ("both_orders", "flips", "batch_size", "other_people") if options[name]]
+    of_data = [name for name in ("dataset", "data", "split_name", "partial") if options[name]]
     unused = of_model if not folders else []
     if files and not folders and baseline is None:
         unused = unused + of_data

@@ -220,6 +220,8 @@ def _weights(source):
 
     if source is None:
         return None, None, [], []
+    if source == "pretrained" and pathlib.Path(source).exists():
+        raise InputError("--from pretrained is the model that comes with tfnxc; for what lies here, ./pretrained.")
     if source == "pretrained":  # of drawn people that no data set has
         return models.pretrained(), models.pretrained_card()["digest"], [], []
     if not pathlib.Path(source).is_dir():

@@ -86,6 +86,9 @@ class Pipeline:
         """`(number, of)`: which share of each batch this pipeline gives."""
         return self.shard or (0, 1)
 
+    drawn_by = None
+    """Which way of drawing pairs this is, where there was another before: a training does not go on with both."""
+
     @property
     def uses_cameras(self):
         """Whether the pairs depend on the cameras."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import collections
+
 import numpy as np
 
 
 class Groups:
     """Draws groups of a few people with two images each, one for either side of the pairs.
 
-    All images of a side are by one camera, as far as it saw the people of the group: otherwise the cameras of a pair
-    would tell whether it shows one person. Those of the two sides are the cameras of the first person's two images.
+    All images of a side are by one camera: otherwise the cameras of a pair would tell whether it shows one person. They
+    are the cameras of the first person's two images, and the other people are taken from those whom both saw. Where
+    these are fewer than a group, anyone is taken, and has images by those of the cameras that saw it.
 
     Args:
         identities: Integers, one an image.
@@ -33,6 +36,9 @@ class Groups:
         first = np.array([own[0] for own in self._images], int)
         self.sources = np.zeros(len(first), int) if sources is None else np.asarray(sources)[first]
         self._fellows = {source: np.flatnonzero(self.sources == source) for source in np.unique(self.sources)}
+        counts = [collections.Counter(self._cameras[own].tolist()) for own in self._images]
+        self._seen_by = {camera: np.array([count[camera] for count in counts]) for camera in np.unique(self._cameras)}
+        self._witnessed = {}
 
     @property
     def smallest_source(self):
@@ -68,29 +74,39 @@ class Groups:
             )
         rounds = -(-count // len(self.people))
         firsts = np.concatenate([rng.permutation(len(self.people)) for _ in range(rounds)])[:count]
-        members = [self._gather(rng, first, size, alike, hard_share) for first in firsts]
-        images = np.array([self._images_of(rng, group) for group in members], np.int32)
+        images = np.array([self._group(rng, int(first), size, alike, hard_share) for first in firsts], np.int32)
         return images, rng.random(count) < 0.5
 
-    def _gather(self, rng, first, size, alike, hard_share):
+    def _group(self, rng, first, size, alike, hard_share):
+        """Two images of each person of the group that a person begins."""
+        images = [self._two_images(rng, first, None)]
+        cameras = tuple(self._cameras[images[0]].tolist())
+        fellows = self._seen_by_both(self.sources[first], *sorted(cameras))
+        if len(fellows) < size:
+            fellows = self._fellows[self.sources[first]]
+        group = self._gather(rng, first, fellows, size, alike, hard_share)
+        return images + [self._two_images(rng, person, cameras) for person in group[1:]]
+
+    def _seen_by_both(self, source, one, other):
+        """Those of a source of whom there is an image by either of two cameras, or two by one."""
+        if (source, one, other) not in self._witnessed:
+            fellows = self._fellows[source]
+            least = np.minimum(self._seen_by[one], self._seen_by[other]) if one != other else self._seen_by[one] - 1
+            self._witnessed[source, one, other] = fellows[least[fellows] > 0]
+        return self._witnessed[source, one, other]
+
+    @staticmethod
+    def _gather(rng, first, fellows, size, alike, hard_share):
         """The people of a group, each once."""
-        group = [int(first)]
-        source = self.sources[first]
-        fellows = self._fellows[source]
-        near = [] if alike is None else rng.permutation(alike[first]).tolist()
-        near = [each for each in near if each >= 0 and self.sources[each] == source]
+        group = [first]
+        near = np.array([], int) if alike is None else rng.permutation(alike[first])
+        near = near[np.isin(near, fellows)].tolist()  # without -1
         while len(group) < size:
             hard = rng.random() < hard_share and near
             person = near.pop() if hard else int(fellows[rng.integers(len(fellows))])
             if person not in group:
                 group.append(person)
         return group
-
-    def _images_of(self, rng, group):
-        """Two images of each person of a group."""
-        images = [self._two_images(rng, group[0], None)]
-        images += [self._two_images(rng, person, self._cameras[images[0]]) for person in group[1:]]
-        return images
 
     def _two_images(self, rng, person, wanted):
         """Two images of a person, by two cameras that are wanted, or the same twice, where these saw the person."""

@@ -66,6 +66,7 @@ class GroupPipeline(Pipeline):
     sources: np.ndarray | None = dataclasses.field(default=None, repr=False)
 
     per_image = (*Pipeline.per_image, "sources")
+    drawn_by = 2  # since both sides of a group are by the same cameras
 
     def __post_init__(self):
         super().__post_init__()

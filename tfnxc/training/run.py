@@ -247,6 +247,11 @@ class Run:
                 for name in sorted(known.keys() | digests.keys())
                 if known.get(name) != digests.get(name)
             )
+            if known.get("drawing") != digests.get("drawing"):
+                raise InputError(
+                    f"{self.folder} was begun by a version of tfnxc that draws pairs in another way: train in another "
+                    "folder."
+                )
             raise InputError(
                 f"{self.folder} began with other training pictures ({differing}). Give it those again, or train on "
                 "these in another folder."

@@ -181,10 +181,13 @@ def _ranked(run, model, validation, every, first_pass):
 
 
 def _digests(pairs, sources):
-    """What tells the pictures of a training from others: how many, and sums over them and over what is said of them."""
+    """What tells the pictures of a training from others, and how they are drawn: how many, and sums over them and over
+    what is said of them.
+    """
     labels = {"people": pairs.identities, "sets": sources}
     labels |= {"cameras": pairs.cameras} if pairs.uses_cameras else {}
     known = {name: digest([np.asarray(values, np.int64)]) for name, values in labels.items() if values is not None}
+    known |= {"drawing": pairs.drawn_by} if pairs.drawn_by is not None else {}
     return {"pictures": len(pairs.images), "pixels": digest([pairs.images]), **known}
 
 
