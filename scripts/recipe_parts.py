@@ -8,6 +8,7 @@ import json
 
 from steps import Step
 from tables import (
+    BY_PROTOCOLS,
     PROTOCOLS,
     cell,
     markdown,
@@ -48,15 +49,14 @@ def steps_of(options):
     for seed, part in ((seed, part) for seed in range(options.seeds) for part in options.parts):
         run = _folder(options, part, seed)
         words = ("train", "cuhk01", "--data", options.data, "--split", f"cuhk01-486-{options.partition:02d}")
-        words += ("--recipe", "grouped", "--validate", options.validate, "--validate-every", options.passes)
+        words += ("--recipe", RECIPE, "--validate", options.validate, "--validate-every", options.passes)
         words += ("--with", f"cuhk03-labeled={options.cuhk03}") if options.cuhk03 else ()
         words += ("--seed", seed) if seed else ()
         # A pass is one over the images: larger groups make more pairs of it.
         people = dict(zip(PARTS[part][::2], PARTS[part][1::2], strict=True)).get("--people", 3)
         words += (*PARTS[part], "--passes", round(options.passes * 3 / people), "--run", run)
         steps.append(Step.of_tfnxc(f"train {run.name}", (*words, "--checkpoint-seconds", 60), run))
-        protocols = (word for protocol in PROTOCOLS for word in ("--protocol", protocol))
-        words = ("evaluate", run, "--held-back", "--both-orders", *protocols, "--repeats", DRAWS)
+        words = ("evaluate", run, "--held-back", "--both-orders", *BY_PROTOCOLS, "--repeats", DRAWS)
         steps.append(Step.of_tfnxc(f"evaluate {run.name}", words, run, (f"train {run.name}",)))
     return steps
 
@@ -102,7 +102,6 @@ def results_of(options, log):
                 },
                 "loss": spread_of(losses),
                 "pairs": trained[0]["pairs"],
-                "minutes": sum(each["minutes"] for each in trained),
             }
         )
     return {

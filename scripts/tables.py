@@ -6,6 +6,7 @@ from tfnxc.evaluation import Spread, published_figures
 from tfnxc.files import write_json, write_text
 
 PROTOCOLS = ("cross-camera", "paper")
+BY_PROTOCOLS = tuple(word for protocol in PROTOCOLS for word in ("--protocol", protocol))  # for `tfnxc evaluate`
 TEST_IDENTITIES = 486  # of CUHK01, in the partitions that both tables are of
 
 
@@ -26,9 +27,8 @@ def train_arguments(options, run, model, dataset, data, split, passes):
 
 def evaluate_arguments(options, run):
     """The words of `tfnxc evaluate` of the folder `run`, under both protocols, with the draws of the options."""
-    protocols = (word for protocol in PROTOCOLS for word in ("--protocol", protocol))
     probes = () if options.probes is None else ("--probes", options.probes)
-    return ("evaluate", run, *protocols, "--repeats", options.repeats, "--both-orders", *probes)
+    return ("evaluate", run, *BY_PROTOCOLS, "--repeats", options.repeats, "--both-orders", *probes)
 
 
 def result_of(folder, protocol, options):

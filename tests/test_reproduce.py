@@ -420,3 +420,7 @@ def test_the_parts_of_the_recipe(script, make_run, tmp_path):
         "0.625",
         "2",
     ]
+    measured("rate-0.005-seed-2", 99.0)  # to which the recipe has nothing to compare
+    results, _ = report(ablation, tmp_path / "to", "parts", "--seeds", "3")
+    assert results["rows"][1]["seeds"] == [0, 1, 2]
+    assert results["rows"][1]["rank 1 to the recipe"]["paper"]["values"] == [3.0, 1.0]

@@ -46,6 +46,9 @@ class Pipeline:
     per_image = ("identities", "cameras")
     """Fields that have one number an image, or are `None`."""
 
+    drawn_by = None
+    """Which way of drawing pairs this is, where there was another before: a training does not go on with both."""
+
     def __post_init__(self):
         shape, dtype = np.shape(self.images), getattr(self.images, "dtype", None)
         if len(shape) != 4 or dtype != np.uint8:
@@ -85,9 +88,6 @@ class Pipeline:
     def _share(self):
         """`(number, of)`: which share of each batch this pipeline gives."""
         return self.shard or (0, 1)
-
-    drawn_by = None
-    """Which way of drawing pairs this is, where there was another before: a training does not go on with both."""
 
     @property
     def uses_cameras(self):

@@ -55,7 +55,7 @@ class Groups:
             alike: For each of `people` the positions in `people` of those it is hard to tell from, or -1: int array of
                 shape `(people, any number)`. Defaults to `None`: nobody knows.
             hard_share: Probability that a group's next person is taken from `alike` of its first, if there is one of
-                the same source. Defaults to `0.5`.
+                the same source and cameras. Defaults to `0.5`.
 
         Returns:
             `(images, swapped)`: int32 array of shape `(count, size, 2)`, two images a person; and booleans of shape

@@ -29,8 +29,8 @@ class GroupPipeline(Pipeline):
         seed: A whole number, 0 or above. Defaults to `0`.
         augment: Whether images are translated and flipped. Defaults to `True`.
         cameras: Integers, one an image: which camera took it. The images of a side of a group are by one camera, as far
-            as it saw the people of the group, or the cameras of a pair would tell whether it shows one person. Defaults
-            to `None`: not known.
+            as enough people were seen by both, or the cameras of a pair would tell whether it shows one person.
+            Defaults to `None`: not known.
         positives: `"any"`: two images of a person are any two; or `"cross-camera"`: by different cameras. Defaults to
             `"any"`.
         people: People a group, 2 or more. Defaults to `3`.

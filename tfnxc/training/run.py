@@ -241,17 +241,17 @@ class Run:
         known = self.record.get("pictures")
         if known is None:  # a run of an earlier version
             self._note_pictures(digests)
+        elif known.get("drawing") != digests.get("drawing"):
+            raise InputError(
+                f"{self.folder} was begun by a version of tfnxc that draws pairs in another way: train in another "
+                "folder."
+            )
         elif known != digests:
             differing = "; ".join(
                 f"{name}: {known.get(name)} there, {digests.get(name)} now"
                 for name in sorted(known.keys() | digests.keys())
                 if known.get(name) != digests.get(name)
             )
-            if known.get("drawing") != digests.get("drawing"):
-                raise InputError(
-                    f"{self.folder} was begun by a version of tfnxc that draws pairs in another way: train in another "
-                    "folder."
-                )
             raise InputError(
                 f"{self.folder} began with other training pictures ({differing}). Give it those again, or train on "
                 "these in another folder."
