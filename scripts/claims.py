@@ -8,7 +8,17 @@ import json
 import pathlib
 
 from steps import Step
-from tables import cell, markdown, spread_of, step_lines, steps_taken, training_lines, training_of, version_line
+from tables import (
+    cell,
+    check_drawn_alike,
+    markdown,
+    spread_of,
+    step_lines,
+    steps_taken,
+    training_lines,
+    training_of,
+    version_line,
+)
 
 from tfnxc.errors import InputError
 from tfnxc.evaluation import TITLES, Spread
@@ -58,6 +68,8 @@ def results_of(options, log):
                 rows.append({"dial": dial, "value": value, "model": model, "seeds": seeds, "rank 1": rank})
     runs = [Run.open(path.parents[1]) for path in paths]
     names = [f"train {run.settings['seed']} {run.settings['model']}" for run in runs]
+    trainings = [training_of(run.folder, log, name) for run, name in zip(runs, names, strict=True)]
+    check_drawn_alike(options.to, trainings)
     first = found[0]["results"][0] if found else {}
     return {
         "data": f"drawn people, the dials that are not under test at {OTHERS:g}",
@@ -69,7 +81,7 @@ def results_of(options, log):
         },
         "rows": rows,
         "verdicts": verdicts_of(measured),
-        "trainings": [training_of(run.folder, log, name) for run, name in zip(runs, names, strict=True)],
+        "trainings": trainings,
         "steps": steps_taken(log),
         "versions": versions(),
     }

@@ -11,6 +11,7 @@ from tables import (
     BY_PROTOCOLS,
     PROTOCOLS,
     cell,
+    check_drawn_alike,
     markdown,
     spread_of,
     step_lines,
@@ -104,6 +105,7 @@ def results_of(options, log):
                 "pairs": trained[0]["pairs"],
             }
         )
+    check_drawn_alike(options.to, trainings)
     return {
         "data": "held-back training identities of CUHK01",
         "unit": "per cent",

@@ -31,6 +31,7 @@ from tables import (
     PROTOCOLS,
     add_measuring_options,
     cell,
+    drawing_of,
     evaluate_arguments,
     markdown,
     measured_of,
@@ -101,7 +102,8 @@ def results_of(options, log):
                 result = result_of(_run(options.to, partition, model), protocol, options)
                 if result is not None:
                     # What was trained otherwise is another row, not part of a mean.
-                    kind = model, protocol, json.dumps(result["settings"], sort_keys=True)
+                    how = result["settings"], drawing_of(_run(options.to, partition, model))
+                    kind = model, protocol, json.dumps(how, sort_keys=True)
                     found.setdefault(kind, {})[partition] = result
     results = {
         "data": "CUHK01, 485 training and 486 test identities",
@@ -187,8 +189,8 @@ def _kind(row, trainings):
     alike = [each for each in alike if each["split"] in row["splits"]]
     if begun:
         alike += [each for each in trainings if each["model"] == row["model"] and each["dataset"] != "cuhk01"]
-    about = ("dataset", "search_size", "with", "passes_done", "recipe")
-    how = {json.dumps([each[name] for name in about], sort_keys=True) for each in alike}
+    about = ("dataset", "search_size", "with", "passes_done", "recipe", "drawing")
+    how = {json.dumps([each.get(name) for name in about], sort_keys=True) for each in alike}
     counts = row["draws"], row["both_orders"], tuple(sorted(set(row["probes"])))
     return row["model"], row["protocol"], row["passes"], begun, *counts, *sorted(how)
 

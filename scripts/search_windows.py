@@ -9,6 +9,7 @@ import json
 from steps import Step
 from tables import (
     PROTOCOLS,
+    check_drawn_alike,
     evaluate_arguments,
     markdown,
     measured_of,
@@ -76,6 +77,7 @@ def results_of(options, log):
             rows.append({**about, **measured_of([result]), "figures": figures, "minutes": trainings[-1]["minutes"]})
     if len(recipes) > 1:
         raise InputError(f"{options.to}: the runs there were trained with {len(recipes)} recipes and do not compare.")
+    check_drawn_alike(options.to, trainings)
     return {
         "data": f"CUHK01, partition {options.partition}, 485 training and 486 test identities",
         "unit": "per cent",

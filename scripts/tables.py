@@ -2,6 +2,7 @@
 
 import json
 
+from tfnxc.errors import InputError
 from tfnxc.evaluation import Spread, published_figures
 from tfnxc.files import write_json, write_text
 
@@ -56,6 +57,13 @@ def measured_of(results):
     }
 
 
+def drawing_of(folder):
+    """By which way of drawing a run of groups had its pairs, a number; `None` where it is of before that was noted."""
+    from tfnxc.training import Run
+
+    return Run.open(folder).record.get("pictures", {}).get("drawing")
+
+
 def training_of(folder, log, step):
     """How a run was trained, as plain types.
 
@@ -83,8 +91,20 @@ def training_of(folder, log, step):
         "minutes": known["seconds"] / 60,
         "peak_mb": known["peak_mb"],
         "recipe": vars(recipe),
+        "drawing": drawing_of(folder),
         "versions": run.record["versions"],
     }
+
+
+def check_drawn_alike(folder, trainings):
+    """Raises an `InputError` if some runs of a folder, as from `training_of`, had their groups drawn in other ways."""
+    drawn = {each["drawing"]: each["run"] for each in trainings if each["recipe"]["pairs"] == "grouped"}
+    if len(drawn) > 1:
+        few = " and ".join(list(drawn.values())[:2])
+        raise InputError(
+            f"{folder}: {few} were trained by versions that draw groups in different ways, and do not compare. Remove "
+            "the older, or take another folder."
+        )
 
 
 def published_rows(methods):

@@ -33,11 +33,13 @@ def script(monkeypatch):
 def make_run(tmp_path, campus):
     """Makes a run folder with a result of each protocol, all its figures moved by `points`."""
 
-    def make(name, model, split, points, search=None, passes=5, done=5, source=None, probes="all"):
+    def make(name, model, split, points, search=None, passes=5, done=5, source=None, probes="all", drawing=None):
         recipe = Recipe.named("grouped", passes=passes)
         settings = {"dataset": "cuhk01", "model": model, "search_size": search, "seed": 0, **vars(recipe)}
         settings |= {"from": source} if source else {}
         run = Run.start(tmp_path / "to" / name, settings, Split(split, "by hand", TRAIN, TEST), campus)
+        if drawing is not None:
+            run.begin({"drawing": drawing})
         run.note_progress(done, pairs_per_pass=PAIRS)
         for protocol, base in (("cross-camera", 20.0), ("paper", 30.0)):
             path = (
@@ -182,6 +184,18 @@ def test_what_was_trained_otherwise_is_a_row_of_its_own(script, make_run, tmp_pa
         ("paper", [1], [None]),
         ("paper", [2], ["0123456789ab"]),
     ]
+
+
+def test_groups_drawn_in_another_way_are_rows_of_their_own(script, make_run, elsewhere, tmp_path):
+    reproduce = script("reproduce_cuhk01")
+    others = elsewhere([1, 2], source="0123456789ab")  # before the way was noted
+    make_run("cuhk01-03-fused", "fused", "cuhk01-486-03", 1.0, source="0123456789ab", drawing=2)
+    rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
+    assert [row["partitions"] for row in rows] == [[3], [1, 2]] * 2
+    make_run("cuhk01-04-fused", "fused", "cuhk01-486-04", 1.0, source="0123456789ab", drawing=1)
+    results, _ = report(reproduce, tmp_path / "to")
+    assert [row["partitions"] for row in results["rows"]] == [[3], [4]] * 2
+    assert [each["drawing"] for each in results["trainings"]] == [2, 1]
 
 
 @pytest.fixture
@@ -360,6 +374,14 @@ def test_windows_of_several_recipes_do_not_compare(script, make_run, tmp_path):
     make_run("cuhk01-01-normxcorr-5x5", "normxcorr", "cuhk01-486-01", 0.0, (5, 5))
     make_run("cuhk01-01-ahmed-5x5", "ahmed", "cuhk01-486-01", 0.0, (5, 5), passes=6, done=6)
     with pytest.raises(InputError, match="2 recipes"):
+        report(ablation, tmp_path / "to", "windows")
+
+
+def test_windows_of_groups_drawn_in_several_ways_do_not_compare(script, make_run, tmp_path):
+    ablation = script("ablation")
+    make_run("cuhk01-01-normxcorr-5x5", "normxcorr", "cuhk01-486-01", 0.0, (5, 5))
+    make_run("cuhk01-01-ahmed-5x5", "ahmed", "cuhk01-486-01", 0.0, (5, 5), drawing=2)
+    with pytest.raises(InputError, match="normxcorr-5x5 and cuhk01-01-ahmed-5x5 were trained by versions that draw"):
         report(ablation, tmp_path / "to", "windows")
 
 

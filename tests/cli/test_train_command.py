@@ -11,6 +11,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
+from tests.datasets.cuhk03_file import write_mat
 from tfnxc import models, training
 from tfnxc.cli import main
 from tfnxc.datasets import Split, get_split
@@ -133,6 +134,14 @@ def test_other_sets_train_under_numbers_of_their_own(trained, train, tmp_path):
     assert not set(identities[:12]) & set(identities[12:]) and len(set(identities)) == 5
     assert run.settings["with"] == ["folder"]
     assert [dataset for dataset, _ in run.trained_on] == ["cuhk01", "folder"]
+
+
+def test_the_camera_pairs_of_cuhk03_are_places_of_their_own(trained, train, tmp_path):
+    """Its five cameras 0 are five cameras: a pair of two places is of two people."""
+    result = train("--split", "random-2-0", "--with", f"cuhk03-labeled={write_mat(tmp_path / 'cuhk-03.mat')}")
+    assert result.exit_code == 0, result.output
+    ((_, options),) = trained
+    assert options["sources"].tolist() == [0] * 12 + [1] * 28 + [2] * 19 + [3] * 10 + [4] * 10 + [5] * 10
 
 
 def test_own_people_with_the_numbers_of_others_are_told_apart_by_a_promise(tmp_path):

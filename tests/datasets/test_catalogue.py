@@ -6,7 +6,16 @@ import pytest
 
 from tests.datasets.cuhk03_file import write_mat
 from tests.datasets.picture_files import GRID, MARKET1501, VIPER, lay_out
-from tfnxc.datasets import CATALOGUE, ImageSet, dataset_splits, families, missing_pictures, open_dataset, prepare
+from tfnxc.datasets import (
+    CATALOGUE,
+    ImageSet,
+    dataset_splits,
+    families,
+    missing_pictures,
+    open_dataset,
+    places_of,
+    prepare,
+)
 from tfnxc.errors import InputError
 from tfnxc.evaluation import PROTOCOLS
 from tfnxc.identities import DISTRACTOR, JUNK
@@ -47,6 +56,18 @@ def test_the_parts_of_a_set_are_all_of_it_and_do_not_overlap(on_disk):
         people = open_dataset(name, path)
         belongs = [part.belongs(people) for part in CATALOGUE[name].official]
         assert not belongs or (np.sum(belongs, axis=0) == 1).all(), name
+
+
+def test_each_camera_pair_of_cuhk03_is_a_place(on_disk, tmp_path):
+    people = open_dataset("cuhk03-labeled", on_disk["cuhk03-labeled"])
+    pairs = [int(path.rsplit("/", 1)[1].split("_")[0]) for path in people.paths]
+    assert places_of(people).tolist() == pairs and set(pairs) == {1, 2, 3, 4, 5}
+    prepare(people, tmp_path / "prepared")
+    again = open_dataset("cuhk03-labeled", tmp_path / "prepared")
+    assert places_of(again.of_identities([3001, 1002])).tolist() == [1] * 8 + [3] * 10
+    for name in set(on_disk) - {"cuhk03-labeled", "cuhk03-detected"}:
+        assert not places_of(open_dataset(name, on_disk[name])).any()
+    assert places_of(made_up("mine", [1001, 2001], [0, 1])).tolist() == [0, 0]
 
 
 def test_parts_are_counted(on_disk):

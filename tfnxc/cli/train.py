@@ -197,8 +197,10 @@ def _named_path(text):
 
 
 def _joined(sets, advance):
-    """Images, identities, cameras and the number of the set of each, of several sets as one."""
+    """Images, identities, cameras and the number of the set and place of each, of several sets as one."""
     import numpy as np
+
+    from tfnxc.datasets import places_of
 
     images = np.concatenate([each.images(progress=advance) for each in sets])
     identities, start = [], 0
@@ -206,7 +208,10 @@ def _joined(sets, advance):
         identities.append(each.identities + start)
         start = int(identities[-1].max()) + 1
     cameras = np.concatenate([each.cameras for each in sets])
-    return images, np.concatenate(identities), cameras, np.repeat(np.arange(len(sets)), list(map(len, sets)))
+    # Camera 0 of one set or place is not camera 0 of another.
+    seen_at = np.array([(number, place) for number, each in enumerate(sets) for place in places_of(each)])
+    sources = np.unique(seen_at, axis=0, return_inverse=True)[1].reshape(-1)
+    return images, np.concatenate(identities), cameras, sources
 
 
 def _weights(source):

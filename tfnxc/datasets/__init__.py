@@ -2,7 +2,15 @@
 
 import importlib
 
-from tfnxc.datasets.catalogue import CATALOGUE, Part, Source, dataset_splits, missing_pictures, open_dataset
+from tfnxc.datasets.catalogue import (
+    CATALOGUE,
+    Part,
+    Source,
+    dataset_splits,
+    missing_pictures,
+    open_dataset,
+    places_of,
+)
 from tfnxc.datasets.csv_file import csv_file
 from tfnxc.datasets.cuhk01 import cuhk01
 from tfnxc.datasets.cuhk03 import cuhk03, cuhk03_test_sets
@@ -44,6 +52,7 @@ __all__ = [
     "market1501_split",
     "missing_pictures",
     "open_dataset",
+    "places_of",
     "prepare",
     "prepared",
     "prepared_dataset",

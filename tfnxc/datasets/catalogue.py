@@ -12,7 +12,7 @@ import numpy as np
 
 from tfnxc.datasets.csv_file import csv_file
 from tfnxc.datasets.cuhk01 import cuhk01
-from tfnxc.datasets.cuhk03 import cuhk03
+from tfnxc.datasets.cuhk03 import cuhk03, cuhk03_camera_pair
 from tfnxc.datasets.grid import grid
 from tfnxc.datasets.identity_folders import identity_folders
 from tfnxc.datasets.image_set import ImageSet
@@ -70,6 +70,8 @@ class Source:
         default_protocol: Name of the evaluation protocol that goes with it.
         reference: The paper that presents it.
         own_split: `ImageSet -> Split`, where the data set itself says who trains and who tests. Defaults to `None`.
+        place: `identities -> integers`: where each person was seen, if the same number of a camera is another camera at
+            another place. Defaults to `None`: all at one place.
         needs_path: Whether there is something to read. Defaults to `True`.
     """
 
@@ -84,6 +86,7 @@ class Source:
     default_protocol: str
     reference: str
     own_split: Callable[[ImageSet], Split] | None = dataclasses.field(default=None, repr=False)
+    place: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, repr=False)
     needs_path: bool = True
 
     @property
@@ -117,6 +120,7 @@ def _cuhk03_source(boxes, pictures):
             "Li, Zhao, Xiao, Wang, "
             '"DeepReID: Deep Filter Pairing Neural Network for Person Re-Identification", CVPR 2014'
         ),
+        place=cuhk03_camera_pair,
     )
 
 
@@ -305,6 +309,25 @@ def _open_prepared(name, folder):
             f"{folder}: pictures prepared from {people.name}, not from {name}. Open them as {people.name}."
         )
     return people
+
+
+def places_of(people):
+    """Where the people of a data set were seen, if the same number of a camera is another camera at another place.
+
+    Args:
+        people: An `ImageSet`.
+
+    Returns:
+        Integers, one a picture; all 0 where the set is of one place, or not in `CATALOGUE`.
+
+    Example:
+        >>> set(places_of(open_dataset("cuhk03-labeled", "cuhk-03.mat")))
+        {1, 2, 3, 4, 5}
+    """
+    source = CATALOGUE.get(people.name)
+    if source is None or source.place is None:
+        return np.zeros(len(people), int)
+    return source.place(people.identities)
 
 
 def dataset_splits(name, people, split=None):

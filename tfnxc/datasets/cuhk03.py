@@ -34,9 +34,9 @@ def cuhk03(path, boxes="labeled"):
     Returns:
         An `ImageSet` called `"cuhk03-labeled"` or `"cuhk03-detected"`, ordered by pair, identity and index. The
         identity is `1000 * pair + number`: 1266 is number 266 of pair 1. Indices 1 to 5 are camera 0 (A), 6 to 10 are
-        camera 1 (B); empty cells of the file are passed over. The path of a picture in the file is such as
-        `cuhk-03.mat/labeled/1_266_2_06`. No picture is read, and never more than one at a time is in memory: a cell
-        that is broken raises an `InputError` when it is read.
+        camera 1 (B), and each pair's are cameras of its own; empty cells of the file are passed over. The path of a
+        picture in the file is such as `cuhk-03.mat/labeled/1_266_2_06`. No picture is read, and never more than one at
+        a time is in memory: a cell that is broken raises an `InputError` when it is read.
 
     Raises:
         InputError: If there is no such file or folder, it holds no picture, the pictures are said to be of the other
@@ -60,6 +60,11 @@ def cuhk03(path, boxes="labeled"):
             return _from_pictures(path / name, boxes)
     mat = _mat_inside(path)
     return _from_pictures(path, boxes) if mat is None else _from_mat(mat, boxes)
+
+
+def cuhk03_camera_pair(identities):
+    """The camera pair, 1 to 5, of identities as `cuhk03` codes them; each pair stood at a place of its own."""
+    return np.asarray(identities) // 1000
 
 
 def cuhk03_test_sets(path):

@@ -17,8 +17,9 @@ class Groups:
     Args:
         identities: Integers, one an image.
         cameras: Integers, one an image. Defaults to `None`: not known.
-        sources: Integers, one an image: the data set it is from. The people of a group are of one source, because
-            people of two are told apart by the look of the sets. Defaults to `None`: all from one.
+        sources: Integers, one an image: the data set it is from, and of sets whose cameras stood at several places, the
+            place. The people of a group are of one source, because people of two are told apart by the look of the
+            pictures. Defaults to `None`: all from one.
         across: Whether the two images of a person are by different cameras. Defaults to `False`: they are any two.
 
     Attributes:

@@ -36,8 +36,7 @@ class GroupPipeline(Pipeline):
         people: People a group, 2 or more. Defaults to `3`.
         hard_share: Probability that a group's next person is one that is hard to tell from its first, where `one_pass`
             is told who that is. Defaults to `0.5`.
-        sources: Integers, one an image: the data set it is from; the people of a group are of one. Defaults to `None`:
-            all from one.
+        sources: As in `tfnxc.datasets.group_indices.Groups`. Defaults to `None`: all from one.
         shard: `(number, of)`: this pipeline gives every batch's groups of the worker `number` of `of`, counted from 0;
             together the workers' shares are the batch that one worker alone would get. Defaults to `None`: all of it.
         deterministic: As in `PairPipeline`. Defaults to `True`.
@@ -88,8 +87,8 @@ class GroupPipeline(Pipeline):
         self._check_pairs(len(self.grouped))
         if self._groups.smallest_source < self.people:
             raise InputError(
-                f"groups of {self.people} people need as many in each data set; the smallest has "
-                f"{self._groups.smallest_source} with two images to be paired."
+                f"groups of {self.people} people need as many in each data set, and at each place of CUHK03; the "
+                f"smallest has {self._groups.smallest_source} with two images to be paired."
             )
 
     @functools.cached_property

@@ -132,13 +132,12 @@ def written_run(run, strategy):
     return Run(folder, run.record)
 
 
-def check_alike(strategy, model, pairs, **numbers):
+def check_alike(strategy, model, **numbers):
     """Compares what all workers begin with, once all of them have read it and before the chief writes.
 
     Args:
         strategy: As from `training_strategy`.
         model: The model, with its optimizer.
-        pairs: The pipeline of its pairs.
         numbers: More that has to be the same, by name: integers.
 
     Raises:
@@ -151,9 +150,6 @@ def check_alike(strategy, model, pairs, **numbers):
         **numbers,
         "weights": digest(model.get_weights()),
         "state of the optimizer": digest(map(np.asarray, model.optimizer.variables)),
-        "seed": pairs.seed,
-        "people": digest([pairs.identities]),
-        "pictures": digest([pairs.images]),
     }
     found = _Meeting(strategy).gather(list(numbers.values()))
     for name, each in zip(numbers, found.T, strict=True):

@@ -83,8 +83,8 @@ def train(
             remember begins anew where a training goes on.
         verbose: As in `model.fit`. Defaults to `"auto"`.
         cameras: Integers, one an image, which cross-camera positives need. Defaults to `None`.
-        sources: Integers, one an image: the data set it is from, where there are several; groups of people are of one.
-            Defaults to `None`.
+        sources: Integers, one an image: the data set and place it is from (`tfnxc.datasets.places_of`), where there are
+            several; groups of people are of one. Defaults to `None`.
         weights: A model of the same architecture with whose weights a new training begins, in the place of random ones.
             Defaults to `None`.
         validation: `(images, identities, cameras)` of people who do not train: they are ranked after passes, with
@@ -140,7 +140,7 @@ def train(
         fitted = _fitted(model, recipe, strategy)
         first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
         negatives = _HardNegatives(run, written, model, pairs, recipe, strategy)
-        check_alike(strategy, model, pairs, negatives=negatives.kept(first_pass))
+        check_alike(strategy, model, seed=seed, negatives=negatives.kept(first_pass), **pictures)
         written.check_pictures(pictures)
         written.note_progress(first_pass, pairs.pairs_per_pass)
         guard = StopOnNaN(written.folder, negatives.batch_at, 1, first_step)
