@@ -66,6 +66,12 @@ def _folder(options, part, seed):
     return options.to / (f"{part}-seed-{seed}" if seed else part)
 
 
+def _seeds_of(options, part):
+    """The seeds that a part has run folders of, ascending."""
+    known = [int(each.name.rsplit("-", 1)[1]) for each in options.to.glob(f"{part}-seed-[0-9]*")]
+    return [0, *sorted(known)]
+
+
 def results_of(options, log):
     """What there is, as plain types: a row for each part that has a result, over the seeds that have one."""
     from tfnxc.report.training import read_history
@@ -75,7 +81,7 @@ def results_of(options, log):
     rows, trainings = [], []
     for part in PARTS:
         measured = {}
-        for seed in range(options.seeds):
+        for seed in _seeds_of(options, part):
             folder = _folder(options, part, seed)
             results = {protocol: _result_of(folder, protocol) for protocol in PROTOCOLS}
             if all(results.values()):
