@@ -5,6 +5,7 @@ identity. `ablation.py` runs it.
 """
 
 import json
+import re
 
 from steps import Step
 from tables import (
@@ -20,6 +21,8 @@ from tables import (
     training_of,
     version_line,
 )
+
+from tfnxc.errors import InputError
 
 DRAWS = 10
 RANKS = ("1", "5", "10", "20")
@@ -68,8 +71,8 @@ def _folder(options, part, seed):
 
 def _seeds_of(options, part):
     """The seeds that a part has run folders of, ascending."""
-    known = [int(each.name.rsplit("-", 1)[1]) for each in options.to.glob(f"{part}-seed-[0-9]*")]
-    return [0, *sorted(known)]
+    names = (re.fullmatch(rf"{re.escape(part)}-seed-([1-9]\d*)", each.name) for each in options.to.glob("*"))
+    return [0, *sorted(int(name[1]) for name in names if name)]
 
 
 def results_of(options, log):
@@ -80,16 +83,20 @@ def results_of(options, log):
 
     rows, trainings = [], []
     for part in PARTS:
-        measured = {}
+        measured, kinds = {}, set()
         for seed in _seeds_of(options, part):
             folder = _folder(options, part, seed)
             results = {protocol: _result_of(folder, protocol) for protocol in PROTOCOLS}
             if all(results.values()):
                 training = training_of(folder, log, f"train {folder.name}")
                 trainings.append(training)
+                settings = {name: value for name, value in Run.open(folder).settings.items() if name != "seed"}
+                kinds.add(json.dumps(settings, sort_keys=True))
                 measured[seed] = results, training, read_history(Run.open(folder))["loss"][-1]
         if not measured:
             continue
+        if len(kinds) > 1:
+            raise InputError(f"{options.to}: the seeds of {part} were trained with {len(kinds)} settings.")
         results, trained, losses = zip(*measured.values(), strict=True)
         recipe = next((row for row in rows if row["part"] == RECIPE), None)
         figures = {protocol: _figures([each[protocol] for each in results]) for protocol in PROTOCOLS}

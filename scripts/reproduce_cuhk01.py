@@ -102,9 +102,9 @@ def results_of(options, log):
                 result = result_of(_run(options.to, partition, model), protocol, options)
                 if result is not None:
                     # What was trained otherwise is another row, not part of a mean.
-                    how = result["settings"], drawing_of(_run(options.to, partition, model))
-                    kind = model, protocol, json.dumps(how, sort_keys=True)
-                    found.setdefault(kind, {})[partition] = result
+                    drawn = _drawn(options.to, partition, model, result["settings"])
+                    kind = model, protocol, json.dumps([result["settings"], drawn], sort_keys=True)
+                    found.setdefault(kind, {})[partition] = {**result, "drawn": drawn}
     results = {
         "data": "CUHK01, 485 training and 486 test identities",
         "unit": "per cent",
@@ -120,12 +120,19 @@ def results_of(options, log):
     return {**results, "published": published_rows([TITLES[model] for model in TITLES if model in models])}
 
 
+def _drawn(folder, partition, model, settings):
+    """In which way the groups of a run were drawn, and those of the training that it began from."""
+    before = _pretrained(folder, model)
+    begun = settings.get("from") and (before / "run.json").exists()
+    return [drawing_of(_run(folder, partition, model)), drawing_of(before) if begun else None]
+
+
 def _row(model, measured):
     results = list(measured.values())
     figures = {f"rank {rank}": spread_of([each["ranks"][rank]["mean"] for each in results]) for rank in RANKS}
     figures["mAP"] = spread_of([each["mAP"]["mean"] for each in results])
     settings = [each["settings"] for each in results]
-    row = {"model": model, "passes": settings[0]["passes"], "partitions": list(measured)}
+    row = {"model": model, "passes": settings[0]["passes"], "drawn": results[0]["drawn"], "partitions": list(measured)}
     return {**row, "from": [each.get("from") for each in settings], **measured_of(results), "figures": figures}
 
 
@@ -189,10 +196,11 @@ def _kind(row, trainings):
     alike = [each for each in alike if each["split"] in row["splits"]]
     if begun:
         alike += [each for each in trainings if each["model"] == row["model"] and each["dataset"] != "cuhk01"]
-    about = ("dataset", "search_size", "with", "passes_done", "recipe", "drawing")
-    how = {json.dumps([each.get(name) for name in about], sort_keys=True) for each in alike}
+    about = ("dataset", "search_size", "with", "passes_done", "recipe")
+    how = {json.dumps([each[name] for name in about], sort_keys=True) for each in alike}
+    drawn = tuple(row.get("drawn", (None, None)))  # not noted by an earlier version
     counts = row["draws"], row["both_orders"], tuple(sorted(set(row["probes"])))
-    return row["model"], row["protocol"], row["passes"], begun, *counts, *sorted(how)
+    return row["model"], row["protocol"], row["passes"], begun, drawn, *counts, *sorted(how)
 
 
 def _extend(row, other, path):
@@ -233,12 +241,13 @@ def lines_of(results, log):
     """The results as lines of Markdown."""
     if not results["rows"]:
         return ["No results with these draws yet.", "", *training_lines(results["trainings"])]
+    ways = len({tuple(row.get("drawn", ())) for row in results["rows"]}) > 1
     rows = [
         (
             TITLES[row["model"]],
             row["protocol"],
             *(cell(row["figures"][name]) for name in FIGURES),
-            f"{row['passes']}{', from CUHK03' if all(row['from']) else ''}",
+            f"{row['passes']}{', from CUHK03' if all(row['from']) else ''}{_way(row) if ways else ''}",
             len(row["partitions"]),
             row["draws"],
             max(row["probes"]),
@@ -261,6 +270,10 @@ def lines_of(results, log):
         version_line(results["versions"]),
         *(line for each in results["added"] for line in _added_lines(each)),
     ]
+
+
+def _way(row):
+    return f", groups drawn in way {row['drawn'][0]}" if row.get("drawn", [None])[0] else ", groups drawn as before"
 
 
 def _added_lines(added):

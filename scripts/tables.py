@@ -160,9 +160,10 @@ def training_lines(trainings):
     ]
     recipes = {}
     for each in trainings:
-        recipes.setdefault(", ".join(f"{name} {value}" for name, value in each["recipe"].items()), []).append(
-            each["run"]
-        )
+        parts = [f"{name} {value}" for name, value in each["recipe"].items()]
+        # Of a file of an earlier version it is not known.
+        parts += [] if each.get("drawing") is None else [f"groups drawn in way {each['drawing']}"]
+        recipes.setdefault(", ".join(parts), []).append(each["run"])
     return [*markdown(head, rows), "", *(f"Recipe of {', '.join(runs)}: {text}." for text, runs in recipes.items())]
 
 

@@ -191,7 +191,16 @@ def test_groups_drawn_in_another_way_are_rows_of_their_own(script, make_run, els
     others = elsewhere([1, 2], source="0123456789ab")  # before the way was noted
     make_run("cuhk01-03-fused", "fused", "cuhk01-486-03", 1.0, source="0123456789ab", drawing=2)
     rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
-    assert [row["partitions"] for row in rows] == [[3], [1, 2]] * 2
+    assert [(row["partitions"], row["drawn"]) for row in rows] == [([3], [2, None]), ([1, 2], [None, None])] * 2
+    # A file that holds both goes together with others all the same, each with its own kind.
+    (tmp_path / "to" / "results.json").rename(tmp_path / "both.json")
+    (tmp_path / "to").rename(tmp_path / "before")
+    make_run("cuhk01-04-fused", "fused", "cuhk01-486-04", 1.0, source="0123456789ab", drawing=2)
+    results, text = report(reproduce, tmp_path / "to", "--add", str(tmp_path / "both.json"))
+    assert [row["partitions"] for row in results["rows"]] == [[3, 4], [1, 2]] * 2
+    assert "from CUHK03, groups drawn in way 2" in text and "from CUHK03, groups drawn as before" in text
+    (tmp_path / "to").rename(tmp_path / "four")
+    (tmp_path / "before").rename(tmp_path / "to")
     make_run("cuhk01-04-fused", "fused", "cuhk01-486-04", 1.0, source="0123456789ab", drawing=1)
     results, _ = report(reproduce, tmp_path / "to")
     assert [row["partitions"] for row in results["rows"]] == [[3], [4]] * 2
@@ -442,7 +451,20 @@ def test_the_parts_of_the_recipe(script, make_run, tmp_path):
         "0.625",
         "2",
     ]
+    (tmp_path / "to" / "grouped-seed-1-of-before").mkdir()  # of nobody
     measured("rate-0.005-seed-2", 99.0)  # to which the recipe has nothing to compare
     results, _ = report(ablation, tmp_path / "to", "parts")  # a report is of all that is there
     assert results["rows"][1]["seeds"] == [0, 1, 2]
     assert results["rows"][1]["rank 1 to the recipe"]["paper"]["values"] == [3.0, 1.0]
+
+
+def test_seeds_of_a_part_that_differ_in_more_do_not_make_one_mean(script, make_run, tmp_path):
+    ablation = script("ablation")
+    for name, passes in (("grouped", 5), ("grouped-seed-1", 6)):
+        run = make_run(name, "normxcorr", "cuhk01-486-01", 0.0, passes=passes, done=passes)
+        (run.folder / "history.csv").write_text("epoch,accuracy,loss\n0,0.5,1.5\n", encoding="utf-8")
+        for protocol in ("cross-camera", "paper"):
+            file = f"trained-cuhk01-mine-held-back-2-both-orders-{protocol}-10draws-allprobes-seed0-pessimistic.json"
+            write_json(run.folder / "results" / file, result_of(run, protocol, 40.0))
+    with pytest.raises(InputError, match="the seeds of grouped were trained with 2 settings"):
+        report(ablation, tmp_path / "to", "parts")

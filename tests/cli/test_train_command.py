@@ -138,10 +138,16 @@ def test_other_sets_train_under_numbers_of_their_own(trained, train, tmp_path):
 
 def test_the_camera_pairs_of_cuhk03_are_places_of_their_own(trained, train, tmp_path):
     """Its five cameras 0 are five cameras: a pair of two places is of two people."""
-    result = train("--split", "random-2-0", "--with", f"cuhk03-labeled={write_mat(tmp_path / 'cuhk-03.mat')}")
+    words = "--split", "random-2-0", "--with", f"cuhk03-labeled={write_mat(tmp_path / 'cuhk-03.mat')}"
+    result = train(*words, "--recipe", "grouped")
     assert result.exit_code == 0, result.output
-    ((_, options),) = trained
+    ((arguments, options),) = trained
     assert options["sources"].tolist() == [0] * 12 + [1] * 28 + [2] * 19 + [3] * 10 + [4] * 10 + [5] * 10
+    assert arguments[0].settings["places"] is True  # a run of before is another training
+    result = train(*words, "--run", tmp_path / "separate")
+    assert result.exit_code == 0, result.output
+    arguments, options = trained[1]
+    assert options["sources"].tolist() == [0] * 12 + [1] * 77 and "places" not in arguments[0].settings
 
 
 def test_own_people_with_the_numbers_of_others_are_told_apart_by_a_promise(tmp_path):

@@ -334,11 +334,11 @@ def test_there_is_no_pass_or_step_outside(number, step):
         ({"batch_size": 0}, "batch_size must be 1 or more"),
         (
             {"people": 7, "batch_size": 49},
-            "groups of 7 people need as many in each data set, .*; the smallest has 6 with",
+            "groups of 7 people need as many in each source; the smallest has 6 with",
         ),
         (
             {"sources": SOURCES, "people": 4, "batch_size": 16},
-            "need as many in each data set, .*; the smallest has 3 with",
+            "need as many in each source; the smallest has 3 with",
         ),
         ({"sources": SOURCES[:4]}, r"17 images need as many sources; got \(4,\)"),
         ({"cameras": CAMERAS[:4]}, r"17 images need as many cameras; got \(4,\)"),

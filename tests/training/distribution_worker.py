@@ -64,7 +64,7 @@ def mirrored(folder, found):
 
 
 def multi_worker(folder, found):
-    from tests.training.small_training import At
+    from tests.training.small_training import CAMERAS, At
     from tfnxc.training.distribution import training_strategy
 
     strategy = training_strategy("multi-worker")
@@ -77,6 +77,8 @@ def multi_worker(folder, found):
     return [
         int(stopped.optimizer.iterations),
         refused(strategy, folder / "seeds", "separate", seed=task),
+        refused(strategy, folder / "cameras", "grouped", cameras=1 - CAMERAS if task else CAMERAS),
+        refused(strategy, folder / "sources", "grouped", sources=None if task else 0 * CAMERAS),
         refused(strategy, folder / f"of worker {task}", "separate"),
     ]
 

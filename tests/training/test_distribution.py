@@ -47,14 +47,16 @@ def test_two_processes_train_as_one_and_only_one_of_them_writes(tmp_path):
     assert_as_on_one_device(tmp_path, workers[0][1])
     for name, each in workers[0][1].items():
         np.testing.assert_array_equal(each, workers[1][1][name])
-    for (steps, seeds, _folder), _ in workers:
+    for (steps, seeds, cameras, sources, _folder), _ in workers:
         assert steps == 1  # of two a pass, where the chief's callback stopped both
-        assert "the workers do not begin with the same " in seeds
+        assert "the workers do not begin with the same seed" in seeds
+        assert "the workers do not begin with the same cameras" in cameras
+        assert "the workers do not begin with the same sets" in sources
     # The chief trains in a folder that the other one does not see.
     kept = {path.name for path in (tmp_path / "runs" / "separate").iterdir()}
     assert kept == {LOCK, "run.json", "initial.keras", "model.keras", "progress.json", "history.csv"}
-    assert "A worker was lost" in workers[0][0][2]
-    assert "no run here, where the chief sees one" in workers[1][0][2]
+    assert "A worker was lost" in workers[0][0][-1]
+    assert "no run here, where the chief sees one" in workers[1][0][-1]
     assert not list(temporary.iterdir())
 
 

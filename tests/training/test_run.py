@@ -76,6 +76,15 @@ def test_a_run_of_an_earlier_version_takes_the_pictures_that_it_is_given(tmp_pat
     assert Run.open(tmp_path / "run").record["pictures"] == {"pictures": 4}
 
 
+def test_a_run_of_groups_of_an_earlier_version_does_not_go_on(tmp_path):
+    """Those were drawn in another way, whatever the pictures were."""
+    run = Run.start(tmp_path / "run", {}, SPLIT)
+    run.model_path().touch()
+    with pytest.raises(InputError, match="a version of tfnxc that draws pairs in another way"):
+        run.check_pictures({"pictures": 4, "drawing": 2})
+    assert "pictures" not in Run.open(tmp_path / "run").record
+
+
 def test_those_held_back_are_known_and_not_fitted(tmp_path):
     split = Split("mine", "by hand", (1, 2, 3, 4, 5), (6,))
     run = Run.start(tmp_path / "run", {"dataset": "viper", "validate": 2, "seed": 1}, split, before=[("grid", (7,))])

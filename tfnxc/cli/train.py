@@ -111,6 +111,7 @@ def train(
     """
     from tfnxc import training
     from tfnxc.cli._console import console, progress_bar
+    from tfnxc.datasets import places_of
     from tfnxc.evaluation.distributed import is_chief
     from tfnxc.training.distribution import start_run, training_strategy
 
@@ -148,13 +149,15 @@ def train(
     settings = {"dataset": dataset, "model": model, "search_size": search_size, "seed": seed, **vars(recipe)}
     # What was not asked for is not written down, so that runs of before go on.
     settings |= {"with": [each.name for each in sets[1:]]} if others else {}
+    by_place = recipe.pairs == "grouped" and any(len(set(places_of(each).tolist())) > 1 for each in sets)
+    settings |= {"places": True} if by_place else {}
     settings |= {"from": digest} if source else {}
     settings |= {"other_people": True} if other_people else {}
     settings |= {"validate": validate} if validate else {}
     run = start_run(strategy, folder or f"runs/{dataset}-{model}", settings, split, data, before, fitted_on)
     callbacks = _callbacks(run, tensorboard)  # a missing TensorBoard fails before the pictures are read
     with progress_bar("Reading pictures", sum(map(len, sets)) + len(held_back or ())) as advance:
-        images, identities, cameras, sources = _joined(sets, advance)
+        images, identities, cameras, sources = _joined(sets, by_place, advance)
         validation = held_back and (held_back.images(progress=advance), held_back.identities, held_back.cameras)
     console.print(
         f"Training {model} on {len(trainees.people)} identities of {dataset}, split {split.name} ({split.digest}), "
@@ -196,8 +199,10 @@ def _named_path(text):
     return name, path or None
 
 
-def _joined(sets, advance):
-    """Images, identities, cameras and the number of the set and place of each, of several sets as one."""
+def _joined(sets, by_place, advance):
+    """Images, identities, cameras and sources, that is the number of the set and perhaps the place of each, of several
+    sets as one.
+    """
     import numpy as np
 
     from tfnxc.datasets import places_of
@@ -208,9 +213,10 @@ def _joined(sets, advance):
         identities.append(each.identities + start)
         start = int(identities[-1].max()) + 1
     cameras = np.concatenate([each.cameras for each in sets])
-    # Camera 0 of one set or place is not camera 0 of another.
-    seen_at = np.array([(number, place) for number, each in enumerate(sets) for place in places_of(each)])
-    sources = np.unique(seen_at, axis=0, return_inverse=True)[1].reshape(-1)
+    sources = np.repeat(np.arange(len(sets)), list(map(len, sets)))
+    if by_place:  # camera 0 of one is not camera 0 of another
+        places = np.concatenate([places_of(each) for each in sets])
+        sources = np.unique([sources, places], axis=1, return_inverse=True)[1].reshape(-1)
     return images, np.concatenate(identities), cameras, sources
 
 

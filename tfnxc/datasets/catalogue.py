@@ -321,7 +321,7 @@ def places_of(people):
         Integers, one a picture; all 0 where the set is of one place, or not in `CATALOGUE`.
 
     Example:
-        >>> set(places_of(open_dataset("cuhk03-labeled", "cuhk-03.mat")))
+        >>> set(places_of(open_dataset("cuhk03-labeled", "cuhk-03.mat")).tolist())
         {1, 2, 3, 4, 5}
     """
     source = CATALOGUE.get(people.name)

@@ -87,8 +87,9 @@ class GroupPipeline(Pipeline):
         self._check_pairs(len(self.grouped))
         if self._groups.smallest_source < self.people:
             raise InputError(
-                f"groups of {self.people} people need as many in each data set, and at each place of CUHK03; the "
-                f"smallest has {self._groups.smallest_source} with two images to be paired."
+                f"groups of {self.people} people need as many in each source; the smallest has "
+                f"{self._groups.smallest_source} with two images to be paired. A source is a data set, or a camera "
+                "pair of CUHK03: leave that out, or form smaller groups."
             )
 
     @functools.cached_property

@@ -17,7 +17,7 @@ def alike_by_colour(images, identities, people, count, sources=None):
         identities: Integers, one an image.
         people: The identities that are compared, `GroupPipeline.grouped`.
         count: How many each.
-        sources: Integers, one an image: the data set it is from; only people of one are compared. Defaults to `None`:
+        sources: As in `GroupPipeline`; only people of one are compared. Defaults to `None`:
             all from one.
 
     Returns:

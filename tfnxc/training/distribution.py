@@ -132,12 +132,13 @@ def written_run(run, strategy):
     return Run(folder, run.record)
 
 
-def check_alike(strategy, model, **numbers):
+def check_alike(strategy, model, pictures, **numbers):
     """Compares what all workers begin with, once all of them have read it and before the chief writes.
 
     Args:
         strategy: As from `training_strategy`.
         model: The model, with its optimizer.
+        pictures: Digests by name of what each trains on, not the same names on all where the arguments differ.
         numbers: More that has to be the same, by name: integers.
 
     Raises:
@@ -150,6 +151,7 @@ def check_alike(strategy, model, **numbers):
         **numbers,
         "weights": digest(model.get_weights()),
         "state of the optimizer": digest(map(np.asarray, model.optimizer.variables)),
+        **{name: pictures.get(name, -1) for name in ("pictures", "pixels", "people", "sets", "cameras", "drawing")},
     }
     found = _Meeting(strategy).gather(list(numbers.values()))
     for name, each in zip(numbers, found.T, strict=True):

@@ -239,13 +239,14 @@ class Run:
             InputError: If they differ: it would be neither the same training nor a whole one of the others.
         """
         known = self.record.get("pictures")
-        if known is None:  # a run of an earlier version
-            self._note_pictures(digests)
-        elif known.get("drawing") != digests.get("drawing"):
+        known = {} if known is None else known  # of an earlier version
+        if known.get("drawing") != digests.get("drawing"):
             raise InputError(
                 f"{self.folder} was begun by a version of tfnxc that draws pairs in another way: train in another "
                 "folder."
             )
+        if not known:
+            self._note_pictures(digests)
         elif known != digests:
             differing = "; ".join(
                 f"{name}: {known.get(name)} there, {digests.get(name)} now"

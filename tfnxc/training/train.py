@@ -140,7 +140,7 @@ def train(
         fitted = _fitted(model, recipe, strategy)
         first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
         negatives = _HardNegatives(run, written, model, pairs, recipe, strategy)
-        check_alike(strategy, model, seed=seed, negatives=negatives.kept(first_pass), **pictures)
+        check_alike(strategy, model, seed=seed, negatives=negatives.kept(first_pass), pictures=pictures)
         written.check_pictures(pictures)
         written.note_progress(first_pass, pairs.pairs_per_pass)
         guard = StopOnNaN(written.folder, negatives.batch_at, 1, first_step)
