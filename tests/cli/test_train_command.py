@@ -98,6 +98,18 @@ def test_a_recipe_is_named_and_changed(trained, train):
     assert recipe == Recipe.named("grouped", passes=3, people=2, batch_size=8)
 
 
+def test_few_images_are_seen_more_often_unless_passes_are_given(trained, train, tmp_path):
+    result = train("--split", "random-2-0", "--recipe", "grouped")
+    assert "Note: 8334 passes, not 70, because 12 pictures are few" in result.output
+    (((run, *_, recipe, _, _), _),) = trained
+    assert recipe == Recipe.named("grouped", passes=8334)  # 18 pairs a pass
+    assert run.settings["passes"] == 8334
+    for words in (("--recipe", "grouped", "--passes", 70), ("--recipe", "published")):
+        result = train("--split", "random-2-0", *words, "--run", tmp_path / words[1])
+        assert result.exit_code == 0 and "passes, not" not in result.output
+    assert [arguments[4].passes for arguments, _ in trained[1:]] == [70, 20]
+
+
 def test_validation_people_do_not_train(trained, train):
     result = train("--split", "random-2-0", "--validate", 1)
     assert result.exit_code == 1 and "of the 3 training people at least two have to be held back" in result.output

@@ -31,6 +31,14 @@ def test_schedules():
     assert float(np.asarray(constant.learning_rate)) == 0.25
 
 
+def test_of_few_images_groups_make_more_passes():
+    grouped = Recipe.named("grouped")
+    assert [grouped.for_images(count).passes for count in (1940, 1429, 1428, 500)] == [70, 70, 71, 200]
+    assert grouped.for_images(500).passes * 500 * 9 / 6 == 150_000
+    assert Recipe.named("grouped", people=4, batch_size=144).for_images(500).passes == 150
+    assert Recipe().for_images(10) == Recipe()
+
+
 def test_a_cosine_may_begin_with_a_rise():
     warm = Recipe(schedule="cosine", learning_rate=0.1, warmup=20).make_optimizer(steps=100)
     np.testing.assert_allclose([rate(warm, step) for step in (0, 10, 20, 60, 100)], [0, 0.05, 0.1, 0.05, 0], atol=1e-7)

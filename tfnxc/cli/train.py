@@ -140,6 +140,7 @@ def train(
     recipe.make_optimizer(1)  # an unknown optimizer fails before the pictures are read
     others = [open_source(*_named_path(each)) for each in others]
     sets = [trainees, *(each.of_identities(each.people) for each in others)]
+    recipe = recipe if options["passes"] else _long_enough(recipe, sum(map(len, sets)))
     weights, digest, before, fitted_on = _weights(source)
     with_them = [(each.name, each.people) for each in sets[1:]]
     before, fitted_on = [*before, *with_them], [*fitted_on, *with_them]
@@ -189,6 +190,17 @@ def train(
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")
     if run.passes_of("best") not in (0, run.passes_done):
         console.print(f"The best by --validate is that of pass {run.passes_of('best')}: --state best measures it.")
+
+
+def _long_enough(recipe, images):
+    """The recipe for so many images; says so where that changes it."""
+    from tfnxc.cli._console import console
+
+    longer = recipe.for_images(images)
+    if longer != recipe:
+        passes = f"{longer.passes} passes, not {recipe.passes}"
+        console.print(f"Note: {passes}, because {images} pictures are few; --passes says otherwise.")
+    return longer
 
 
 def _named_path(text):

@@ -25,6 +25,9 @@ CHOICES = {
 }
 """Fields of a recipe that are one of a few names."""
 
+LEAST_PAIRS = 150_000
+"""What a training with groups needs, however few the images: `Recipe.for_images`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -146,6 +149,24 @@ class Recipe:
         if name not in RECIPES:
             raise InputError(f"no recipe is called {name!r}; expected one of {', '.join(RECIPES)}.")
         return dataclasses.replace(RECIPES[name], **changes)
+
+    def for_images(self, count):
+        """The recipe for a set of so many images: with groups, as many passes as few of them need.
+
+        A pass of groups is one over the images, so that few images make few pairs; a training needs 150,000 of them
+        all the same. Where the passes of the recipe make as many, and with separate pairs, it stays as it is.
+
+        Args:
+            count: Images to train on, 1 or more.
+
+        Example:
+            >>> Recipe.named("grouped").for_images(500).passes
+            200
+        """
+        if self.pairs == "separate":
+            return self
+        pairs_a_pass = count * self.people / 2  # a group has people ** 2 of 2 * people images
+        return dataclasses.replace(self, passes=max(self.passes, math.ceil(LEAST_PAIRS / pairs_a_pass)))
 
     def make_pipeline(self, images, identities, cameras=None, sources=None, seed=0):
         """The pipeline of this recipe's batches.
