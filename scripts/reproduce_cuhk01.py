@@ -5,9 +5,12 @@
     python scripts/reproduce_cuhk01.py --report --add results-of-another-machine.json
 
 For each model: a training on CUHK03, one for all partitions, as the authors start small sets from a larger one; then
-for each partition of 485 training and 486 test identities a training on CUHK01 that begins with its weights, and the
-CMC of the partition's test identities under both protocols. Both are one training in two parts: the rate stays where it
-is on CUHK03, and falls to 0 on CUHK01. Without --cuhk03 the trainings begin with random weights.
+for each partition (485 training and 486 test identities; 871 and 100) a training on CUHK01 that begins with its
+weights, and the CMC of the partition's test identities under both protocols. Both are one training in two parts: the
+rate stays where it is on CUHK03, and falls to 0 on CUHK01. Without --cuhk03 the trainings begin with random weights.
+
+The ten partitions with 486 test identities are the published ones; with 100 test identities none were published, and
+the package's own random ones are taken.
 
 Every step is a `tfnxc` command that goes on where it was stopped, so this script may be killed at any moment and
 started again. Its folder holds the runs, `steps.json` (time and peak memory of each step, over all of its starts), and
@@ -18,6 +21,7 @@ together.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -28,6 +32,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from steps import Step, add_folder_options, run_or_report
 from tables import (
+    IDENTITIES,
     PROTOCOLS,
     add_measuring_options,
     cell,
@@ -50,6 +55,9 @@ from tables import (
 
 from tfnxc.errors import InputError
 from tfnxc.evaluation import TITLES
+
+DRAWS = {486: 1, 100: 10}
+"""Draws of the gallery by the number of test identities, unless --repeats says otherwise: all ten take hours of 486."""
 
 PARTITIONS = range(1, 11)
 RANKS = ("1", "5", "10", "20", "50")
@@ -79,15 +87,14 @@ def steps_of(options):
             )
             steps.append(Step.of_tfnxc(name, words, run))
             begin[model] = ("--from", run), (name,)
-    for partition in options.partitions:
-        for model in options.models:
-            run, name = _run(folder, partition, model), f"train {partition:02d} {model}"
-            where = "cuhk01", options.data, f"cuhk01-486-{partition:02d}", options.passes
-            source, after = begin[model]
-            words = (*train_arguments(options, run, model, *where), *source, *positives)
-            steps.append(Step.of_tfnxc(name, words, run, after))
-            words = evaluate_arguments(options, run)
-            steps.append(Step.of_tfnxc(f"evaluate {partition:02d} {model}", words, run, (name,)))
+    for test, partition, model in itertools.product(options.test_identities, options.partitions, options.models):
+        split = _split(test, partition)
+        run, name = _run(folder, split, model), f"train {split} {model}"
+        source, after = begin[model]
+        words = train_arguments(options, run, model, "cuhk01", options.data, split, options.passes)
+        steps.append(Step.of_tfnxc(name, (*words, *source, *positives), run, after))
+        words = evaluate_arguments(run, *_draws(options, test))
+        steps.append(Step.of_tfnxc(f"evaluate {split} {model}", words, run, (name,)))
     return steps
 
 
@@ -96,43 +103,47 @@ def results_of(options, log):
     from tfnxc.training.run import versions
 
     found = {}
-    for model in TITLES:
-        for protocol in PROTOCOLS:
-            for partition in PARTITIONS:
-                result = result_of(_run(options.to, partition, model), protocol, options)
-                if result is not None:
-                    # What was trained otherwise is another row, not part of a mean.
-                    drawn = _drawn(options.to, partition, model, result["settings"])
-                    kind = model, protocol, json.dumps([result["settings"], drawn], sort_keys=True)
-                    found.setdefault(kind, {})[partition] = {**result, "drawn": drawn}
+    for test, model, protocol, partition in itertools.product(DRAWS, TITLES, PROTOCOLS, PARTITIONS):
+        run = _run(options.to, _split(test, partition), model)
+        result = result_of(run, protocol, *_draws(options, test))
+        if result is not None:
+            # What was trained otherwise is another row, not part of a mean.
+            drawn = _drawn(run, _pretrained(options.to, model), result["settings"])
+            kind = test, model, json.dumps([protocol, result["settings"], drawn], sort_keys=True)
+            found.setdefault(kind, {})[partition] = {**result, "drawn": drawn}
     results = {
-        "data": "CUHK01, 485 training and 486 test identities",
+        "data": "CUHK01",
         "unit": "per cent",
-        "rows": [_row(model, measured) for (model, _, _), measured in found.items()],
+        "rows": [_row(test, model, measured) for (test, model, _), measured in found.items()],
         "trainings": _trainings(options.to, log),
         "steps": steps_taken(log),
         "versions": versions(),
     }
     kinds = _kinds(results, options.to) if options.add else {}
     results["added"] = [each for path in options.add for each in _added(results, kinds, path)]
-    results["rows"].sort(key=lambda row: (list(TITLES).index(row["model"]), PROTOCOLS.index(row["protocol"])))
-    models = dict.fromkeys(row["model"] for row in results["rows"])
-    return {**results, "published": published_rows([TITLES[model] for model in TITLES if model in models])}
+    results["rows"].sort(key=_place)
+    shown = {(row["test_identities"], row["model"]) for row in results["rows"]}
+    methods = {test: [title for model, title in TITLES.items() if (test, model) in shown] for test in DRAWS}
+    return {**results, "published": [row for test in DRAWS for row in published_rows(methods[test], test)]}
 
 
-def _drawn(folder, partition, model, settings):
+def _place(row):
+    return list(DRAWS).index(row["test_identities"]), list(TITLES).index(row["model"]), PROTOCOLS.index(row["protocol"])
+
+
+def _drawn(run, before, settings):
     """In which way the groups of a run were drawn, and those of the training that it began from."""
-    before = _pretrained(folder, model)
     begun = settings.get("from") and (before / "run.json").exists()
-    return [drawing_of(_run(folder, partition, model)), drawing_of(before) if begun else None]
+    return [drawing_of(run), drawing_of(before) if begun else None]
 
 
-def _row(model, measured):
+def _row(test, model, measured):
     results = list(measured.values())
     figures = {f"rank {rank}": spread_of([each["ranks"][rank]["mean"] for each in results]) for rank in RANKS}
     figures["mAP"] = spread_of([each["mAP"]["mean"] for each in results])
     settings = [each["settings"] for each in results]
-    row = {"model": model, "passes": settings[0]["passes"], "drawn": results[0]["drawn"], "partitions": list(measured)}
+    row = {"test_identities": test, "model": model, "passes": settings[0]["passes"], "drawn": results[0]["drawn"]}
+    row["partitions"] = list(measured)
     return {**row, "from": [each.get("from") for each in settings], **measured_of(results), "figures": figures}
 
 
@@ -147,11 +158,12 @@ def _added(results, kinds, path):
     try:
         other = json.loads(path.read_text(encoding="utf-8"))
         for row in other["rows"]:
+            row.setdefault("test_identities", 486)  # of an earlier version, which had no others
             if not isinstance(row["from"], list):  # of an earlier version
                 row["from"] = [row["from"]] * len(row["partitions"])
             lengths = {len(row[name]) for name in (*_OF_PARTITIONS, "splits")}
             lengths |= {len(row["figures"][name]["values"]) for name in FIGURES}
-            if lengths != {len(row["partitions"])} or row["model"] not in TITLES or row["protocol"] not in PROTOCOLS:
+            if lengths != {len(row["partitions"])} or not _is_known(row):
                 raise ValueError(f"a row of {row['model']}, {row['protocol']} is not whole")
         about = {"file": path.name, **{name: other[name] for name in ("trainings", "steps", "versions")}}
         found = _kinds({**other, "trainings": _all_trainings(other)}, path)
@@ -166,6 +178,10 @@ def _added(results, kinds, path):
             kinds[kind] = row
             results["rows"].append(row)
     return [about, *other.get("added", [])]
+
+
+def _is_known(row):
+    return row["test_identities"] in DRAWS and row["model"] in TITLES and row["protocol"] in PROTOCOLS
 
 
 _OF_PARTITIONS = ("partitions", "from", "probes", "gallery", "models")
@@ -183,8 +199,9 @@ def _kinds(results, source):
         kind = _kind(row, results["trainings"])
         if kind in found:
             raise InputError(
-                f"{source} has two rows of {row['model']} under {row['protocol']} that were trained alike from other "
-                "weights: which of them another machine's belongs to is not known."
+                f"{source} has two rows of {row['model']} under {row['protocol']}, {row['test_identities']} test "
+                "identities, that were trained alike from other weights: which of them another machine's belongs to "
+                "is not known."
             )
         found[kind] = row
     return found
@@ -200,7 +217,8 @@ def _kind(row, trainings):
     how = {json.dumps([each[name] for name in about], sort_keys=True) for each in alike}
     drawn = tuple(row.get("drawn", (None, None)))  # not noted by an earlier version
     counts = row["draws"], row["both_orders"], tuple(sorted(set(row["probes"])))
-    return row["model"], row["protocol"], row["passes"], begun, drawn, *counts, *sorted(how)
+    what = tuple(row[name] for name in ("test_identities", "model", "protocol", "passes"))
+    return *what, begun, drawn, *counts, *sorted(how)
 
 
 def _extend(row, other, path):
@@ -225,7 +243,9 @@ def _extend(row, other, path):
 def _trainings(folder, log):
     """How every run of the folder was trained, those on CUHK03 first."""
     steps = {_pretrained(folder, model): f"train cuhk03 {model}" for model in TITLES}
-    steps |= {_run(folder, number, model): f"train {number:02d} {model}" for number in PARTITIONS for model in TITLES}
+    for test, partition, model in itertools.product(DRAWS, PARTITIONS, TITLES):
+        split = _split(test, partition)
+        steps[_run(folder, split, model)] = f"train {split} {model}"
     return [training_of(run, log, step) for run, step in steps.items() if (run / "run.json").exists()]
 
 
@@ -233,14 +253,41 @@ def _pretrained(folder, model):
     return folder / f"cuhk03-{model}"
 
 
-def _run(folder, partition, model):
-    return folder / f"cuhk01-{partition:02d}-{model}"
+def _split(test, partition):
+    return f"cuhk01-{test}-{partition:02d}"
+
+
+def _run(folder, split, model):
+    return folder / f"{split}-{model}"
+
+
+def _draws(options, test):
+    """Draws of the gallery, and the most probes of each."""
+    return DRAWS[test] if options.repeats is None else options.repeats, options.probes
 
 
 def lines_of(results, log):
     """The results as lines of Markdown."""
     if not results["rows"]:
         return ["No results with these draws yet.", "", *training_lines(results["trainings"])]
+    return [
+        *(line for test in DRAWS for line in _table(results, test)),
+        *training_lines(results["trainings"]),
+        "",
+        *step_lines(log, "evaluate"),
+        "",
+        version_line(results["versions"]),
+        *(line for each in results["added"] for line in _added_lines(each)),
+    ]
+
+
+def _table(results, test):
+    """The results with so many test identities as lines of Markdown; none where there are none."""
+    found, published = (
+        [row for row in results[name] if row["test_identities"] == test] for name in ("rows", "published")
+    )
+    if not found:
+        return []
     ways = len({tuple(row.get("drawn", ())) for row in results["rows"]}) > 1
     rows = [
         (
@@ -252,23 +299,18 @@ def lines_of(results, log):
             row["draws"],
             max(row["probes"]),
         )
-        for row in results["rows"]
+        for row in found
     ]
-    for row in results["published"]:
+    for row in published:
         cells = [published_cell(row, rank) for rank in RANKS]
         rows.append((f"{row['method']}, published", row["protocol"] or "?", *cells, *[""] * 5))
-    several = any(len(row["partitions"]) > 1 for row in results["rows"])
+    several = any(len(row["partitions"]) > 1 for row in found)
     return [
-        f"{results['data']}, in per cent{'; mean ± standard deviation over partitions' if several else ''}.",
+        f"CUHK01, {IDENTITIES - test} training and {test} test identities, in per cent"
+        f"{'; mean ± standard deviation over partitions' if several else ''}.",
         "",
         *markdown(("model", "protocol", *FIGURES, "passes", "partitions", "draws", "probes"), rows),
         "",
-        *training_lines(results["trainings"]),
-        "",
-        *step_lines(log, "evaluate"),
-        "",
-        version_line(results["versions"]),
-        *(line for each in results["added"] for line in _added_lines(each)),
     ]
 
 
@@ -289,6 +331,15 @@ def arguments(words=None):
     parser.add_argument(
         "--partitions", nargs="+", type=int, default=[1, 2, 3], choices=PARTITIONS, metavar="N", help="default: 1 2 3"
     )
+    parser.add_argument(
+        "--test-identities",
+        nargs="+",
+        type=int,
+        default=list(DRAWS),
+        choices=DRAWS,
+        metavar="N",
+        help="default: 486 100",
+    )
     parser.add_argument("--pretrain-passes", type=int, default=24, help="passes over CUHK03 (default %(default)s)")
     parser.add_argument("--passes", type=int, default=70, help="passes over CUHK01 (default %(default)s)")
     parser.add_argument("--positives", choices=("any", "cross-camera"), help="in all trainings; default: the recipe's")
@@ -300,7 +351,8 @@ def arguments(words=None):
         metavar="FILE",
         help="results.json of other machines, whose partitions are put together with those here",
     )
-    add_measuring_options(parser)
+    told = ", ".join(f"{draws} of {test} test identities" for test, draws in DRAWS.items())
+    add_measuring_options(parser, None, told)
     add_folder_options(parser, "runs/reproduce-cuhk01")
     options = parser.parse_args(words)
     if options.data is None and not options.report:

@@ -46,7 +46,7 @@ def steps_of(options):
         where = "cuhk01", options.data, f"cuhk01-486-{options.partition:02d}", options.passes
         words = (*train_arguments(options, run, model, *where), "--search", search)
         steps.append(Step.of_tfnxc(name, words, run))
-        words = evaluate_arguments(options, run)
+        words = evaluate_arguments(run, options.repeats, options.probes)
         steps.append(Step.of_tfnxc(_step("evaluate", options, model, search), words, run, (name,)))
     return steps
 
@@ -66,7 +66,8 @@ def results_of(options, log):
     rows, trainings, recipes = [], [], set()
     for (model, search), method in WINDOWS.items():
         run = _run(options, model, search)
-        found = [result for each in PROTOCOLS if (result := result_of(run, each, options)) is not None]
+        found = [result_of(run, protocol, options.repeats, options.probes) for protocol in PROTOCOLS]
+        found = [result for result in found if result is not None]
         if not found:
             continue
         trainings.append(training_of(run, log, _step("train", options, model, search)))

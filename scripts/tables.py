@@ -8,14 +8,20 @@ from tfnxc.files import write_json, write_text
 
 PROTOCOLS = ("cross-camera", "paper")
 BY_PROTOCOLS = tuple(word for protocol in PROTOCOLS for word in ("--protocol", protocol))  # for `tfnxc evaluate`
-TEST_IDENTITIES = 486  # of CUHK01, in the partitions that both tables are of
+IDENTITIES = 971  # of CUHK01
 
 
-def add_measuring_options(parser):
-    """Adds the options of how runs are trained and measured to a parser of arguments."""
+def add_measuring_options(parser, repeats=1, told="%(default)s"):
+    """Adds the options of how runs are trained and measured to a parser of arguments.
+
+    Args:
+        parser: The parser.
+        repeats: What `--repeats` is by default. Defaults to 1.
+        told: What its help says of that. Defaults to the default itself.
+    """
     parser.add_argument("--recipe", default="grouped", choices=("grouped", "published"), help="default %(default)s")
     parser.add_argument("--learning-rate", type=float, help="default: that of the recipe")
-    parser.add_argument("--repeats", type=int, default=1, help="draws of the gallery (default %(default)s)")
+    parser.add_argument("--repeats", type=int, default=repeats, help=f"draws of the gallery (default {told})")
     parser.add_argument("--probes", type=int, help="at most so many probes a draw (default: all)")
 
 
@@ -26,16 +32,21 @@ def train_arguments(options, run, model, dataset, data, split, passes):
     return ("train", *what, "--recipe", options.recipe, *rate, "--checkpoint-seconds", 60)
 
 
-def evaluate_arguments(options, run):
-    """The words of `tfnxc evaluate` of the folder `run`, under both protocols, with the draws of the options."""
-    probes = () if options.probes is None else ("--probes", options.probes)
-    return ("evaluate", run, *BY_PROTOCOLS, "--repeats", options.repeats, "--both-orders", *probes)
+def evaluate_arguments(run, repeats, probes):
+    """The words of `tfnxc evaluate` of the folder `run`, under both protocols.
+
+    Args:
+        run: The folder.
+        repeats: How many draws of the gallery.
+        probes: At most so many probes a draw; `None` for all.
+    """
+    few = () if probes is None else ("--probes", probes)
+    return ("evaluate", run, *BY_PROTOCOLS, "--repeats", repeats, "--both-orders", *few)
 
 
-def result_of(folder, protocol, options):
+def result_of(folder, protocol, repeats, probes):
     """What `tfnxc evaluate` with `evaluate_arguments` wrote of a trained run, or `None` where it has not yet."""
-    probes = "all" if options.probes is None else options.probes
-    draws = f"{options.repeats}draws-{probes}probes-seed0-pessimistic"
+    draws = f"{repeats}draws-{'all' if probes is None else probes}probes-seed0-pessimistic"
     path = folder / "results" / f"trained-both-orders-{protocol}-{draws}.json"
     if not path.exists():
         return None
@@ -107,12 +118,13 @@ def check_drawn_alike(folder, trainings):
         )
 
 
-def published_rows(methods):
-    """What was published of some methods on CUHK01 with 486 test identities, as plain types; in their order."""
-    known = {each.method: each for each in published_figures("cuhk01", TEST_IDENTITIES)}
+def published_rows(methods, test_identities=486):
+    """What was published of some methods on CUHK01 with so many test identities, as plain types; in their order."""
+    known = {each.method: each for each in published_figures("cuhk01", test_identities)}
     return [
         {
             "method": each.method,
+            "test_identities": each.test_identities,
             "protocol": each.protocol,
             "ranks": {str(rank): figure for rank, figure in each.ranks.items()},
             "source": each.source,

@@ -33,7 +33,9 @@ def script(monkeypatch):
 def make_run(tmp_path, campus):
     """Makes a run folder with a result of each protocol, all its figures moved by `points`."""
 
-    def make(name, model, split, points, search=None, passes=5, done=5, source=None, probes="all", drawing=None):
+    def make(
+        name, model, split, points, search=None, passes=5, done=5, source=None, probes="all", drawing=None, draws=1
+    ):
         recipe = Recipe.named("grouped", passes=passes)
         settings = {"dataset": "cuhk01", "model": model, "search_size": search, "seed": 0, **vars(recipe)}
         settings |= {"from": source} if source else {}
@@ -42,10 +44,8 @@ def make_run(tmp_path, campus):
             run.begin({"drawing": drawing})
         run.note_progress(done, pairs_per_pass=PAIRS)
         for protocol, base in (("cross-camera", 20.0), ("paper", 30.0)):
-            path = (
-                run.folder / "results" / f"trained-both-orders-{protocol}-1draws-{probes}probes-seed0-pessimistic.json"
-            )
-            write_json(path, result_of(run, protocol, base + points))
+            name = f"trained-both-orders-{protocol}-{draws}draws-{probes}probes-seed0-pessimistic.json"
+            write_json(run.folder / "results" / name, result_of(run, protocol, base + points))
         return run
 
     return make
@@ -101,13 +101,13 @@ def test_the_steps_of_the_reproduction(script):
     )
     steps = reproduce.steps_of(options)
     parts = [
-        f"{what} {number} {model}"
-        for number in ("01", "02")
+        f"{what} {split} {model}"
+        for split in ("cuhk01-486-01", "cuhk01-486-02", "cuhk01-100-01", "cuhk01-100-02")
         for model in ("ahmed", "fused")
         for what in ("train", "evaluate")
     ]
     assert [step.name for step in steps] == ["train cuhk03 ahmed", "train cuhk03 fused", *parts]
-    first, train, evaluate = (parsed(steps[number]) for number in (1, -2, -1))
+    first, train, evaluate, last = (parsed(steps[number]) for number in (1, -10, -9, -1))
     assert (first["dataset"], first["data"], first["passes"], first["partial"]) == (
         "cuhk03-labeled",
         "set.mat",
@@ -116,7 +116,7 @@ def test_the_steps_of_the_reproduction(script):
     )
     assert (train["model"], train["split_name"], train["passes"]) == ("fused", "cuhk01-486-02", 7)
     assert (train["folder"], train["source"], train["recipe_name"]) == (
-        str(steps[-1].folder),
+        str(steps[-9].folder),
         first["folder"],
         "grouped",
     )
@@ -125,9 +125,12 @@ def test_the_steps_of_the_reproduction(script):
     assert (first["schedule"], first["warmup"], train["schedule"]) == ("constant", 0, None)  # the recipe's own
     assert evaluate["folders"] == (train["folder"],) and evaluate["protocols"] == ("cross-camera", "paper")
     assert (evaluate["repeats"], evaluate["probes"], evaluate["both_orders"]) == (1, 9, True)
-    assert steps[-2].after == ("train cuhk03 fused",) and steps[-1].after == ("train 02 fused",)
-    alone = reproduce.steps_of(reproduce.arguments(["--data", "campus", "--models", "fused", "--partitions", "1"]))
-    assert [step.name for step in alone] == ["train 01 fused", "evaluate 01 fused"]
+    assert steps[-10].after == ("train cuhk03 fused",) and steps[-9].after == ("train cuhk01-486-02 fused",)
+    # Of 100 test identities, whom as many draws cost a twentieth, all ten.
+    assert (parsed(steps[-2])["split_name"], last["repeats"], last["probes"]) == ("cuhk01-100-02", 10, 9)
+    few = "--test-identities", "486", "--models", "fused", "--partitions", "1"
+    alone = reproduce.steps_of(reproduce.arguments(["--data", "campus", *few]))
+    assert [step.name for step in alone] == ["train cuhk01-486-01 fused", "evaluate cuhk01-486-01 fused"]
     assert parsed(alone[1])["probes"] is None
     alone = parsed(alone[0])
     assert alone["passes"] == 70 and alone["source"] is alone["learning_rate"] is alone["positives"] is None
@@ -136,12 +139,18 @@ def test_the_steps_of_the_reproduction(script):
 
 def test_the_table_of_the_reproduction(script, make_run, tmp_path):
     reproduce, steps = script("reproduce_cuhk01"), script("steps")
-    make_run("cuhk01-01-normxcorr", "normxcorr", "cuhk01-486-01", 0.0)
-    make_run("cuhk01-02-normxcorr", "normxcorr", "cuhk01-486-02", 4.0)
-    make_run("cuhk01-01-ahmed", "ahmed", "cuhk01-486-01", -5.0)
+    make_run("cuhk01-486-01-normxcorr", "normxcorr", "cuhk01-486-01", 0.0)
+    make_run("cuhk01-486-02-normxcorr", "normxcorr", "cuhk01-486-02", 4.0)
+    make_run("cuhk01-486-01-ahmed", "ahmed", "cuhk01-486-01", -5.0)
     log = steps.Log(tmp_path / "to")
-    log.note("train 01 normxcorr", seconds=90.0, peak_mb=1234.4, done=1, arguments=["--data", "pictures-of-somebody"])
-    log.note("evaluate 01 normxcorr", seconds=30.0, peak_mb=800.0)
+    log.note(
+        "train cuhk01-486-01 normxcorr",
+        seconds=90.0,
+        peak_mb=1234.4,
+        done=1,
+        arguments=["--data", "pictures-of-somebody"],
+    )
+    log.note("evaluate cuhk01-486-01 normxcorr", seconds=30.0, peak_mb=800.0)
     results, text = report(reproduce, tmp_path / "to")
     found = [(row["model"], row["protocol"], row["partitions"]) for row in results["rows"]]
     assert found == [
@@ -164,19 +173,54 @@ def test_the_table_of_the_reproduction(script, make_run, tmp_path):
     assert cells_of(text, "Ahmed et al., published")[:4] == ["?", "47.53", "", "80.25"]
     assert cells_of(text, "NormXcorr, published")[:4] == ["paper", "60.17", "", "86.26"]
     digest = Split("", "", TRAIN, TEST).digest
-    trained = cells_of(text, "cuhk01-01-normxcorr")
+    trained = cells_of(text, "cuhk01-486-01-normxcorr")
     assert trained == [f"cuhk01-486-01, {digest}", "3", "5 of 5", f"{5 * PAIRS:,}", "1.5", "1234"]
-    assert cells_of(text, "evaluate 01 normxcorr, not finished") == ["0.5", "800"]
-    assert results["steps"]["train 01 normxcorr"] == {"seconds": 90.0, "peak_mb": 1234.4, "done": 1}
+    assert cells_of(text, "evaluate cuhk01-486-01 normxcorr, not finished") == ["0.5", "800"]
+    assert results["steps"]["train cuhk01-486-01 normxcorr"] == {"seconds": 90.0, "peak_mb": 1234.4, "done": 1}
     assert "somebody" not in json.dumps(results) + text  # both are there to be published
     assert [each["method"] for each in results["published"]] == ["Ahmed et al.", "NormXcorr"]
     assert results["trainings"][0]["recipe"]["optimizer"] == "kernel-muon" and "tensorflow" in results["versions"]
 
 
+def test_100_test_identities_have_a_table_and_draws_of_their_own(script, make_run, elsewhere, tmp_path):
+    reproduce = script("reproduce_cuhk01")
+    others = elsewhere([2], model="normxcorr")
+    rows = json.loads(others.read_text())
+    for row in rows["rows"]:
+        del row["test_identities"]  # as an earlier version wrote it, which had no others than 486
+    write_json(others, rows)
+    make_run("cuhk01-486-01-normxcorr", "normxcorr", "cuhk01-486-01", 0.0)
+    make_run("cuhk01-100-01-normxcorr", "normxcorr", "cuhk01-100-01", 30.0, draws=10)
+    make_run("cuhk01-100-02-normxcorr", "normxcorr", "cuhk01-100-02", 40.0)  # in one draw: not a result
+    results, text = report(reproduce, tmp_path / "to", "--add", str(others))
+    found = [(row["test_identities"], row["protocol"], row["partitions"]) for row in results["rows"]]
+    assert found == [
+        (486, "cross-camera", [1, 2]),
+        (486, "paper", [1, 2]),
+        (100, "cross-camera", [1]),
+        (100, "paper", [1]),
+    ]
+    many, few = text.split("CUHK01, 871 training and 100 test identities, in per cent.")
+    assert many.startswith("CUHK01, 485 training and 486 test identities, in per cent; mean ± standard deviation")
+    few = few.split("| run |")[0]
+    assert cells_of(many, "NormXcorr", "paper")[0] == "32.00 ± 2.83"
+    assert cells_of(few, "NormXcorr", "paper")[0] == "60.00"
+    assert cells_of(many, "NormXcorr, published")[:2] == ["paper", "60.17"]
+    assert cells_of(few, "NormXcorr, published")[:2] == ["paper", "77.43"]
+    assert [(row["test_identities"], row["ranks"]["1"]) for row in results["published"]] == [(486, 60.17), (100, 77.43)]
+    assert [each["split"] for each in results["trainings"]] == ["cuhk01-486-01", "cuhk01-100-01", "cuhk01-100-02"]
+    results, _ = report(reproduce, tmp_path / "to", "--repeats", "1")
+    assert [row["partitions"] for row in results["rows"] if row["test_identities"] == 100] == [[2], [2]]
+    rows["rows"][0]["test_identities"] = 316
+    write_json(others, rows)
+    with pytest.raises(InputError, match="not a results file of this script"):
+        report(reproduce, tmp_path / "to", "--add", str(others))
+
+
 def test_what_was_trained_otherwise_is_a_row_of_its_own(script, make_run, tmp_path):
     reproduce = script("reproduce_cuhk01")
-    make_run("cuhk01-01-fused", "fused", "cuhk01-486-01", 0.0)
-    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 4.0, source="0123456789ab")
+    make_run("cuhk01-486-01-fused", "fused", "cuhk01-486-01", 0.0)
+    make_run("cuhk01-486-02-fused", "fused", "cuhk01-486-02", 4.0, source="0123456789ab")
     rows = report(reproduce, tmp_path / "to")[0]["rows"]
     assert sorted((row["protocol"], row["partitions"], row["from"]) for row in rows) == [
         ("cross-camera", [1], [None]),
@@ -189,19 +233,19 @@ def test_what_was_trained_otherwise_is_a_row_of_its_own(script, make_run, tmp_pa
 def test_groups_drawn_in_another_way_are_rows_of_their_own(script, make_run, elsewhere, tmp_path):
     reproduce = script("reproduce_cuhk01")
     others = elsewhere([1, 2], source="0123456789ab")  # before the way was noted
-    make_run("cuhk01-03-fused", "fused", "cuhk01-486-03", 1.0, source="0123456789ab", drawing=2)
+    make_run("cuhk01-486-03-fused", "fused", "cuhk01-486-03", 1.0, source="0123456789ab", drawing=2)
     rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
     assert [(row["partitions"], row["drawn"]) for row in rows] == [([3], [2, None]), ([1, 2], [None, None])] * 2
     # A file that holds both goes together with others all the same, each with its own kind.
     (tmp_path / "to" / "results.json").rename(tmp_path / "both.json")
     (tmp_path / "to").rename(tmp_path / "before")
-    make_run("cuhk01-04-fused", "fused", "cuhk01-486-04", 1.0, source="0123456789ab", drawing=2)
+    make_run("cuhk01-486-04-fused", "fused", "cuhk01-486-04", 1.0, source="0123456789ab", drawing=2)
     results, text = report(reproduce, tmp_path / "to", "--add", str(tmp_path / "both.json"))
     assert [row["partitions"] for row in results["rows"]] == [[3, 4], [1, 2]] * 2
     assert "from CUHK03, groups drawn in way 2" in text and "from CUHK03, groups drawn as before" in text
     (tmp_path / "to").rename(tmp_path / "four")
     (tmp_path / "before").rename(tmp_path / "to")
-    make_run("cuhk01-04-fused", "fused", "cuhk01-486-04", 1.0, source="0123456789ab", drawing=1)
+    make_run("cuhk01-486-04-fused", "fused", "cuhk01-486-04", 1.0, source="0123456789ab", drawing=1)
     results, _ = report(reproduce, tmp_path / "to")
     assert [row["partitions"] for row in results["rows"]] == [[3], [4]] * 2
     assert [each["drawing"] for each in results["trainings"]] == [2, 1]
@@ -213,7 +257,7 @@ def elsewhere(script, make_run, tmp_path):
 
     def reported(partitions, model="fused", points=4.0, to="elsewhere", words=(), **kwargs):
         for partition in partitions:
-            make_run(f"cuhk01-{partition:02d}-{model}", model, f"cuhk01-486-{partition:02d}", points, **kwargs)
+            make_run(f"cuhk01-486-{partition:02d}-{model}", model, f"cuhk01-486-{partition:02d}", points, **kwargs)
         report(script("reproduce_cuhk01"), tmp_path / "to", *words)
         return (tmp_path / "to").rename(tmp_path / to) / "results.json"
 
@@ -223,8 +267,8 @@ def elsewhere(script, make_run, tmp_path):
 def test_results_of_another_machine(script, make_run, elsewhere, tmp_path):
     reproduce = script("reproduce_cuhk01")
     others = elsewhere([1, 3], source="0123456789ab")
-    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0, source="ba9876543210")
-    make_run("cuhk01-02-ahmed", "ahmed", "cuhk01-486-02", 0.0)
+    make_run("cuhk01-486-02-fused", "fused", "cuhk01-486-02", 1.0, source="ba9876543210")
+    make_run("cuhk01-486-02-ahmed", "ahmed", "cuhk01-486-02", 0.0)
     results, text = report(reproduce, tmp_path / "to", "--add", str(others))
     found = [(row["model"], row["protocol"], row["partitions"]) for row in results["rows"]]
     assert found == [
@@ -238,17 +282,17 @@ def test_results_of_another_machine(script, make_run, elsewhere, tmp_path):
     assert list(row["splits"]) == ["cuhk01-486-01", "cuhk01-486-02", "cuhk01-486-03"]
     assert row["figures"]["rank 1"]["values"] == [24.0, 21.0, 24.0] and row["figures"]["rank 1"]["mean"] == 23.0
     assert cells_of(text, "Fused", "paper")[0] == "33.00 ± 1.73"
-    assert [each["run"] for each in results["trainings"]] == ["cuhk01-02-ahmed", "cuhk01-02-fused"]
+    assert [each["run"] for each in results["trainings"]] == ["cuhk01-486-02-ahmed", "cuhk01-486-02-fused"]
     (added,) = results["added"]
     assert added["file"] == "results.json"
-    assert [each["run"] for each in added["trainings"]] == ["cuhk01-01-fused", "cuhk01-03-fused"]
-    assert text.index("cuhk01-02-fused |") < text.index("Of results.json:") < text.index("cuhk01-03-fused |")
+    assert [each["run"] for each in added["trainings"]] == ["cuhk01-486-01-fused", "cuhk01-486-03-fused"]
+    assert text.index("cuhk01-486-02-fused |") < text.index("Of results.json:") < text.index("cuhk01-486-03-fused |")
 
 
 def test_results_of_another_training_are_rows_of_their_own(script, make_run, elsewhere, tmp_path):
     reproduce = script("reproduce_cuhk01")
     others = elsewhere([1], passes=6, done=6)
-    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
+    make_run("cuhk01-486-02-fused", "fused", "cuhk01-486-02", 1.0)
     rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
     assert [(row["partitions"], row["passes"]) for row in rows] == [([2], 5), ([1], 6)] * 2
 
@@ -258,7 +302,7 @@ def test_rows_of_several_machines_find_each_other_also_where_none_is_of_this_one
     first = elsewhere([1], to="first")
     second = elsewhere([2], points=6.0, to="second")
     other = elsewhere([3], to="other", passes=6, done=6)
-    make_run("cuhk01-02-ahmed", "ahmed", "cuhk01-486-02", 0.0)
+    make_run("cuhk01-486-02-ahmed", "ahmed", "cuhk01-486-02", 0.0)
     words = "--add", *map(str, (first, second, other))
     results, _ = report(reproduce, tmp_path / "to", *words)
     found = [(row["model"], row["partitions"], row["passes"]) for row in results["rows"] if row["protocol"] == "paper"]
@@ -284,11 +328,11 @@ def test_trainings_from_nothing_and_from_another_or_with_other_probes_are_not_on
     script, make_run, elsewhere, tmp_path
 ):
     reproduce = script("reproduce_cuhk01")
-    make_run("cuhk01-03-fused", "fused", "cuhk01-486-03", 1.0, source="0123456789ab")
+    make_run("cuhk01-486-03-fused", "fused", "cuhk01-486-03", 1.0, source="0123456789ab")
     others = elsewhere([1])
     results = json.loads(others.read_text())
     assert len(results["rows"]) == 4
-    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
+    make_run("cuhk01-486-02-fused", "fused", "cuhk01-486-02", 1.0)
     rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
     found = [(row["partitions"], row["from"]) for row in rows if row["protocol"] == "paper"]
     assert sorted(found) == [([1, 2], [None, None]), ([3], ["0123456789ab"])]
@@ -303,7 +347,7 @@ def test_trainings_from_nothing_and_from_another_or_with_other_probes_are_not_on
 def test_a_partition_counts_once(script, make_run, elsewhere, tmp_path):
     reproduce = script("reproduce_cuhk01")
     others = elsewhere([1, 2])
-    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
+    make_run("cuhk01-486-02-fused", "fused", "cuhk01-486-02", 1.0)
     with pytest.raises(InputError, match="partition 2 of fused is there twice"):
         report(reproduce, tmp_path / "to", "--add", str(others))
 
@@ -313,25 +357,25 @@ def test_what_is_no_results_file(script, make_run, tmp_path, text):
     path = tmp_path / "other.json"
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 1.0)
+    make_run("cuhk01-486-02-fused", "fused", "cuhk01-486-02", 1.0)
     with pytest.raises(InputError, match="not a results file of this script"):
         report(script("reproduce_cuhk01"), tmp_path / "to", "--add", str(path))
 
 
 def test_unfinished_trainings_and_other_draws_are_no_result(script, make_run, tmp_path):
     reproduce = script("reproduce_cuhk01")
-    make_run("cuhk01-01-fused", "fused", "cuhk01-486-01", 0.0, done=4)
-    make_run("cuhk01-02-fused", "fused", "cuhk01-486-02", 0.0, probes=300)
+    make_run("cuhk01-486-01-fused", "fused", "cuhk01-486-01", 0.0, done=4)
+    make_run("cuhk01-486-02-fused", "fused", "cuhk01-486-02", 0.0, probes=300)
     results, text = report(reproduce, tmp_path / "to")
     assert results["rows"] == [] and text.startswith("No results with these draws yet.")
-    assert cells_of(text, "cuhk01-01-fused")[2:4] == ["4 of 5", f"{4 * PAIRS:,}"]
+    assert cells_of(text, "cuhk01-486-01-fused")[2:4] == ["4 of 5", f"{4 * PAIRS:,}"]
     results, _ = report(reproduce, tmp_path / "to", "--probes", "300")
     assert [row["partitions"] for row in results["rows"]] == [[2], [2]]
 
 
 def test_the_files_are_those_that_evaluate_writes(script, make_run, campus):
-    tables, reproduce = script("tables"), script("reproduce_cuhk01")
-    run = make_run("cuhk01-01-fused", "fused", "cuhk01-486-01", 0.0)
+    tables = script("tables")
+    run = make_run("cuhk01-486-01-fused", "fused", "cuhk01-486-01", 0.0)
     people = cuhk01(campus).of_identities(TEST)
     scores = np.random.default_rng(0).random((len(people),) * 2)
     split = run.record["split"]["name"], run.record["split_digest"]
@@ -347,10 +391,9 @@ def test_the_files_are_those_that_evaluate_writes(script, make_run, campus):
     subject = Subject("fused", people, about, run.folder / "results", prefix, score)
     assert set(tables.PROTOCOLS) <= set(PROTOCOLS)
     for probes in (None, 2):
-        options = reproduce.arguments(["--report", *([] if probes is None else ["--probes", str(probes)])])
-        draws = {"repeats": options.repeats, "probes": options.probes, "seed": 0, "ties": "pessimistic"}
+        draws = {"repeats": 1, "probes": probes, "seed": 0, "ties": "pessimistic"}
         for measured in measure(subject, tables.PROTOCOLS, draws):
-            found = tables.result_of(run.folder, measured.result.protocol, options)
+            found = tables.result_of(run.folder, measured.result.protocol, 1, probes)
             assert found["ranks"]["1"]["mean"] == 100 * measured.result.rank(1)
             assert found["probes"] == measured.result.probes
 
