@@ -159,7 +159,7 @@ def main():
     if not ops.describe_implementation()["library"]:
         parser.error("the compiled op is not there: run tfnxc build-ops first")
     facts = {"tensorflow": tf.__version__, "keras": keras.__version__, "cores": os.cpu_count()}
-    facts |= ops.describe_implementation()
+    facts |= {"TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS"), **ops.describe_implementation()}
     print(json.dumps(facts, indent=1))
     rows = []
     for name in arguments.models:

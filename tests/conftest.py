@@ -5,6 +5,7 @@ import pathlib
 import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command tfnxc
 os.environ.setdefault("MPLBACKEND", "Agg")
 # One implementation where a test does not choose: TFNXC_OPS=native runs the whole suite on the compiled op.
 os.environ.setdefault("TFNXC_OPS", "python")

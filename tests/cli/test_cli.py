@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -143,6 +144,19 @@ def test_build_ops_finds_what_is_built_and_names_a_missing_compiler(native_libra
     result = run("build-ops")
     assert result.exit_code == 0 and str(native_library.path) in result.output
     assert "no C++ compiler nowhere++" in error_of("build-ops", "--force", "--compiler", "nowhere++")
+
+
+@pytest.mark.parametrize("said", [None, "0"])
+def test_the_command_takes_onednn_unless_told_otherwise(said):
+    # TensorFlow reads the variable when it is first imported, so that has to come later.
+    code = (
+        "import os, sys, tfnxc.cli; "
+        "print(os.environ['TF_ENABLE_ONEDNN_OPTS'], 'tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {} if said is None else {"TF_ENABLE_ONEDNN_OPTS": said}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == [said or "1", "False", "False"]
 
 
 def test_bad_input_is_one_clear_line_and_costs_nothing(campus, tmp_path, split):
