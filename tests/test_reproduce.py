@@ -126,7 +126,7 @@ def test_the_steps_of_the_reproduction(script):
     assert evaluate["folders"] == (train["folder"],) and evaluate["protocols"] == ("cross-camera", "paper")
     assert (evaluate["repeats"], evaluate["probes"], evaluate["both_orders"]) == (1, 9, True)
     assert steps[-10].after == ("train cuhk03 fused",) and steps[-9].after == ("train cuhk01-486-02 fused",)
-    # Of 100 test identities, whom as many draws cost a twentieth, all ten.
+    # With 100 test identities all ten draws: one costs a twentieth of one with 486.
     assert (parsed(steps[-2])["split_name"], last["repeats"], last["probes"]) == ("cuhk01-100-02", 10, 9)
     few = "--test-identities", "486", "--models", "fused", "--partitions", "1"
     alone = reproduce.steps_of(reproduce.arguments(["--data", "campus", *few]))
