@@ -48,7 +48,7 @@ def one_by_one(people):
         images[index] = people.read(index)
 
 
-def one_pass(folder, parallel_reads):
+def one_epoch(folder, parallel_reads):
     """One pass over the shards in batches."""
     batches = datasets.prepared_dataset(folder, parallel_reads=parallel_reads).batch(BATCH)
     for images, _, _ in batches.prefetch(tf.data.AUTOTUNE):
@@ -76,8 +76,8 @@ def measure(people, folder, runs):
         "files": people.images,
         "prepared": prepared.images,
         "prepared, one by one": functools.partial(one_by_one, prepared),
-        "dataset": functools.partial(one_pass, folder, 1),
-        "dataset, 4 shards at a time": functools.partial(one_pass, folder, 4),
+        "dataset": functools.partial(one_epoch, folder, 1),
+        "dataset, 4 shards at a time": functools.partial(one_epoch, folder, 4),
     }
     speeds = pictures_a_second(functions, len(people), runs)
     rows = []

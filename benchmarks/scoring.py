@@ -3,7 +3,7 @@
     python benchmarks/scoring.py [--images 128] [--runs 5] [--model normxcorr] [--json FILE]
 
 Half of the images are probes, half the gallery, and all their pairs are scored: by the engine, which is
-`tfnxc.evaluation.scoring.PairScorer` (towers once an image, which is counted in; the batch size as it finds it), and by
+`tfnxc.scoring.pair_scorer.PairScorer` (towers once an image, which is counted in; the batch size as it finds it), and by
 `model.predict` on a part of the pairs, in batches of 32, which is no slower than of 64 or 128. "python" is the
 correlation in plain TensorFlow, "native" the compiled op (`tfnxc build-ops`). All take turns in one process after a run
 each to warm up; medians. "floor" is what the multiply-adds of the head of `normxcorr` alone would take at the
@@ -22,9 +22,9 @@ import keras
 import numpy as np
 
 from tfnxc import models
-from tfnxc.evaluation.scoring import PairScorer
 from tfnxc.ops import describe_implementation
-from tfnxc.training.run import versions
+from tfnxc.runs.run import versions
+from tfnxc.scoring.pair_scorer import PairScorer
 
 PREDICTED = 512
 """Pairs given to `model.predict`: enough for a rate, in a bearable time."""

@@ -33,12 +33,12 @@ import numpy as np
 
 from tfnxc import datasets, models
 from tfnxc.ops import describe_implementation
+from tfnxc.runs.run import versions
 from tfnxc.search import Gallery, Picture
 from tfnxc.search._engine import Engine
 from tfnxc.search.pooling import pooled
 from tfnxc.search.records import Records
 from tfnxc.search.shortlist import Shortlister
-from tfnxc.training.run import versions
 
 BLOCK = 1024
 RECALLS = ("recall_1", "recall_10", "right")

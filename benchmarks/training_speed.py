@@ -55,7 +55,7 @@ def batches():
     separate = {"probe": images[:PLAIN_PAIRS], "gallery": images[PLAIN_PAIRS:]}, tf.constant(np.arange(PLAIN_PAIRS) % 2)
     pictures = rng.integers(0, 256, (96, 160, 60, 3), np.uint8)
     pipeline = GROUPED.make_pipeline(pictures, np.repeat(np.arange(48), 2), np.tile([0, 1], 48))
-    return separate, next(iter(pipeline.one_pass(0)))
+    return separate, next(iter(pipeline.one_epoch(0)))
 
 
 def steps_of(name):

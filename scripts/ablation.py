@@ -1,7 +1,7 @@
 """Measures what the supplement says of the search window and of what the models bear, and the parts of the recipe.
 
-    python scripts/ablation.py windows --data cuhk01/campus --passes 40
-    python scripts/ablation.py claims --passes 40
+    python scripts/ablation.py windows --data cuhk01/campus --epochs 40
+    python scripts/ablation.py claims --epochs 40
     python scripts/ablation.py parts --data cuhk01/campus --cuhk03 cuhk-03.mat
 
 windows: NormXcorr and the model of Ahmed et al., each with a search window of 5 x 5 and of 5 rows x the whole width
@@ -61,8 +61,8 @@ def arguments(words=None):
     for command in (windows, parts):
         command.add_argument("--data", help="folder of CUHK01; --report does without")
         command.add_argument("--partition", type=int, default=1, choices=range(1, 11), help="default: %(default)s")
-    for command, passes in ((windows, 40), (bears, 40), (parts, 4)):
-        command.add_argument("--passes", type=int, default=passes, help="over the pictures (default %(default)s)")
+    for command, epochs in ((windows, 40), (bears, 40), (parts, 4)):
+        command.add_argument("--epochs", type=int, default=epochs, help="over the pictures (default %(default)s)")
     options = parser.parse_args(words)
     if options.subject != "claims" and options.data is None and not options.report:
         commands.choices[options.subject].error("--data: say where CUHK01 lies")

@@ -36,7 +36,7 @@ def steps_of(options):
     for seed in range(options.seeds):
         for model in TITLES:
             run, name = _run(options.to, seed, model), f"train {seed} {model}"
-            how = ("--model", model, "--seed", seed, "--identities", options.identities, "--passes", options.passes)
+            how = ("--model", model, "--seed", seed, "--identities", options.identities, "--epochs", options.epochs)
             how += ("--test-identities", options.test_identities)
             steps.append(Step(name, (script, "train", *map(str, (run, *how))), run))
             how = (script, "measure", str(run), "--draws", str(options.draws))
@@ -52,8 +52,8 @@ def results_of(options, log):
     """What there is, as plain types: rank 1 of each model at each value of each dial, and the verdicts."""
     from dials import DIALS, OTHERS
 
+    from tfnxc.runs.run import versions
     from tfnxc.training import Run
-    from tfnxc.training.run import versions
 
     paths = sorted(options.to.glob("seed*/results/dials.json"))
     found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
@@ -102,7 +102,7 @@ def _check_alike(paths, found):
     kinds = {}
     for path, each in zip(paths, found, strict=True):
         settings = {name: value for name, value in each["settings"].items() if name not in ("model", "seed")}
-        kind = [settings, *(len(each["split"][part]) for part in ("train", "test")), each["passes_done"]]
+        kind = [settings, *(len(each["split"][part]) for part in ("train", "test")), each["epochs_done"]]
         kinds[json.dumps([*kind, each["results"][0]["repeats"]], sort_keys=True)] = path
     if len(kinds) > 1:
         few = " and ".join(map(str, list(kinds.values())[:2]))

@@ -1,6 +1,6 @@
 """Trains a model on drawn people, and measures it against the difficulty of one challenge after the other.
 
-    python scripts/dials.py train runs/fused-0 --model fused --seed 0 --passes 40
+    python scripts/dials.py train runs/fused-0 --model fused --seed 0 --epochs 40
     python scripts/dials.py measure runs/fused-0
 
 The synthetic set has a dial for each challenge (`tfnxc.datasets.synthetic`). The model is trained with all dials at 1.
@@ -17,12 +17,12 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command tfnxc
 
 from tfnxc.datasets import Split, synthetic
 from tfnxc.errors import InputError
-from tfnxc.evaluation import Evaluation, looks
-from tfnxc.evaluation.model_scores import ModelScores
+from tfnxc.evaluation import EvaluationPlan, views
 from tfnxc.files import write_json
+from tfnxc.runs.run import versions
+from tfnxc.scoring.model_scores import ModelScores
 from tfnxc.training import Recipe, Run
 from tfnxc.training import train as train_run
-from tfnxc.training.run import versions
 
 MODELS = ("ahmed", "normxcorr", "fused")
 DIALS = ("occlusion", "light", "viewpoint")
@@ -35,7 +35,7 @@ PROTOCOL = "cross-camera"
 _TEST_SEED = 1000  # plus the seed of the training, so that no two runs of a model are tested on the same people
 
 
-def train(folder, model, seed=0, identities=200, test_identities=100, passes=40):
+def train(folder, model, seed=0, identities=200, test_identities=100, epochs=40):
     """Trains a model with the grouped recipe, or goes on with it.
 
     Args:
@@ -44,7 +44,7 @@ def train(folder, model, seed=0, identities=200, test_identities=100, passes=40)
         seed: Seed of the people, and of initialization, pairs and augmentation. Defaults to `0`.
         identities: How many people train. Defaults to `200`.
         test_identities: How many people will test. Defaults to `100`.
-        passes: Passes over their pictures. Defaults to `40`.
+        epochs: Passes over their pictures. Defaults to `40`.
 
     Raises:
         InputError: If the folder holds another run.
@@ -52,7 +52,7 @@ def train(folder, model, seed=0, identities=200, test_identities=100, passes=40)
     everyone = range(identities + test_identities)
     source = f"by number: the training people are those of seed {seed}, the test people of seed {_TEST_SEED + seed}"
     split = Split(f"dials-{seed}", source, everyone[:identities], everyone[identities:], seed=seed)
-    recipe = Recipe.named("grouped", passes=passes)
+    recipe = Recipe.named("grouped", epochs=epochs)
     settings = {"dataset": "synthetic", "model": model, "search_size": None, "seed": seed, **vars(recipe)}
     run = Run.start(folder, settings, split)
     print(f"Drawing {identities} people", flush=True)
@@ -87,7 +87,7 @@ def measure(folder, draws=2):
                 shown = f"{dial} {value:g}, other dials {OTHERS:g}"
                 print(f"{shown}: rank 1 {found[key]['ranks']['1']['mean']:.2f} per cent", flush=True)
     about = {"settings": run.settings, "split": run.record["split"], "model_digest": digest}
-    about |= {"passes_done": run.passes_done, "both_orders": True, "versions": versions()}
+    about |= {"epochs_done": run.epochs_done, "both_orders": True, "versions": versions()}
     write_json(run.folder / "results" / "dials.json", {**about, "results": list(found.values())})
 
 
@@ -95,8 +95,8 @@ def _measure(run, model, digest, dials, draws):
     """A result as plain types, at these dials."""
     test = run.record["split"]["test"]
     people = synthetic(max(test) + 1, seed=_TEST_SEED + run.settings["seed"], **dials).of_identities(test)
-    plan = Evaluation.of(PROTOCOL, people, repeats=draws)
-    scores = ModelScores(run.folder / "scores", model, digest, people.images(), looks(both_orders=True))
+    plan = EvaluationPlan.of(PROTOCOL, people, repeats=draws)
+    scores = ModelScores(run.folder / "scores", model, digest, people.images(), views(both_orders=True))
     scores.fill(plan.needed())
     return plan.measure_part(scores.read(plan.rows, plan.columns)).to_dict()
 
@@ -111,7 +111,7 @@ def arguments(words=None):
     command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     command.add_argument("--identities", type=int, default=200, help="who trains (default %(default)s)")
     command.add_argument("--test-identities", type=int, default=100, help="who tests (default %(default)s)")
-    command.add_argument("--passes", type=int, default=40, help="default: %(default)s")
+    command.add_argument("--epochs", type=int, default=40, help="default: %(default)s")
     command = commands.add_parser("measure", help="measure a model that was trained so")
     command.add_argument("folder", help="run folder")
     command.add_argument("--draws", type=int, default=2, help="of the gallery (default %(default)s)")

@@ -1,6 +1,6 @@
 """Trains the model that comes with the package (`tfnxc.models.pretrained`) on drawn people, and writes its two files.
 
-    python scripts/make_pretrained.py [--run runs/pretrained] [--passes 16]
+    python scripts/make_pretrained.py [--run runs/pretrained] [--epochs 16]
 
 It goes on where it was stopped. Seeds 1000 and 1001 draw other people than the examples, tests and demo of the package.
 """
@@ -15,11 +15,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command tfnxc
 import numpy as np
 
 import tfnxc
-from tfnxc.evaluation import Evaluation
-from tfnxc.evaluation.scoring import PairScorer
+from tfnxc.evaluation import EvaluationPlan
 from tfnxc.files import replacing, write_json
+from tfnxc.runs.run import versions
+from tfnxc.scoring.pair_scorer import PairScorer
 from tfnxc.training import Recipe, Run, train
-from tfnxc.training.run import versions
 
 TRAIN_SEED, TEST_SEED, TESTED = 1000, 1001, 100
 FOLDER = pathlib.Path(tfnxc.__file__).parent / "models" / "weights"
@@ -28,7 +28,7 @@ FOLDER = pathlib.Path(tfnxc.__file__).parent / "models" / "weights"
 def ranks_of(model, protocol):
     """CMC, in per cent, of people that the training has not seen."""
     people = tfnxc.datasets.synthetic(identities=TESTED, seed=TEST_SEED)
-    plan = Evaluation.of(protocol, people)
+    plan = EvaluationPlan.of(protocol, people)
     pairs = np.argwhere(plan.needed())
     scores = np.full((len(people), len(people)), np.nan, np.float32)
     scores[tuple(pairs.T)] = PairScorer(model, people.images()).score(pairs)
@@ -41,10 +41,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", default="runs/pretrained", help="run folder (default %(default)s)")
     parser.add_argument("--identities", type=int, default=1000, help="drawn people (default %(default)s)")
-    parser.add_argument("--passes", type=int, default=16, help="passes over their images (default %(default)s)")
+    parser.add_argument("--epochs", type=int, default=16, help="epochs over their images (default %(default)s)")
     arguments = parser.parse_args()
     people = tfnxc.datasets.synthetic(identities=arguments.identities, seed=TRAIN_SEED)
-    recipe = Recipe.named("grouped", passes=arguments.passes)
+    recipe = Recipe.named("grouped", epochs=arguments.epochs)
     split = tfnxc.datasets.Split("pretrained", "all drawn people train", tuple(people.people), (arguments.identities,))
     settings = {"dataset": "synthetic", "people_seed": TRAIN_SEED, "model": "normxcorr", **vars(recipe)}
     run = Run.start(arguments.run, settings, split)
@@ -59,7 +59,7 @@ def main():
         "model": "normxcorr",
         "data": f"synthetic set, {arguments.identities} people of seed {TRAIN_SEED}, all dials at their defaults",
         "recipe": f"grouped, positives {recipe.positives}",
-        "passes": arguments.passes,
+        "epochs": arguments.epochs,
         "test": f"{TESTED} other people of seed {TEST_SEED}, cross-camera, ten draws, in per cent",
         "cmc": ranks_of(kept, "cross-camera"),
         "cmc, protocol paper": ranks_of(kept, "paper"),

@@ -38,7 +38,7 @@ PARTS = {
     "cross-camera-positives": ("--positives", "cross-camera"),
     "random-negatives": ("--negatives", "uniform"),
     "hard-negatives": ("--hard-share", 1),
-    "groups-of-4": ("--people", 4),
+    "groups-of-4": ("--identities-per-group", 4),
     "batches-of-288": ("--batch-size", 288),
     "rate-0.002": ("--learning-rate", 0.002),
     "rate-0.005": ("--learning-rate", 0.005),
@@ -53,12 +53,12 @@ def steps_of(options):
     for seed, part in ((seed, part) for seed in range(options.seeds) for part in options.parts):
         run = _folder(options, part, seed)
         words = ("train", "cuhk01", "--data", options.data, "--split", f"cuhk01-486-{options.partition:02d}")
-        words += ("--recipe", RECIPE, "--validate", options.validate, "--validate-every", options.passes)
+        words += ("--recipe", RECIPE, "--validate", options.validate, "--validate-every", options.epochs)
         words += ("--with", f"cuhk03-labeled={options.cuhk03}") if options.cuhk03 else ()
         words += ("--seed", seed) if seed else ()
         # A pass is one over the images: larger groups make more pairs of it.
-        people = dict(zip(PARTS[part][::2], PARTS[part][1::2], strict=True)).get("--people", 3)
-        words += (*PARTS[part], "--passes", round(options.passes * 3 / people), "--run", run)
+        people = dict(zip(PARTS[part][::2], PARTS[part][1::2], strict=True)).get("--identities-per-group", 3)
+        words += (*PARTS[part], "--epochs", round(options.epochs * 3 / people), "--run", run)
         steps.append(Step.of_tfnxc(f"train {run.name}", (*words, "--checkpoint-seconds", 60), run))
         words = ("evaluate", run, "--held-back", "--both-orders", *BY_PROTOCOLS, "--repeats", DRAWS)
         steps.append(Step.of_tfnxc(f"evaluate {run.name}", words, run, (f"train {run.name}",)))
@@ -78,8 +78,8 @@ def _seeds_of(options, part):
 def results_of(options, log):
     """What there is, as plain types: a row for each part that has a result, over the seeds that have one."""
     from tfnxc.report.training import read_history
+    from tfnxc.runs.run import versions
     from tfnxc.training import Run
-    from tfnxc.training.run import versions
 
     rows, trainings = [], []
     for part in PARTS:

@@ -78,7 +78,7 @@ def steps_of(options):
         begin[model] = (), ()
         if options.cuhk03:
             run, name = _pretrained(folder, model), f"train cuhk03 {model}"
-            where = "cuhk03-labeled", options.cuhk03, "cuhk03-classic-01", options.pretrain_passes
+            where = "cuhk03-labeled", options.cuhk03, "cuhk03-classic-01", options.pretrain_epochs
             words = (
                 *train_arguments(options, run, model, *where),
                 *_ON_CUHK03[options.recipe],
@@ -91,7 +91,7 @@ def steps_of(options):
         split = _split(test, partition)
         run, name = _run(folder, split, model), f"train {split} {model}"
         source, after = begin[model]
-        words = train_arguments(options, run, model, "cuhk01", options.data, split, options.passes)
+        words = train_arguments(options, run, model, "cuhk01", options.data, split, options.epochs)
         steps.append(Step.of_tfnxc(name, (*words, *source, *positives), run, after))
         words = evaluate_arguments(run, *_draws(options, test))
         steps.append(Step.of_tfnxc(f"evaluate {split} {model}", words, run, (name,)))
@@ -100,7 +100,7 @@ def steps_of(options):
 
 def results_of(options, log):
     """What there is, as plain types: a row for each model, protocol and way to train it that has a result."""
-    from tfnxc.training.run import versions
+    from tfnxc.runs.run import versions
 
     found = {}
     for test, model, protocol, partition in itertools.product(DRAWS, TITLES, PROTOCOLS, PARTITIONS):
@@ -142,7 +142,7 @@ def _row(test, model, measured):
     figures = {f"rank {rank}": spread_of([each["ranks"][rank]["mean"] for each in results]) for rank in RANKS}
     figures["mAP"] = spread_of([each["mAP"]["mean"] for each in results])
     settings = [each["settings"] for each in results]
-    row = {"test_identities": test, "model": model, "passes": settings[0]["passes"], "drawn": results[0]["drawn"]}
+    row = {"test_identities": test, "model": model, "epochs": settings[0]["epochs"], "drawn": results[0]["drawn"]}
     row["partitions"] = list(measured)
     return {**row, "from": [each.get("from") for each in settings], **measured_of(results), "figures": figures}
 
@@ -213,11 +213,11 @@ def _kind(row, trainings):
     alike = [each for each in alike if each["split"] in row["splits"]]
     if begun:
         alike += [each for each in trainings if each["model"] == row["model"] and each["dataset"] != "cuhk01"]
-    about = ("dataset", "search_size", "with", "passes_done", "recipe")
+    about = ("dataset", "search_size", "with", "epochs_done", "recipe")
     how = {json.dumps([each[name] for name in about], sort_keys=True) for each in alike}
     drawn = tuple(row.get("drawn", (None, None)))  # not noted by an earlier version
     counts = row["draws"], row["both_orders"], tuple(sorted(set(row["probes"])))
-    what = tuple(row[name] for name in ("test_identities", "model", "protocol", "passes"))
+    what = tuple(row[name] for name in ("test_identities", "model", "protocol", "epochs"))
     return *what, begun, drawn, *counts, *sorted(how)
 
 
@@ -294,7 +294,7 @@ def _table(results, test):
             TITLES[row["model"]],
             row["protocol"],
             *(cell(row["figures"][name]) for name in FIGURES),
-            f"{row['passes']}{', from CUHK03' if all(row['from']) else ''}{_way(row) if ways else ''}",
+            f"{row['epochs']}{', from CUHK03' if all(row['from']) else ''}{_way(row) if ways else ''}",
             len(row["partitions"]),
             row["draws"],
             max(row["probes"]),
@@ -309,7 +309,7 @@ def _table(results, test):
         f"CUHK01, {IDENTITIES - test} training and {test} test identities, in per cent"
         f"{'; mean ± standard deviation over partitions' if several else ''}.",
         "",
-        *markdown(("model", "protocol", *FIGURES, "passes", "partitions", "draws", "probes"), rows),
+        *markdown(("model", "protocol", *FIGURES, "epochs", "partitions", "draws", "probes"), rows),
         "",
     ]
 
@@ -340,8 +340,8 @@ def arguments(words=None):
         metavar="N",
         help="default: 486 100",
     )
-    parser.add_argument("--pretrain-passes", type=int, default=24, help="passes over CUHK03 (default %(default)s)")
-    parser.add_argument("--passes", type=int, default=70, help="passes over CUHK01 (default %(default)s)")
+    parser.add_argument("--pretrain-epochs", type=int, default=24, help="epochs over CUHK03 (default %(default)s)")
+    parser.add_argument("--epochs", type=int, default=70, help="epochs over CUHK01 (default %(default)s)")
     parser.add_argument("--positives", choices=("any", "cross-camera"), help="in all trainings; default: the recipe's")
     parser.add_argument(
         "--add",

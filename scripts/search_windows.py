@@ -33,7 +33,7 @@ WINDOWS = {
     ("ahmed", "5x5"): "Ahmed et al.",
     ("ahmed", "5xall"): "Ahmed et al., 5x12 search",
 }
-"""Models and search windows, as `tfnxc.evaluation.published` calls them."""
+"""Models and search windows, as `tfnxc.metrics.published` calls them."""
 
 RANKS = ("1", "10", "50")
 
@@ -43,7 +43,7 @@ def steps_of(options):
     steps = []
     for model, search in WINDOWS:
         run, name = _run(options, model, search), _step("train", options, model, search)
-        where = "cuhk01", options.data, f"cuhk01-486-{options.partition:02d}", options.passes
+        where = "cuhk01", options.data, f"cuhk01-486-{options.partition:02d}", options.epochs
         words = (*train_arguments(options, run, model, *where), "--search", search)
         steps.append(Step.of_tfnxc(name, words, run))
         words = evaluate_arguments(run, options.repeats, options.probes)
@@ -61,7 +61,7 @@ def _run(options, model, search):
 
 def results_of(options, log):
     """What there is, as plain types: a row for each model, window and protocol that has a result."""
-    from tfnxc.training.run import versions
+    from tfnxc.runs.run import versions
 
     rows, trainings, recipes = [], [], set()
     for (model, search), method in WINDOWS.items():

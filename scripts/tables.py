@@ -25,9 +25,9 @@ def add_measuring_options(parser, repeats=1, told="%(default)s"):
     parser.add_argument("--probes", type=int, help="at most so many probes a draw (default: all)")
 
 
-def train_arguments(options, run, model, dataset, data, split, passes):
+def train_arguments(options, run, model, dataset, data, split, epochs):
     """The words of `tfnxc train` into the folder `run`, with the recipe of the options."""
-    what = (dataset, "--data", data, "--split", split, "--model", model, "--passes", passes, "--run", run)
+    what = (dataset, "--data", data, "--split", split, "--model", model, "--epochs", epochs, "--run", run)
     rate = () if options.learning_rate is None else ("--learning-rate", options.learning_rate)
     return ("train", *what, "--recipe", options.recipe, *rate, "--checkpoint-seconds", 60)
 
@@ -51,7 +51,7 @@ def result_of(folder, protocol, repeats, probes):
     if not path.exists():
         return None
     result = json.loads(path.read_text(encoding="utf-8"))
-    return result if result["passes_done"] == result["settings"]["passes"] else None
+    return result if result["epochs_done"] == result["settings"]["epochs"] else None
 
 
 def measured_of(results):
@@ -97,7 +97,7 @@ def training_of(folder, log, step):
         "identities": len(run.fitted_on[0][1]),
         "with": run.settings.get("with", []),
         "from": run.settings.get("from"),
-        "passes_done": run.passes_done,
+        "epochs_done": run.epochs_done,
         "pairs": run.pairs_done,
         "minutes": known["seconds"] / 60,
         "peak_mb": known["peak_mb"],
@@ -157,13 +157,13 @@ def markdown(head, rows):
 
 def training_lines(trainings):
     """How runs were trained, as lines of Markdown: a table, and their recipes."""
-    head = ("run", "split, digest", "identities", "passes", "pairs", "minutes", "peak memory, MB")
+    head = ("run", "split, digest", "identities", "epochs", "pairs", "minutes", "peak memory, MB")
     rows = [
         (
             each["run"],
             f"{each['split']}, {each['split_digest']}",
             each["identities"],
-            f"{each['passes_done']} of {each['recipe']['passes']}",
+            f"{each['epochs_done']} of {each['recipe']['epochs']}",
             f"{each['pairs']:,}",
             f"{each['minutes']:.1f}",
             f"{each['peak_mb']:.0f}",

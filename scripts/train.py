@@ -1,6 +1,6 @@
 """Trains a Normalized X-Corr model with plain Keras, on drawn people. A few lines to copy and change.
 
-python scripts/train.py [--passes 2] [--model my.keras]
+python scripts/train.py [--epochs 2] [--model my.keras]
 """
 
 import argparse
@@ -11,7 +11,7 @@ import tfnxc
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--identities", type=int, default=100, help="drawn people (default 100)")
-parser.add_argument("--passes", type=int, default=2, help="passes over the positive pairs (default 2)")
+parser.add_argument("--epochs", type=int, default=2, help="epochs over the positive pairs (default 2)")
 parser.add_argument("--model", default="my.keras", help="file to write (default my.keras)")
 arguments = parser.parse_args()
 
@@ -26,5 +26,5 @@ model.compile(
     loss=keras.losses.SparseCategoricalCrossentropy(),
     metrics=["accuracy"],
 )
-model.fit(pairs.dataset(), steps_per_epoch=pairs.steps_per_pass, epochs=arguments.passes, shuffle=False)
+model.fit(pairs.dataset(), steps_per_epoch=pairs.steps_per_epoch, epochs=arguments.epochs, shuffle=False)
 model.save(arguments.model)

@@ -65,12 +65,12 @@ def test_pairs_are_of_seeds_that_both_have_and_one_is_not_enough(script):
 
 def test_the_steps(script):
     claims, ablation, dials = script("claims"), script("ablation"), script("dials")
-    words = ["claims", "--seeds", "2", "--passes", "4", "--identities", "30", "--draws", "3", "--to", "to"]
+    words = ["claims", "--seeds", "2", "--epochs", "4", "--identities", "30", "--draws", "3", "--to", "to"]
     steps = claims.steps_of(ablation.arguments(words))
     order = [f"{what} {seed} {model}" for seed in (0, 1) for model in claims.TITLES for what in ("train", "measure")]
     assert [step.name for step in steps] == order and set(claims.TITLES) == set(dials.MODELS)
     trained, measured = (dials.arguments(step.arguments[1:]) for step in steps[-2:])
-    about = {"model": "fused", "seed": 1, "identities": 30, "test_identities": 100, "passes": 4}
+    about = {"model": "fused", "seed": 1, "identities": 30, "test_identities": 100, "epochs": 4}
     assert trained == {"command": "train", "folder": str(steps[-1].folder), **about}
     assert measured == {"command": "measure", "folder": trained["folder"], "draws": 3}
     assert steps[-1].after == ("train 1 fused",) and pathlib.Path(steps[-1].arguments[0]).exists()
@@ -82,9 +82,9 @@ def make_measured(script, tmp_path, monkeypatch):
     dials = script("dials")
     monkeypatch.setattr(dials, "train_run", lambda *arguments, **options: None)
 
-    def make(model, seed, figures, draws=2, passes=3):
+    def make(model, seed, figures, draws=2, epochs=3):
         folder = tmp_path / f"seed{seed}-{model}"
-        dials.train(folder, model, seed, identities=4, test_identities=3, passes=passes)
+        dials.train(folder, model, seed, identities=4, test_identities=3, epochs=epochs)
         run = Run.open(folder)
         points = [{**PLAIN}] + [{**PLAIN, dial: value} for dial in dials.DIALS for value in (0.0, 2.0)]
         by_value = dict(zip((0.0, 0.5, 2.0), figures, strict=True))
@@ -93,7 +93,7 @@ def make_measured(script, tmp_path, monkeypatch):
             value = next((point[dial] for dial in dials.DIALS if point[dial] != 0.5), 0.5)
             counts = {"protocol": "cross-camera", "ties": "pessimistic", "repeats": draws, "probes": 6, "gallery": 3}
             results.append({"dials": point, "ranks": {"1": {"mean": by_value[value]}}, **counts})
-        about = {"settings": run.settings, "split": run.record["split"], "passes_done": passes}
+        about = {"settings": run.settings, "split": run.record["split"], "epochs_done": epochs}
         write_json(folder / "results" / "dials.json", {**about, "results": results})
 
     return make
@@ -119,7 +119,7 @@ def test_the_tables_and_the_verdicts(script, make_measured, tmp_path):
     assert [each["run"] for each in results["trainings"][:2]] == ["seed0-ahmed", "seed0-fused"]
 
 
-@pytest.mark.parametrize("other", [{"draws": 3}, {"passes": 4}])
+@pytest.mark.parametrize("other", [{"draws": 3}, {"epochs": 4}])
 def test_what_does_not_compare_is_refused(script, make_measured, tmp_path, other):
     make_measured("ahmed", 0, (90.0, 80.0, 50.0))
     make_measured("fused", 0, (90.0, 80.0, 60.0), **other)
@@ -139,11 +139,11 @@ def test_a_model_against_the_dials(script, monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(RECIPES, "grouped", GROUPED)
     monkeypatch.setattr(dials, "VALUES", (0.5, 2.0))
     for _ in range(2):
-        dials.train(tmp_path / "run", "tiny", seed=1, identities=6, test_identities=5, passes=2)
+        dials.train(tmp_path / "run", "tiny", seed=1, identities=6, test_identities=5, epochs=2)
     run = Run.open(tmp_path / "run")
-    assert run.passes_done == 2 and len(dials.trainees(run)) == 6 * 4
+    assert run.epochs_done == 2 and len(dials.trainees(run)) == 6 * 4
     with pytest.raises(InputError, match="other settings"):
-        dials.train(tmp_path / "run", "tiny", seed=1, identities=6, test_identities=5, passes=3)
+        dials.train(tmp_path / "run", "tiny", seed=1, identities=6, test_identities=5, epochs=3)
     dials.measure(tmp_path / "run", draws=1)
     first = json.loads((run.folder / "results" / "dials.json").read_text())
     assert [each["dials"] for each in first["results"][:2]] == [PLAIN, {**PLAIN, "occlusion": 2.0}]
@@ -151,6 +151,6 @@ def test_a_model_against_the_dials(script, monkeypatch, tmp_path, capsys):
     assert {each["probes"] for each in first["results"]} == {10} and len(list((run.folder / "scores").iterdir())) == 4
     assert "viewpoint 2, other dials 0.5: rank 1 " in capsys.readouterr().out
     # Measured again, nothing is scored again.
-    monkeypatch.setattr("tfnxc.evaluation.model_scores.PairScorer", None)
+    monkeypatch.setattr("tfnxc.scoring.model_scores.PairScorer", None)
     dials.measure(tmp_path / "run", draws=1)
     assert json.loads((run.folder / "results" / "dials.json").read_text())["results"] == first["results"]

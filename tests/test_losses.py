@@ -149,7 +149,7 @@ def test_its_config_builds_it_again(predicted):
 
 @pytest.mark.parametrize(
     "options",
-    [{"people": 1}, {"classification": -1}, {"ranking": -0.1}, {"smoothing": 0.5}, {"smoothing": -0.1}],
+    [{"identities_per_group": 1}, {"classification": -1}, {"ranking": -0.1}, {"smoothing": 0.5}, {"smoothing": -0.1}],
     ids=str,
 )
 def test_bad_arguments_say_what_came_and_what_was_expected(options):

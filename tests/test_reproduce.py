@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tfnxc.cli import main
-from tfnxc.cli._measure import Subject, measure
-from tfnxc.cli._subjects import _marks
 from tfnxc.datasets import Split, cuhk01
 from tfnxc.errors import InputError
 from tfnxc.evaluation import PROTOCOLS
+from tfnxc.evaluation.measure import Subject, measure
+from tfnxc.evaluation.subjects import _marks
 from tfnxc.files import write_json
 from tfnxc.models import BUILDERS
 from tfnxc.training import Recipe, Run
@@ -34,15 +34,15 @@ def make_run(tmp_path, campus):
     """Makes a run folder with a result of each protocol, all its figures moved by `points`."""
 
     def make(
-        name, model, split, points, search=None, passes=5, done=5, source=None, probes="all", drawing=None, draws=1
+        name, model, split, points, search=None, epochs=5, done=5, source=None, probes="all", drawing=None, draws=1
     ):
-        recipe = Recipe.named("grouped", passes=passes)
+        recipe = Recipe.named("grouped", epochs=epochs)
         settings = {"dataset": "cuhk01", "model": model, "search_size": search, "seed": 0, **vars(recipe)}
         settings |= {"from": source} if source else {}
         run = Run.start(tmp_path / "to" / name, settings, Split(split, "by hand", TRAIN, TEST), campus)
         if drawing is not None:
             run.begin({"drawing": drawing})
-        run.note_progress(done, pairs_per_pass=PAIRS)
+        run.note_progress(done, pairs_per_epoch=PAIRS)
         for protocol, base in (("cross-camera", 20.0), ("paper", 30.0)):
             name = f"trained-both-orders-{protocol}-{draws}draws-{probes}probes-seed0-pessimistic.json"
             write_json(run.folder / "results" / name, result_of(run, protocol, base + points))
@@ -54,7 +54,7 @@ def make_run(tmp_path, campus):
 def result_of(run, protocol, rank_1):
     ranks = {rank: {"mean": rank_1 + more} for rank, more in (("1", 0), ("5", 5), ("10", 10), ("20", 20), ("50", 50))}
     about = {"split": run.record["split"]["name"], "split_digest": run.record["split_digest"], "model_digest": "abc"}
-    about |= {"settings": run.settings, "passes_done": run.passes_done}
+    about |= {"settings": run.settings, "epochs_done": run.epochs_done}
     counts = {"repeats": 1, "probes": 972, "gallery": 486}
     return {"protocol": protocol, "ranks": ranks, "mAP": {"mean": rank_1 + 1}, **counts, **about}
 
@@ -87,9 +87,9 @@ def test_the_steps_of_the_reproduction(script):
             *words,
             "--to",
             "to",
-            "--passes",
+            "--epochs",
             "7",
-            "--pretrain-passes",
+            "--pretrain-epochs",
             "3",
             "--probes",
             "9",
@@ -108,13 +108,13 @@ def test_the_steps_of_the_reproduction(script):
     ]
     assert [step.name for step in steps] == ["train cuhk03 ahmed", "train cuhk03 fused", *parts]
     first, train, evaluate, last = (parsed(steps[number]) for number in (1, -10, -9, -1))
-    assert (first["dataset"], first["data"], first["passes"], first["partial"]) == (
+    assert (first["dataset"], first["data"], first["epochs"], first["partial"]) == (
         "cuhk03-labeled",
         "set.mat",
         3,
         True,
     )
-    assert (train["model"], train["split_name"], train["passes"]) == ("fused", "cuhk01-486-02", 7)
+    assert (train["model"], train["split_name"], train["epochs"]) == ("fused", "cuhk01-486-02", 7)
     assert (train["folder"], train["source"], train["recipe_name"]) == (
         str(steps[-9].folder),
         first["folder"],
@@ -133,7 +133,7 @@ def test_the_steps_of_the_reproduction(script):
     assert [step.name for step in alone] == ["train cuhk01-486-01 fused", "evaluate cuhk01-486-01 fused"]
     assert parsed(alone[1])["probes"] is None
     alone = parsed(alone[0])
-    assert alone["passes"] == 70 and alone["source"] is alone["learning_rate"] is alone["positives"] is None
+    assert alone["epochs"] == 70 and alone["source"] is alone["learning_rate"] is alone["positives"] is None
     assert Recipe.named(alone["recipe_name"]).positives == "any"  # what the table in the docs was trained with
 
 
@@ -291,21 +291,21 @@ def test_results_of_another_machine(script, make_run, elsewhere, tmp_path):
 
 def test_results_of_another_training_are_rows_of_their_own(script, make_run, elsewhere, tmp_path):
     reproduce = script("reproduce_cuhk01")
-    others = elsewhere([1], passes=6, done=6)
+    others = elsewhere([1], epochs=6, done=6)
     make_run("cuhk01-486-02-fused", "fused", "cuhk01-486-02", 1.0)
     rows = report(reproduce, tmp_path / "to", "--add", str(others))[0]["rows"]
-    assert [(row["partitions"], row["passes"]) for row in rows] == [([2], 5), ([1], 6)] * 2
+    assert [(row["partitions"], row["epochs"]) for row in rows] == [([2], 5), ([1], 6)] * 2
 
 
 def test_rows_of_several_machines_find_each_other_also_where_none_is_of_this_one(script, make_run, elsewhere, tmp_path):
     reproduce = script("reproduce_cuhk01")
     first = elsewhere([1], to="first")
     second = elsewhere([2], points=6.0, to="second")
-    other = elsewhere([3], to="other", passes=6, done=6)
+    other = elsewhere([3], to="other", epochs=6, done=6)
     make_run("cuhk01-486-02-ahmed", "ahmed", "cuhk01-486-02", 0.0)
     words = "--add", *map(str, (first, second, other))
     results, _ = report(reproduce, tmp_path / "to", *words)
-    found = [(row["model"], row["partitions"], row["passes"]) for row in results["rows"] if row["protocol"] == "paper"]
+    found = [(row["model"], row["partitions"], row["epochs"]) for row in results["rows"] if row["protocol"] == "paper"]
     assert found == [("ahmed", [2], 5), ("fused", [1, 2], 5), ("fused", [3], 6)]
     with pytest.raises(InputError, match="partition 1 of fused is there twice"):
         report(reproduce, tmp_path / "to", *words, str(first))
@@ -384,7 +384,7 @@ def test_the_files_are_those_that_evaluate_writes(script, make_run, campus):
         "split": split[0],
         "split_digest": split[1],
         "settings": run.settings,
-        "passes_done": 5,
+        "epochs_done": 5,
     }
     prefix = "-".join(["trained", *_marks(True, False)])
     score = lambda needed: (lambda rows, columns: scores[np.ix_(rows, columns)], 0, 0.0)  # noqa: E731
@@ -400,11 +400,11 @@ def test_the_files_are_those_that_evaluate_writes(script, make_run, campus):
 
 def test_the_windows(script, make_run, tmp_path):
     windows, ablation = script("search_windows"), script("ablation")
-    options = ablation.arguments(["windows", "--data", "campus", "--passes", "5", "--to", str(tmp_path / "to")])
+    options = ablation.arguments(["windows", "--data", "campus", "--epochs", "5", "--to", str(tmp_path / "to")])
     steps = windows.steps_of(options)
     trained = [parsed(step) for step in steps[::2]]
     assert [(each["model"], each["search_size"]) for each in trained] == list(windows.WINDOWS)
-    assert {(each["passes"], each["recipe_name"], each["split_name"]) for each in trained} == {
+    assert {(each["epochs"], each["recipe_name"], each["split_name"]) for each in trained} == {
         (5, "grouped", "cuhk01-486-01")
     }
     assert [step.after for step in steps[1::2]] == [(step.name,) for step in steps[::2]]
@@ -424,7 +424,7 @@ def test_the_windows(script, make_run, tmp_path):
 def test_windows_of_several_recipes_do_not_compare(script, make_run, tmp_path):
     ablation = script("ablation")
     make_run("cuhk01-01-normxcorr-5x5", "normxcorr", "cuhk01-486-01", 0.0, (5, 5))
-    make_run("cuhk01-01-ahmed-5x5", "ahmed", "cuhk01-486-01", 0.0, (5, 5), passes=6, done=6)
+    make_run("cuhk01-01-ahmed-5x5", "ahmed", "cuhk01-486-01", 0.0, (5, 5), epochs=6, done=6)
     with pytest.raises(InputError, match="2 recipes"):
         report(ablation, tmp_path / "to", "windows")
 
@@ -452,10 +452,10 @@ def test_the_parts_of_the_recipe(script, make_run, tmp_path):
     again = parts.steps_of(ablation.arguments(words))
     assert [parsed(step)["seed"] for step in again] == [0, 0, 1, 0]  # the draws stay
     assert len({parsed(step)["folder"] for step in again[::2]}) == 2
-    assert list(recipes) == list(parts.PARTS) and recipes["grouped"] == Recipe.named("grouped", passes=4)
+    assert list(recipes) == list(parts.PARTS) and recipes["grouped"] == Recipe.named("grouped", epochs=4)
     # Each is another training, on as many pairs: a pass makes people / 2 of an image.
     assert len(set(map(str, recipes.values()))) == len(parts.PARTS)
-    assert {each.passes * each.people for each in recipes.values()} == {12}
+    assert {each.epochs * each.people for each in recipes.values()} == {12}
     assert {(each["validate"], each["others"], each["split_name"]) for each in trained} == {
         (100, ("cuhk03-labeled=set.mat",), "cuhk01-486-01")
     }
@@ -503,8 +503,8 @@ def test_the_parts_of_the_recipe(script, make_run, tmp_path):
 
 def test_seeds_of_a_part_that_differ_in_more_do_not_make_one_mean(script, make_run, tmp_path):
     ablation = script("ablation")
-    for name, passes in (("grouped", 5), ("grouped-seed-1", 6)):
-        run = make_run(name, "normxcorr", "cuhk01-486-01", 0.0, passes=passes, done=passes)
+    for name, epochs in (("grouped", 5), ("grouped-seed-1", 6)):
+        run = make_run(name, "normxcorr", "cuhk01-486-01", 0.0, epochs=epochs, done=epochs)
         (run.folder / "history.csv").write_text("epoch,accuracy,loss\n0,0.5,1.5\n", encoding="utf-8")
         for protocol in ("cross-camera", "paper"):
             file = f"trained-cuhk01-mine-held-back-2-both-orders-{protocol}-10draws-allprobes-seed0-pessimistic.json"

@@ -16,7 +16,7 @@ def run(script, *arguments):
 
 
 def test_train_and_export(tmp_path):
-    run("train.py", "--identities", 4, "--passes", 1, "--model", tmp_path / "my.keras")
+    run("train.py", "--identities", 4, "--epochs", 1, "--model", tmp_path / "my.keras")
     printed = run("export.py", tmp_path / "my.keras", tmp_path / "served")
     assert printed.strip() == str(tmp_path / "served" / "1")
     assert (tmp_path / "served" / "1" / "saved_model.pb").exists()

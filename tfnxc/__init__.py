@@ -8,7 +8,7 @@
 import importlib
 import importlib.util
 
-from tfnxc._version import __version__
+from tfnxc.version import __version__
 
 if importlib.util.find_spec("tensorflow") is None:
     raise ImportError(

@@ -19,7 +19,7 @@ class GroupLoss(keras.losses.Loss):
     looks at, and the softmax spends its gradient on the images that are mistaken for the match.
 
     Args:
-        people: People a group, as in `GroupPipeline`. Defaults to `3`.
+        identities_per_group: Identities a group, as in `GroupPipeline`. Defaults to `3`.
         classification: Weight of the first part. Defaults to `1.0`.
         ranking: Weight of the second part. Defaults to `1.0`.
         smoothing: Share of the target that the first part gives to the other class, in [0, 0.5). Defaults to `0.0`.
@@ -35,7 +35,7 @@ class GroupLoss(keras.losses.Loss):
 
     Example:
         >>> same = tf.constant([1, 0, 0, 1])
-        >>> float(GroupLoss(people=2)(same, tf.fill([4, 2], 0.5)))  # log 2 for each part
+        >>> float(GroupLoss(2)(same, tf.fill([4, 2], 0.5)))  # log 2 for each part
         1.3862943649291992
 
     References:
@@ -43,14 +43,16 @@ class GroupLoss(keras.losses.Loss):
         Rank: From Pairwise Approach to Listwise Approach", ICML 2007.
     """
 
-    def __init__(self, people=3, classification=1.0, ranking=1.0, smoothing=0.0, name="group_loss", **kwargs):
+    def __init__(
+        self, identities_per_group=3, classification=1.0, ranking=1.0, smoothing=0.0, name="group_loss", **kwargs
+    ):
         super().__init__(name=name, **kwargs)
-        if people < 2 or classification < 0 or ranking < 0 or not 0 <= smoothing < 0.5:
+        if identities_per_group < 2 or classification < 0 or ranking < 0 or not 0 <= smoothing < 0.5:
             raise ValueError(
-                "GroupLoss needs people of 2 or more, weights of 0 or more and smoothing in [0, 0.5); got "
-                f"people={people}, classification={classification}, ranking={ranking}, smoothing={smoothing}."
+                "GroupLoss needs identities_per_group of 2 or more, weights of 0 or more and smoothing in [0, 0.5); got "
+                f"identities_per_group={identities_per_group}, classification={classification}, ranking={ranking}, smoothing={smoothing}."
             )
-        self.people = people
+        self.identities_per_group = identities_per_group
         self.classification = classification
         self.ranking = ranking
         self.smoothing = smoothing
@@ -64,12 +66,12 @@ class GroupLoss(keras.losses.Loss):
         return self.classification * pairs + self.ranking * self._of_groups(logs[:, 1] - logs[:, 0])
 
     def _of_groups(self, scores):
-        scores = tf.reshape(scores, [-1, self.people, self.people])
+        scores = tf.reshape(scores, [-1, self.identities_per_group, self.identities_per_group])
         own = tf.linalg.diag_part(scores)
         rows, columns = (tf.reduce_mean(tf.reduce_logsumexp(scores, axis) - own, axis=1) for axis in (2, 1))
-        return tf.repeat((rows + columns) / 2, self.people**2)
+        return tf.repeat((rows + columns) / 2, self.identities_per_group**2)
 
     def get_config(self):
         """The arguments of the constructor."""
-        own = {name: getattr(self, name) for name in ("people", "classification", "ranking", "smoothing")}
+        own = {name: getattr(self, name) for name in ("identities_per_group", "classification", "ranking", "smoothing")}
         return {**super().get_config(), **own}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfnxc._keras_line import KERAS_2
+from tfnxc.keras_line import KERAS_2
 
 _STEPS = 5
 _A, _B, _C = 3.4445, -4.7750, 2.0315

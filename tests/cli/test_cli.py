@@ -15,8 +15,8 @@ from tfnxc.cli._recipe import recipe_of
 from tfnxc.datasets import cuhk01
 from tfnxc.evaluation import PROTOCOLS, cmc
 from tfnxc.models import BUILDERS
+from tfnxc.recipes.recipe import CHOICES
 from tfnxc.training import RECIPES, Recipe, Run
-from tfnxc.training.recipe import CHOICES
 
 
 def commands(command, words=""):
@@ -97,7 +97,7 @@ def curves_of_predict(folder, campus):
 
 def test_train_evaluate_export(campus, tmp_path, split):
     folder = tmp_path / "run"
-    train = ["train", "cuhk01", "--data", campus, "--split", split, "--run", folder, "--passes", 1, "--batch-size", 16]
+    train = ["train", "cuhk01", "--data", campus, "--split", split, "--run", folder, "--epochs", 1, "--batch-size", 16]
     result = run(*train)
     assert result.exit_code == 0, result.output
     assert run(*train).exit_code == 0  # finished: nothing left to do
@@ -111,7 +111,7 @@ def test_train_evaluate_export(campus, tmp_path, split):
         result = folder / "results" / f"trained-{protocol}-2draws-allprobes-seed0-pessimistic"
         record = json.loads(result.with_suffix(".json").read_text())
         assert (record["protocol"], record["probes"], record["gallery"], record["repeats"]) == (protocol, probes, 3, 2)
-        assert record["settings"]["passes"] == record["passes_done"] == 1 and record["versions"]["tfnxc"]
+        assert record["settings"]["epochs"] == record["epochs_done"] == 1 and record["versions"]["tfnxc"]
         np.testing.assert_allclose(record["mean"], 100 * expected[protocol].mean)
         with open(result.with_suffix(".csv"), newline="") as file:
             rows = list(csv.DictReader(file))
@@ -183,12 +183,12 @@ def test_bad_input_is_one_clear_line_and_costs_nothing(campus, tmp_path, split):
 
 
 def test_a_colour_histogram_is_above_chance_and_far_from_perfect_on_the_embedded_set():
-    from tfnxc.cli._sources import open_source
     from tfnxc.datasets import get_split
-    from tfnxc.evaluation import Evaluation, colour_histogram_scores
+    from tfnxc.evaluation import EvaluationPlan, colour_histogram_scores
+    from tfnxc.evaluation.guard import open_source
 
     people = open_source("synthetic", None)
     tested = people.of_identities(get_split("random-100-0", people.identities).test)
     images = tested.images()
-    plan = Evaluation("cross-camera", tested.identities, tested.cameras)
+    plan = EvaluationPlan("cross-camera", tested.identities, tested.cameras)
     assert 0.05 < plan.measure(colour_histogram_scores(images, images)).rank(1) < 0.4  # chance is 0.01

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tfnxc.cli import main
 from tfnxc.datasets import Split, cuhk01, seeded_split
-from tfnxc.evaluation import Evaluation, SavedScores, colour_histogram_scores
+from tfnxc.evaluation import EvaluationPlan, SavedScores, colour_histogram_scores
 from tfnxc.files import write_json
 from tfnxc.training import Run
 
@@ -51,7 +51,7 @@ def test_a_baseline_on_all_splits_and_its_scores_measured_again(campus, families
     for split in splits:
         tested = split.test_part(people)
         images = tested.images()
-        plan = Evaluation.of("cross-camera", tested, repeats=2)
+        plan = EvaluationPlan.of("cross-camera", tested, repeats=2)
         expected.append(plan.measure(colour_histogram_scores(images, images)))
     ranks = [result.rank(1) for result in expected]
     (path,) = to.glob("summary-colour-histogram-cuhk01-random-3-2splits-cross-camera-pessimistic-*.json")
@@ -70,7 +70,7 @@ def test_a_baseline_on_all_splits_and_its_scores_measured_again(campus, families
     (same,) = (to / "again").glob("*cross-camera*.json")
     assert json.loads(same.read_text())["mean"] == pytest.approx((100 * expected[0].mean).tolist())
     saved = SavedScores.load(files[0])
-    market = Evaluation("market", saved.identities, saved.cameras).measure(saved.scores)
+    market = EvaluationPlan("market", saved.identities, saved.cameras).measure(saved.scores)
     (other,) = (to / "again").glob("*market*.json")
     record = json.loads(other.read_text())
     assert record["mAP"]["mean"] == pytest.approx(100 * market.mean_average_precision)
@@ -79,7 +79,7 @@ def test_a_baseline_on_all_splits_and_its_scores_measured_again(campus, families
 
 def test_a_run_is_not_tested_on_whom_it_was_trained_on(campus, families, tmp_path):
     folder = tmp_path / "run"
-    arguments = ["train", "cuhk01", "--data", campus, "--split", "random-3-1", "--run", folder, "--passes", 1,
+    arguments = ["train", "cuhk01", "--data", campus, "--split", "random-3-1", "--run", folder, "--epochs", 1,
                  "--batch-size", 8]  # fmt: skip
     assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
     assert "trained on" in error_of(folder, "--split", "random-3-2") and "would mean nothing" in error_of(
@@ -105,13 +105,13 @@ def test_the_best_model_is_measured_and_by_nobody_whom_it_saw(campus, families, 
     assert found.exit_code == 0, found.output
     (path,) = (run.folder / "results").glob("best-market-*.json")
     result = json.loads(path.read_text())
-    assert result["passes_done"] == 3 and result["model_digest"] == run.load_model("initial")[1]
+    assert result["epochs_done"] == 3 and result["model_digest"] == run.load_model("initial")[1]
     assert "would mean nothing" in error_of(run.folder, "--split", "random-3-2", "--state", "best")
 
 
 def test_held_back_people_are_tested_and_nobody_else(campus, tmp_path):
     folder = tmp_path / "run"
-    arguments = ["train", "cuhk01", "--data", campus, "--split", "random-1-0", "--run", folder, "--passes", 1,
+    arguments = ["train", "cuhk01", "--data", campus, "--split", "random-1-0", "--run", folder, "--epochs", 1,
                  "--batch-size", 8, "--validate", 2]  # fmt: skip
     assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
     record = json.loads((folder / "run.json").read_text())
@@ -161,7 +161,7 @@ def trained_run(campus, folder, split="random-3-1", dataset="cuhk01"):
         split,
         "--run",
         folder,
-        "--passes",
+        "--epochs",
         1,
         "--batch-size",
         8,

@@ -16,7 +16,7 @@ from tfnxc.training import Run
 @pytest.fixture
 def trained(campus, tmp_path):
     """A run that is finished, of a small model for pictures of the usual size."""
-    settings = {"dataset": "cuhk01", "model": "normxcorr", "passes": 1, "seed": 0}
+    settings = {"dataset": "cuhk01", "model": "normxcorr", "epochs": 1, "seed": 0}
     split = Split.from_dict({"name": "mine", "train": [1, 2], "test": [7, 8, 9]})
     run = Run.start(tmp_path / "run", settings, split, campus)
     models.normxcorr(filters=(2, 3), units=4).save(run.model_path())
@@ -54,7 +54,7 @@ def test_the_best_model_is_exported_with_a_card_of_its_own(trained, tmp_path):
     found = run("export", trained.folder, "--name", "mine", "--to", tmp_path / "served", "--state", "best")
     assert found.exit_code == 0, found.output
     card = json.loads((tmp_path / "served" / "mine" / "1" / CARD).read_text())
-    assert card["model_digest"] == digest and card["training"]["passes_done"] == 5 and len(card["cmc"]) == 1
+    assert card["model_digest"] == digest and card["training"]["epochs_done"] == 5 and len(card["cmc"]) == 1
 
 
 def test_what_cannot_be_measured_is_not_written(trained, tmp_path):

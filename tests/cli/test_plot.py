@@ -8,10 +8,10 @@ import pytest
 
 from tests.cli.run_command import error_of, run
 from tfnxc import models, training, visualization
-from tfnxc.cli import _plot_data
 from tfnxc.datasets import Split, synthetic
-from tfnxc.evaluation import Evaluation, colour_histogram_scores, rank_lists
-from tfnxc.evaluation.features import embed
+from tfnxc.evaluation import EvaluationPlan, colour_histogram_scores, rank_lists
+from tfnxc.evaluation import rankings as _plot_data
+from tfnxc.scoring.features import embed
 from tfnxc.visualization import save_figure
 
 TESTED = (3, 50, 111, 200, 250, 299)
@@ -24,10 +24,10 @@ def runs(tmp_path_factory):
     split = Split("few-1", "by hand", tuple(range(100, 110)), TESTED)
     for name in ("normxcorr", "ahmed"):
         keras.utils.set_random_seed(0)
-        settings = {"dataset": "synthetic", "model": name, "passes": 1, "seed": 0}
+        settings = {"dataset": "synthetic", "model": name, "epochs": 1, "seed": 0}
         made = training.Run.start(folder / name, settings, split)
         models.BUILDERS[name]().save(made.model_path())
-        made.note_progress(1, pairs_per_pass=1)
+        made.note_progress(1, pairs_per_epoch=1)
     return folder
 
 
@@ -68,7 +68,7 @@ def test_cmc_draws_runs_and_baseline_in_a_panel_for_each_protocol(runs, drawn, p
     assert second.get_title(loc="left").endswith("6 test identities (paper)")
     images = people.images()
     for axes, protocol in ((first, "cross-camera"), (second, "paper")):
-        result = Evaluation.of(protocol, people, repeats=2).measure(colour_histogram_scores(images, images))
+        result = EvaluationPlan.of(protocol, people, repeats=2).measure(colour_histogram_scores(images, images))
         texts = [text.get_text() for text in axes.get_legend().get_texts()]
         assert f"{100 * result.rank(1):.2f}%  colour histogram" in texts and len(texts) == 2
         assert any(text.endswith("%  NormXcorr") for text in texts)
@@ -82,7 +82,7 @@ def test_ranking_shows_what_the_scores_say(runs, drawn, people, tmp_path):
          "--probe", 4, "--probe", "0111_a_01.png", "--to", to, "--dpi", 60)  # fmt: skip
     assert to.read_bytes().startswith(b"\x89PNG")
     (axes,) = drawn[0].axes
-    images, plan = people.images(), Evaluation.of("cross-camera", people, repeats=1)
+    images, plan = people.images(), EvaluationPlan.of("cross-camera", people, repeats=1)
     scores = colour_histogram_scores(images, images)[np.ix_(plan.rows, plan.columns)]
     labels = [each[side] for each in (people.identities, people.cameras) for side in (plan.rows, plan.columns)]
     lists = rank_lists(scores, *labels, k=6)
@@ -117,7 +117,7 @@ def test_kinds_of_probes_are_found_with_bounded_scoring(runs, drawn, people, tmp
 
 @pytest.mark.parametrize("kind", ["occlusion", "light", "viewpoint"])
 def test_the_hardest_probes_are_those_that_the_set_knows(people, kind):
-    from tfnxc.datasets.synthetic import conditions
+    from tfnxc.datasets.synthetic.people import conditions
 
     drawn = _plot_data._draw(people, "cross-camera", 0, None)
     (hardest,) = _plot_data._galleries(people, "synthetic", "cross-camera", _plot_data.Choice(kind, count=1))
@@ -180,10 +180,10 @@ def test_bad_input_is_one_clear_line(runs, tmp_path, monkeypatch):
 
 
 def test_runs_on_several_splits_are_one_curve_and_others_each_their_own(people):
-    from tfnxc.cli._groups import grouped
-    from tfnxc.cli._measure import Measured, Subject
+    from tfnxc.evaluation.groups import grouped
+    from tfnxc.evaluation.measure import Measured, Subject
 
-    images, plan = people.images(), Evaluation.of("cross-camera", people, repeats=2)
+    images, plan = people.images(), EvaluationPlan.of("cross-camera", people, repeats=2)
     result = plan.measure(colour_histogram_scores(images, images))
 
     def measured(name, split, **settings):
@@ -201,7 +201,7 @@ def test_runs_on_several_splits_are_one_curve_and_others_each_their_own(people):
 
 def test_rankings_of_other_people_are_not_drawn_together(runs, people):
     histogram = np.zeros((len(people),) * 2, np.float32)
-    from tfnxc.cli._measure import Subject
+    from tfnxc.evaluation.measure import Subject
 
     subject = Subject(
         "a", people, {"split_digest": "one"}, None, "a", lambda needed: (lambda r, c: histogram[np.ix_(r, c)], 0, 0)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from tests.datasets.cuhk03_file import write_mat
+from tests.datasets.readers.cuhk03_file import write_mat
 from tfnxc import models, training
 from tfnxc.cli import main
 from tfnxc.datasets import Split, get_split
@@ -91,23 +91,34 @@ def test_pictures_that_will_not_count_are_said_and_none_that_count_is_an_error(t
 
 def test_a_recipe_is_named_and_changed(trained, train):
     assert (
-        train("--split", "random-2-0", "--recipe", "grouped", "--passes", 3, "--people", 2, "--batch-size", 8).exit_code
+        train(
+            "--split",
+            "random-2-0",
+            "--recipe",
+            "grouped",
+            "--epochs",
+            3,
+            "--identities-per-group",
+            2,
+            "--batch-size",
+            8,
+        ).exit_code
         == 0
     )
     recipe = trained[0][0][4]
-    assert recipe == Recipe.named("grouped", passes=3, people=2, batch_size=8)
+    assert recipe == Recipe.named("grouped", epochs=3, identities_per_group=2, batch_size=8)
 
 
 def test_few_images_are_seen_more_often_unless_passes_are_given(trained, train, tmp_path):
     result = train("--split", "random-2-0", "--recipe", "grouped")
-    assert "Note: 8334 passes, not 70, because 12 pictures are few" in result.output
+    assert "Note: 8334 epochs, not 70, because 12 pictures are few" in result.output
     (((run, *_, recipe, _, _), _),) = trained
-    assert recipe == Recipe.named("grouped", passes=8334)  # 18 pairs a pass
-    assert run.settings["passes"] == 8334
-    for words in (("--recipe", "grouped", "--passes", 70), ("--recipe", "published")):
+    assert recipe == Recipe.named("grouped", epochs=8334)  # 18 pairs a pass
+    assert run.settings["epochs"] == 8334
+    for words in (("--recipe", "grouped", "--epochs", 70), ("--recipe", "published")):
         result = train("--split", "random-2-0", *words, "--run", tmp_path / words[1])
-        assert result.exit_code == 0 and "passes, not" not in result.output
-    assert [arguments[4].passes for arguments, _ in trained[1:]] == [70, 20]
+        assert result.exit_code == 0 and "epochs, not" not in result.output
+    assert [arguments[4].epochs for arguments, _ in trained[1:]] == [70, 20]
 
 
 def test_validation_people_do_not_train(trained, train):
@@ -165,7 +176,7 @@ def test_the_camera_pairs_of_cuhk03_are_places_of_their_own(trained, train, tmp_
 def test_own_people_with_the_numbers_of_others_are_told_apart_by_a_promise(tmp_path):
     """Person 1 of one folder need not be person 1 of another, and only the user can know."""
     sets = [own_pictures(tmp_path / name, "123456") for name in ("shop", "street")]
-    common = ("train", "folder", "--passes", 1, "--batch-size", 4, "--split")
+    common = ("train", "folder", "--epochs", 1, "--batch-size", 4, "--split")
 
     def command(*arguments):
         return CliRunner().invoke(main, list(map(str, arguments)))
@@ -231,7 +242,7 @@ def test_a_folder_of_the_name_is_not_taken_for_the_model_that_comes_with_the_pac
 
 def test_the_model_that_comes_with_the_package_begins_its_own_kind_only(train):
     for options in (("--recipe", "published"), ("--recipe", "grouped", "--model", "ahmed")):
-        result = train("--split", "random-2-0", *options, "--from", "pretrained", "--passes", 1)
+        result = train("--split", "random-2-0", *options, "--from", "pretrained", "--epochs", 1)
         assert result.exit_code == 1 and "the weights to begin with" in result.output, result.output
 
 
@@ -279,9 +290,9 @@ def test_pictures_of_one_camera_are_trained_on_and_how_they_are_measured_is_said
 
 
 def test_a_command_with_a_mistake_leaves_no_folder_that_refuses_the_next(trained, train):
-    assert train("--split", "random-2-0", "--passes", 3).exit_code == 0  # of which nothing was trained here
-    result = train("--split", "random-2-0", "--passes", 4)
-    assert result.exit_code == 0 and trained[1][0][0].settings["passes"] == 4
+    assert train("--split", "random-2-0", "--epochs", 3).exit_code == 0  # of which nothing was trained here
+    result = train("--split", "random-2-0", "--epochs", 4)
+    assert result.exit_code == 0 and trained[1][0][0].settings["epochs"] == 4
 
 
 def test_a_set_that_nobody_knows_is_one_clear_error(train):

@@ -4,16 +4,16 @@ import sys
 import numpy as np
 import pytest
 
-from tests.datasets.cuhk03_file import write_mat
 from tests.datasets.picture_files import GRID, MARKET1501, VIPER, lay_out
+from tests.datasets.readers.cuhk03_file import write_mat
 from tfnxc.datasets import (
     CATALOGUE,
     ImageSet,
     dataset_splits,
+    domains_of,
     families,
     missing_pictures,
     open_dataset,
-    places_of,
     prepare,
 )
 from tfnxc.errors import InputError
@@ -61,13 +61,13 @@ def test_the_parts_of_a_set_are_all_of_it_and_do_not_overlap(on_disk):
 def test_each_camera_pair_of_cuhk03_is_a_place(on_disk, tmp_path):
     people = open_dataset("cuhk03-labeled", on_disk["cuhk03-labeled"])
     pairs = [int(path.rsplit("/", 1)[1].split("_")[0]) for path in people.paths]
-    assert places_of(people).tolist() == pairs and set(pairs) == {1, 2, 3, 4, 5}
+    assert domains_of(people).tolist() == pairs and set(pairs) == {1, 2, 3, 4, 5}
     prepare(people, tmp_path / "prepared")
     again = open_dataset("cuhk03-labeled", tmp_path / "prepared")
-    assert places_of(again.of_identities([3001, 1002])).tolist() == [1] * 8 + [3] * 10
+    assert domains_of(again.of_identities([3001, 1002])).tolist() == [1] * 8 + [3] * 10
     for name in set(on_disk) - {"cuhk03-labeled", "cuhk03-detected"}:
-        assert not places_of(open_dataset(name, on_disk[name])).any()
-    assert places_of(made_up("mine", [1001, 2001], [0, 1])).tolist() == [0, 0]
+        assert not domains_of(open_dataset(name, on_disk[name])).any()
+    assert domains_of(made_up("mine", [1001, 2001], [0, 1])).tolist() == [0, 0]
 
 
 def test_parts_are_counted(on_disk):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.evaluation.distributed_worker import small_model
+from tests.distribution.scoring_worker import small_model
 
 
 @pytest.fixture(scope="module")

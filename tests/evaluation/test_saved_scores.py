@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfnxc.errors import InputError
-from tfnxc.evaluation import Evaluation, SavedScores, Summary, cmc
+from tfnxc.evaluation import EvaluationPlan, SavedScores, Summary, cmc
 
 IDENTITIES, CAMERAS = np.repeat(np.arange(5), 4), np.tile([0, 0, 1, 1], 5)
 
@@ -21,8 +21,8 @@ def test_a_round_trip_measures_the_same_under_any_protocol(tmp_path, rng, probes
     loaded = SavedScores.load(tmp_path / "scores.npz")
     assert loaded.about == {"format": 1, "label": "mine", "dataset": "cuhk01"} and loaded.names[3] == "3.png"
     for protocol in ("cross-camera", "market", "cuhk03-classic"):
-        plan = Evaluation(protocol, loaded.identities, loaded.cameras, fixed_probes=loaded.probes)
-        expected = Evaluation(protocol, IDENTITIES, CAMERAS, fixed_probes=probes).measure(scores)
+        plan = EvaluationPlan(protocol, loaded.identities, loaded.cameras, fixed_probes=loaded.probes)
+        expected = EvaluationPlan(protocol, IDENTITIES, CAMERAS, fixed_probes=probes).measure(scores)
         np.testing.assert_array_equal(plan.measure(loaded.scores).curves, expected.curves)
 
 

@@ -82,7 +82,7 @@ def test_it_is_saved_and_loaded_with_its_loss(policy, batch, keras_seed, tmp_pat
         trained = in_batch(small(scaling="centred"))
     finally:
         keras.mixed_precision.set_global_policy(before)
-    trained.compile("adam", GroupLoss(people=2, ranking=0.5))
+    trained.compile("adam", GroupLoss(identities_per_group=2, ranking=0.5))
     trained.optimizer.build(trained.trainable_variables)
     trained.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)

@@ -4,8 +4,8 @@ import numpy as np
 
 from tfnxc.datasets import synthetic
 from tfnxc.evaluation import cmc
-from tfnxc.evaluation.scoring import PairScorer
 from tfnxc.models import pretrained, pretrained_card
+from tfnxc.scoring.pair_scorer import PairScorer
 
 
 def test_it_ranks_drawn_people_far_above_chance():

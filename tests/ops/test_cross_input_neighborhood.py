@@ -76,7 +76,7 @@ def test_gradients_of_half_precision_are_summed_in_float32(dtype, rng):
         y = tf.identity(x)
         out = cross_input_neighborhood(x, y, (5, None))
     found = tape.gradient(out, [x, y], upstream)
-    # Both inputs share a tape: undo the share that y passes on to x.
+    # Both inputs share a tape: undo the share that y epochs on to x.
     given = tf.cast(upstream, "float64").numpy().reshape(2, 9, 12, 2, 5, 12)
     np.testing.assert_allclose(
         tf.cast(found[0] - found[1], "float64"), given.sum((4, 5)), rtol=4 * TOLERANCES[dtype], atol=0.1

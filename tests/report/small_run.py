@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfnxc.cli._measure import Subject, measure
 from tfnxc.datasets import ImageSet, Split
+from tfnxc.evaluation.measure import Subject, measure
 from tfnxc.training import Recipe, Run
 
 HISTORY = (
@@ -13,9 +13,9 @@ HISTORY = (
 
 def small_run(folder, dataset="synthetic", test=(1, 2, 3), name="mine", history=HISTORY, data=None):
     """A run that trained on person 0 and tests some others."""
-    settings = {"dataset": dataset, "model": "normxcorr", "seed": 0, **vars(Recipe(passes=2, learning_rate=0.5))}
+    settings = {"dataset": dataset, "model": "normxcorr", "seed": 0, **vars(Recipe(epochs=2, learning_rate=0.5))}
     run = Run.start(folder, settings, Split(name, "by hand", (0,), test), data)
-    (run.folder / "progress.json").write_text('{"passes_done": 2, "pairs_done": 20}')
+    (run.folder / "progress.json").write_text('{"epochs_done": 2, "pairs_done": 20}')
     if history:
         (run.folder / "history.csv").write_text(history)
     return run

@@ -13,7 +13,7 @@ import pytest
 
 from tfnxc.datasets.image_set import resize
 from tfnxc.errors import InputError
-from tfnxc.evaluation.scoring import PairScorer
+from tfnxc.scoring.pair_scorer import PairScorer
 from tfnxc.search import Added, Gallery, Match, Picture, merge_rankings, set_pictures
 from tfnxc.search._manifest import Manifest
 from tfnxc.search.records import Records

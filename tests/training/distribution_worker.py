@@ -11,14 +11,14 @@ import numpy as np
 
 
 def recipes():
-    """Small trainings of two passes by name, of which a strategy and one device make the same."""
+    """Small trainings of two epochs by name, of which a strategy and one device make the same."""
     from tests.training import small_training
 
-    separate = dataclasses.replace(small_training.RECIPE, passes=2, l2=0.01)
-    grouped = dataclasses.replace(small_training.GROUPED, passes=2, l2=0.01)
+    separate = dataclasses.replace(small_training.RECIPE, epochs=2, l2=0.01)
+    grouped = dataclasses.replace(small_training.GROUPED, epochs=2, l2=0.01)
     return {
         "separate": separate,
-        "hard": dataclasses.replace(small_training.HARD, passes=2),
+        "hard": dataclasses.replace(small_training.HARD, epochs=2),
         "grouped": grouped,
         "in parts": dataclasses.replace(grouped, batch_size=16, accumulate=2),
         # What cannot be shared out: a last batch of one pair, one group, two groups in two parts each.
@@ -78,7 +78,7 @@ def multi_worker(folder, found):
         int(stopped.optimizer.iterations),
         refused(strategy, folder / "seeds", "separate", seed=task),
         refused(strategy, folder / "cameras", "grouped", cameras=1 - CAMERAS if task else CAMERAS),
-        refused(strategy, folder / "sources", "grouped", sources=None if task else 0 * CAMERAS),
+        refused(strategy, folder / "domains", "grouped", domains=None if task else 0 * CAMERAS),
         refused(strategy, folder / f"of worker {task}", "separate"),
     ]
 

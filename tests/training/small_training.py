@@ -16,9 +16,11 @@ from tfnxc.training import Recipe, Run, train
 IDENTITIES = np.repeat(np.arange(4), 2)
 CAMERAS = np.tile([0, 1], 4)
 STEPS = 2  # a pass: 12 pairs
-RECIPE = Recipe(schedule="cosine", learning_rate=0.1, batch_size=7, passes=3)
+RECIPE = Recipe(schedule="cosine", learning_rate=0.1, batch_size=7, epochs=3)
 HARD = dataclasses.replace(RECIPE, positives="cross-camera", negatives="hard", pool=3)
-GROUPED = dataclasses.replace(RECIPE, pairs="grouped", people=2, batch_size=8, positives="cross-camera", ranking=1.0)
+GROUPED = dataclasses.replace(
+    RECIPE, pairs="grouped", identities_per_group=2, batch_size=8, positives="cross-camera", ranking=1.0
+)
 SPLIT = Split("mine", "by hand", (0, 1, 2, 3), (4,))
 
 
@@ -44,7 +46,7 @@ def make_images():
 
 
 def run_in(folder):
-    return Run.start(folder, {"passes": RECIPE.passes}, SPLIT)
+    return Run.start(folder, {"epochs": RECIPE.epochs}, SPLIT)
 
 
 def small_training(folder, recipe=RECIPE, **options):

@@ -61,9 +61,11 @@ def test_two_processes_train_as_one_and_only_one_of_them_writes(tmp_path):
 
 
 def test_shares_of_groups_are_the_batch():
-    options = {"batch_size": 16, "people": 2, "seed": 3}
-    whole = next(iter(GroupPipeline(make_images(), IDENTITIES, **options).one_pass(1)))
-    shares = [next(iter(GroupPipeline(make_images(), IDENTITIES, shard=(n, 2), **options).one_pass(1))) for n in (0, 1)]
+    options = {"batch_size": 16, "identities_per_group": 2, "seed": 3}
+    whole = next(iter(GroupPipeline(make_images(), IDENTITIES, **options).one_epoch(1)))
+    shares = [
+        next(iter(GroupPipeline(make_images(), IDENTITIES, shard=(n, 2), **options).one_epoch(1))) for n in (0, 1)
+    ]
     for side in ("probe", "gallery"):
         shown = np.concatenate([images["images"].numpy()[images[side]] for images, _ in shares])
         np.testing.assert_array_equal(shown, whole[0]["images"].numpy()[whole[0][side]])

@@ -9,10 +9,10 @@ import pytest
 from tests.training.small_training import CAMERAS, GROUPED, IDENTITIES, At, make_images, run_in, tiny
 from tfnxc import models
 from tfnxc.errors import InputError
-from tfnxc.evaluation.scoring import PairScorer
+from tfnxc.scoring.pair_scorer import PairScorer
 from tfnxc.training import Run, train
-from tfnxc.training.accumulate import in_parts
 from tfnxc.training.checkpoint import load_latest
+from tfnxc.training.gradient_accumulation import accumulating
 from tfnxc.training.precision import precision
 
 SMALL = functools.partial(models.normxcorr, filters=(3, 4), units=8)
@@ -75,11 +75,11 @@ def test_the_scale_of_the_loss_is_kept_with_the_model(tmp_path):
 def test_a_step_that_overflows_moves_nothing_and_counts():
     with precision("mixed_float16"):
         model = SMALL((40, 28, 3))
-        fitted = in_parts(models.in_batch(model), RECIPE.batch_size)
+        fitted = accumulating(models.in_batch(model), RECIPE.batch_size)
     optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**100)
     fitted.compile(optimizer, RECIPE.make_loss(), metrics=["accuracy"], jit_compile=False)
     before = model.get_weights()
-    fitted.fit(RECIPE.make_pipeline(make_images(), IDENTITIES, CAMERAS).one_pass(0), verbose=0, shuffle=False)
+    fitted.fit(RECIPE.make_pipeline(make_images(), IDENTITIES, CAMERAS).one_epoch(0), verbose=0, shuffle=False)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert int(optimizer.iterations) == 1 and scale_and_steps(optimizer) == (2.0**99, 0)

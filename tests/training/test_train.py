@@ -31,13 +31,13 @@ from tests.training.small_training import (
     tiny,
 )
 from tfnxc import files, models
-from tfnxc.datasets.group_indices import Groups
-from tfnxc.datasets.hard_negatives import hard_negatives
+from tfnxc.callbacks.validation_cmc import FIGURES, ValidationCMC
+from tfnxc.datasets.pipelines.group_indices import Groups
+from tfnxc.datasets.pipelines.hard_negatives import hard_negatives
 from tfnxc.errors import InputError
-from tfnxc.evaluation.colour_histogram import colour_histogram_scores
 from tfnxc.locks import LOCK
+from tfnxc.scoring.colour_histogram import colour_histogram_scores
 from tfnxc.training import Recipe, Run, train
-from tfnxc.training.validation import FIGURES, ValidationCMC
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BROKEN = {"nan.json", "nan_batch.npz"}
@@ -92,14 +92,14 @@ def assert_like_the_whole(whole, folder, model):
     assert [row["epoch"] for row in found] == [0, 1, 2]
     for one, other in zip(expected, found, strict=True):
         assert other == pytest.approx(one, rel=1e-5)
-    assert names(folder) == KEPT and Run.open(folder).passes_done == 3
+    assert names(folder) == KEPT and Run.open(folder).epochs_done == 3
 
 
 @pytest.mark.parametrize("architecture", ["normxcorr", "ahmed", "fused"])
 def test_training_keeps_both_models_and_the_history(tmp_path, architecture):
     images = make_images()
     run = run_in(tmp_path / "run")
-    recipe = Recipe("adam", 0.001, l2=0.0, batch_size=12, passes=2)
+    recipe = Recipe("adam", 0.001, l2=0.0, batch_size=12, epochs=2)
     model = train(run, architecture, images, IDENTITIES, recipe, verbose=0)
     initial, trained = run.load_model("initial")[0], run.load_model()[0]
     pair = [images[:2] / 255.0, images[2:4] / 255.0]
@@ -115,7 +115,7 @@ def test_a_training_interrupted_twice_ends_with_the_same_weights_and_history(tmp
     for seconds in (300, 0):  # without a checkpoint in the pass it begins again, with one it goes on behind it
         with pytest.raises(KeyboardInterrupt):
             small_training(tmp_path / "run", callbacks=[At(1, 0, interrupt)], checkpoint_seconds=seconds)
-        assert Run.open(tmp_path / "run").passes_done == 1
+        assert Run.open(tmp_path / "run").epochs_done == 1
         assert names(tmp_path / "run") == KEPT | ({"checkpoint.keras"} if seconds == 0 else set())
     count = Count()
     model = small_training(tmp_path / "run", callbacks=[count])
@@ -206,7 +206,7 @@ def test_early_stopping_works_over_the_passes(tmp_path):
     count = Count()
     model = small_training(tmp_path, callbacks=[stop, count])
     assert stop.stopped_epoch == 1 and (count.begun, count.steps, count.ended) == (1, 2 * STEPS, 1)
-    assert Run.open(tmp_path).passes_done == 2 and list(model.history.history["loss"]) == count.losses
+    assert Run.open(tmp_path).epochs_done == 2 and list(model.history.history["loss"]) == count.losses
     assert model.history.epoch == [0, 1]
 
 
@@ -221,11 +221,11 @@ def test_a_callback_that_stops_in_the_middle_of_a_pass_leaves_a_checkpoint(tmp_p
 
 
 def test_a_loss_of_nan_stops_with_a_clear_error_and_keeps_no_broken_model(tmp_path):
-    recipe = Recipe("sgd", 1e30, "constant", batch_size=7, passes=3)
+    recipe = Recipe("sgd", 1e30, "constant", batch_size=7, epochs=3)
     with pytest.raises(InputError, match=r"became NaN or infinite in pass \d.*smaller learning rate"):
         small_training(tmp_path, recipe)
     assert names(tmp_path) == {"run.json", "initial.keras", "progress.json", *BROKEN}
-    assert Run.open(tmp_path).passes_done == 0
+    assert Run.open(tmp_path).epochs_done == 0
 
 
 class BreakWeights(keras.callbacks.Callback):
@@ -240,7 +240,7 @@ class BreakWeights(keras.callbacks.Callback):
 
 @pytest.mark.parametrize(("batch_size", "kept"), [(12, set()), (7, {"checkpoint.keras"})])
 def test_weights_of_nan_are_kept_neither_after_a_pass_nor_in_it(tmp_path, batch_size, kept):
-    recipe = Recipe("adam", 0.001, batch_size=batch_size, passes=1)
+    recipe = Recipe("adam", 0.001, batch_size=batch_size, epochs=1)
     with pytest.raises(InputError, match="became NaN or infinite in pass 1"):
         small_training(tmp_path, recipe, callbacks=[BreakWeights()], checkpoint_seconds=0)
     # What is kept is the model before its weights broke.
@@ -314,7 +314,7 @@ def groups_of(monkeypatch, folder, **options):
 def test_people_of_different_sources_are_never_in_one_group(tmp_path, monkeypatch):
     groups = groups_of(monkeypatch, tmp_path / "one", recipe=TWO_STEPS)
     assert any(group not in ({0, 2}, {1, 3}) for group in groups)
-    groups = groups_of(monkeypatch, tmp_path / "two", recipe=TWO_STEPS, sources=IDENTITIES % 2)
+    groups = groups_of(monkeypatch, tmp_path / "two", recipe=TWO_STEPS, domains=IDENTITIES % 2)
     assert all(group in ({0, 2}, {1, 3}) for group in groups)
 
 
@@ -333,7 +333,7 @@ def test_hard_negatives_of_groups_are_the_nearest_by_colour(tmp_path, monkeypatc
 
 PEOPLE = np.repeat(np.arange(6), 4)
 CAMERAS_OF_PEOPLE = np.tile([0, 0, 1, 1], 6)
-FOUR_PASSES = dataclasses.replace(RECIPE, passes=4)
+FOUR_PASSES = dataclasses.replace(RECIPE, epochs=4)
 
 
 def validation():
@@ -398,13 +398,13 @@ def test_callbacks_see_the_figures(tmp_path, ranked):
     # A rank 1 cannot be better by more than 1, so that the second pass is no better.
     stop = keras.callbacks.EarlyStopping("val_rank_1", mode="max", min_delta=2, patience=1)
     model = validated_training(tmp_path, every=1, callbacks=[stop])
-    assert stop.stopped_epoch == 1 and Run.open(tmp_path).passes_done == 2
+    assert stop.stopped_epoch == 1 and Run.open(tmp_path).epochs_done == 2
     for name in FIGURES:
         assert model.history.history[name] == [figures[name] for figures in ranked[:2]]
 
 
 def expected_end(ranked, patience):
-    """How many passes a training makes that is ranked after each."""
+    """How many epochs a training makes that is ranked after each."""
     best, at = (-1.0, -1.0), -1
     for number, figures in enumerate(ranked):
         if (figures["val_rank_1"], figures["val_mAP"]) > best:
@@ -416,7 +416,7 @@ def expected_end(ranked, patience):
 
 def ended(folder):
     run = Run.open(folder)
-    return run.passes_done, run.stopped_early
+    return run.epochs_done, run.stopped_early
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3])

@@ -3,10 +3,10 @@ import pytest
 
 from tfnxc import layers, models
 from tfnxc.errors import InputError
-from tfnxc.evaluation.features import embed
+from tfnxc.evaluation.pair_correlation import pair_correlation
+from tfnxc.scoring.features import embed
 from tfnxc.visualization import PairCorrelation, plot_correlation
 from tfnxc.visualization.correlation import position_at
-from tfnxc.visualization.pair_correlation import pair_correlation
 
 PROBE, GALLERY = (np.full((160, 60, 3), shade, np.uint8) for shade in (100, 200))
 

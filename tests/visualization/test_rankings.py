@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.visualization.words import check_words
 from tfnxc.visualization import RankedProbe, Ranking, plot_rankings
-from tfnxc.visualization._page import GREEN, RED
+from tfnxc.visualization.page import GREEN, RED
 
 
 def picture(shade):

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from tfnxc._version import __version__
+from tfnxc.version import __version__
 
 # TensorFlow's start-up chatter says nothing to a user; an explicit setting of theirs wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -11,7 +11,7 @@ from tfnxc.errors import InputError
 from tfnxc.evaluation import PROTOCOLS
 
 KINDS = ("random", "all-right", "only-fused", "false-match", "all-fail", "occlusion", "light", "viewpoint")
-"""Those of `tfnxc.visualization.probes`, which is not imported before it is needed: it brings matplotlib along."""
+"""Those of `tfnxc.evaluation.probes`, which is not imported before it is needed: it brings matplotlib along."""
 
 DATA = ("dataset", "data", "split_name", "partial", "other_people", "held_back", "state")
 PAIRS = ("both_orders", "flips", "batch_size")
@@ -96,7 +96,7 @@ PROTOCOL = click.option(
 
 def split_choice(options):
     """The `Choice` among the options, and the others."""
-    from tfnxc.cli._plot_data import Choice
+    from tfnxc.evaluation.rankings import Choice
 
     names = [field.name for field in dataclasses.fields(Choice)]
     return Choice(**{name: options.pop(name) for name in names}), options
@@ -104,7 +104,7 @@ def split_choice(options):
 
 def subjects_of(folders, baseline, options):
     """`(name, data set, Subject)` of runs and the baseline; nothing is written into the runs but scores."""
-    from tfnxc.cli import _subjects
+    from tfnxc.evaluation import subjects as _subjects
 
     _subjects.check_options(folders, baseline, (), options)
     return _subjects.subjects(folders, baseline, (), ".", writes=False, **options)
@@ -123,7 +123,7 @@ def pixel_of(text):
 
 def save(figure, path, dpi):
     """Writes the picture and says where."""
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
     from tfnxc.visualization import save_figure
 
     save_figure(figure, path, dpi)

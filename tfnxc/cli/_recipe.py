@@ -15,16 +15,16 @@ _OPTIONS = {
     "l2": (click.FloatRange(0), "L2 on weights and biases."),
     "batch_size": (click.IntRange(1), "Pairs a batch."),
     "accumulate": (click.IntRange(1), "Parts in which a batch of groups is computed, each in that much less memory."),
-    "passes": (
+    "epochs": (
         click.IntRange(1),
-        "Passes over the positive pairs, or with groups over the images; without it, of few images more passes than "
+        "Passes over the positive pairs, or with groups over the images; without it, of few images more epochs than "
         "the recipe has.",
     ),
     "pairs": (
         click.Choice(["separate", "grouped"]),
         "Each pair with two images of its own, or all pairs of groups of people: faster.",
     ),
-    "people": (click.IntRange(2), "People a group."),
+    "identities_per_group": (click.IntRange(2), "Identities a group."),
     "positives": (
         click.Choice(["any", "cross-camera"]),
         "Pairs of one person's images: any two, or only those by different cameras.",

@@ -23,7 +23,7 @@ def build_ops(compiler, cuda, force):
     tfnxc info
     """
     from tfnxc import ops
-    from tfnxc.cli._console import console, progress_bar
+    from tfnxc.console import console, progress_bar
 
     with progress_bar("Compiling", None) as advance:
         path = ops.build_library(compiler, cuda, force, progress=advance)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tfnxc.cli._sources import SOURCES, open_source
+from tfnxc.cli._sources import SOURCES
+from tfnxc.evaluation.guard import open_source
 
 _DATASET = click.argument("name", metavar="NAME", type=click.Choice(list(SOURCES)))
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for a report or a program.")
@@ -37,7 +38,7 @@ def list_(as_json):
     tfnxc datasets info cuhk03-labeled     one of them: what must lie where
     tfnxc splits                           the splits
     """
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
     from tfnxc.datasets.catalogue import CATALOGUE
 
     rows = [_facts(source) for source in CATALOGUE.values()]
@@ -144,8 +145,8 @@ def prepare(name, data, folder, height, width, shards, workers):
     tfnxc datasets check cuhk01 --data prepared/cuhk01
     tfnxc train cuhk01 --data prepared/cuhk01
     """
-    from tfnxc.cli._console import progress_bar
-    from tfnxc.datasets.prepare import prepare
+    from tfnxc.console import progress_bar
+    from tfnxc.datasets.prepared.prepare import prepare
 
     people = open_source(name, data)
     with progress_bar("Preparing pictures", len(people)) as advance:
@@ -198,7 +199,7 @@ def _broken(people, data, quiet):
     """The pictures that cannot be read, and of prepared ones the broken shards: each a file with the reason."""
     import concurrent.futures
 
-    from tfnxc.datasets.prepared import broken_shards, is_prepared
+    from tfnxc.datasets.prepared.reader import broken_shards, is_prepared
     from tfnxc.errors import InputError
 
     def reason(index):
@@ -224,7 +225,7 @@ def _broken(people, data, quiet):
 def _bar(title, total, quiet):
     import contextlib
 
-    from tfnxc.cli._console import progress_bar
+    from tfnxc.console import progress_bar
 
     return contextlib.nullcontext(lambda count: None) if quiet else progress_bar(title, total)
 
@@ -245,7 +246,7 @@ def _print_report(report):
 
 
 def _print_parts(parts, data):
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
 
     if not parts:
         return
@@ -281,7 +282,7 @@ def _number(value):
 
 def _print(*lines):
     """Prints lines as they are: what looks like markup in the name of a file is none."""
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
 
     for line in lines:
         console.print(line.encode("utf-8", "backslashreplace").decode("utf-8"), markup=False)

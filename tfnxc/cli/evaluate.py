@@ -11,7 +11,7 @@ import click
 from tfnxc.cli._sources import OTHER_PEOPLE, SOURCES
 from tfnxc.errors import InputError
 from tfnxc.evaluation import PROTOCOLS
-from tfnxc.evaluation.ranking import TIES
+from tfnxc.metrics.ranking import TIES
 
 
 @click.command()
@@ -108,9 +108,9 @@ def evaluate(folders, baseline, files, results, **options):
     """
     if not folders and not files and baseline is None:
         raise InputError("nothing to measure: name a run folder, --scores FILE.npz, or --baseline colour-histogram.")
-    from tfnxc.cli import _subjects
-    from tfnxc.cli._measure import measure
-    from tfnxc.evaluation.distributed import is_chief, strategy_named
+    from tfnxc.distribution.scoring import is_chief, strategy_named
+    from tfnxc.evaluation import subjects as _subjects
+    from tfnxc.evaluation.measure import measure
 
     strategy_name = options.pop("strategy_name")
     strategy = strategy_named(strategy_name)
@@ -143,7 +143,7 @@ def evaluate(folders, baseline, files, results, **options):
 @contextlib.contextmanager
 def _quiet():
     """Nothing on the console: the chief speaks for all workers."""
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
 
     console.quiet = True
     yield

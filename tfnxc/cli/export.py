@@ -48,9 +48,9 @@ def export(folder, name, number, savedmodels, variant, state, data, probes):
     import pathlib
 
     from tfnxc import serving, training
-    from tfnxc.cli._console import console
-    from tfnxc.cli._measure import warn_if_unfinished
+    from tfnxc.console import console
     from tfnxc.errors import InputError
+    from tfnxc.evaluation.measure import warn_if_unfinished
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise InputError(f"--name takes letters, digits, - and _, a letter or digit first; got {name!r}.")
@@ -59,7 +59,7 @@ def export(folder, name, number, savedmodels, variant, state, data, probes):
     model, digest = run.load_model(state)
     card = serving.run_card(run, digest, state)
     if variant != "float32":
-        from tfnxc.cli._variant_loss import measure_variant
+        from tfnxc.evaluation.variant_loss import measure_variant
 
         card["variant_loss"] = measure_variant(run, model, variant, data, probes)
     path = serving.export_model(model, pathlib.Path(savedmodels) / name, number, variant, card)

@@ -47,7 +47,7 @@ def index(source, pictures, index_folder, add, delete, compact, check, layout):
         raise InputError("--to INDEX needs PICTURES: a folder or a CSV file.")
     if layout and not (pictures or add):
         raise InputError("--layout is about a folder of pictures that is added; there is none.")
-    from tfnxc.cli._console import console, progress_bar
+    from tfnxc.console import console, progress_bar
     from tfnxc.search import Gallery
     from tfnxc.search.picture import printable
 
@@ -93,7 +93,7 @@ def _listed(path, layout):
 def _model_file(source):
     if not pathlib.Path(source).is_dir():
         return source
-    from tfnxc.cli._measure import warn_if_unfinished
+    from tfnxc.evaluation.measure import warn_if_unfinished
     from tfnxc.training import Run
 
     run = Run.open(source)

@@ -22,7 +22,7 @@ def info(as_json):
     import tensorflow as tf
 
     from tfnxc import __version__, ops
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
 
     facts = {
         "tfnxc": __version__,

@@ -56,10 +56,10 @@ def cmc(folders, baseline, files, ranks, published, path, dpi, protocols, repeat
     tfnxc plot cmc runs/split-* --protocol paper --to cmc.pdf
     tfnxc plot cmc runs/mine --baseline colour-histogram --probes 100 --no-published
     """
-    from tfnxc.cli import _subjects
-    from tfnxc.cli._groups import grouped
-    from tfnxc.cli._measure import measure
-    from tfnxc.cli._plot_data import cmc_panels
+    from tfnxc.evaluation import subjects as _subjects
+    from tfnxc.evaluation.groups import grouped
+    from tfnxc.evaluation.measure import measure
+    from tfnxc.evaluation.rankings import cmc_panels
     from tfnxc.visualization import plot_cmc_panels
 
     if not folders and not files and baseline is None:
@@ -102,7 +102,7 @@ def ranking(folders, baseline, top, protocol, path, dpi, **options):
             all-fail      no run has the true match in its row
             occlusion, light, viewpoint   the hardest in this respect, best known first: synthetic set only
     """
-    from tfnxc.cli._plot_data import find_rankings
+    from tfnxc.evaluation.rankings import find_rankings
     from tfnxc.visualization import plot_rankings
     from tfnxc.visualization.rankings import MOST_ROWS
 
@@ -140,7 +140,7 @@ def maps(folders, scale, protocol, path, dpi, **options):
     tfnxc plot maps runs/normxcorr runs/fused --kind only-fused --among 200
     tfnxc plot maps runs/mine --probe 12 --scale map --to maps.pdf
     """
-    from tfnxc.cli._plot_data import find_maps, find_rankings
+    from tfnxc.evaluation.rankings import find_maps, find_rankings
     from tfnxc.visualization import plot_maps
     from tfnxc.visualization.maps import MOST_ROWS
 
@@ -178,7 +178,7 @@ def correlation(folder, probe, gallery, patch, patches, channel, path, dpi, **op
     tfnxc plot correlation runs/mine probe.png gallery.png --patch 60,30 --channel 7
     tfnxc plot correlation runs/mine 0042_a_00.png 0042_b_01.png --to correlation.pdf
     """
-    from tfnxc.cli._plot_data import find_correlation
+    from tfnxc.evaluation.rankings import find_correlation
     from tfnxc.training import Run
     from tfnxc.visualization import plot_correlation
     from tfnxc.visualization.correlation import position_at

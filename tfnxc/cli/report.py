@@ -38,7 +38,7 @@ def report(folder, path, data, pictures, probes, seed):
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{path}: the report is an HTML file; give a name that ends in .html.")
 
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
     from tfnxc.files import write_text
     from tfnxc.report import report_page
     from tfnxc.training import Run
@@ -67,8 +67,8 @@ def _pictures(run, data, probes, seed):
         title = CATALOGUE[dataset].title
         return f"The pictures of {title} are not at hand. Say where they are: tfnxc report RUN --data FOLDER."
 
-    from tfnxc.cli._plot_data import Choice, find_maps, find_rankings
     from tfnxc.cli._plot_options import DATA, PAIRS, subjects_of
+    from tfnxc.evaluation.rankings import Choice, find_maps, find_rankings
     from tfnxc.report import Pictures
 
     options = {**dict.fromkeys((*DATA, *PAIRS)), "data": data, "state": "trained"}
@@ -79,7 +79,7 @@ def _pictures(run, data, probes, seed):
 
 def _correlations(run, rankings):
     """What the correlation of a run's model computes of each probe and its true match; nothing if it has none."""
-    from tfnxc.visualization.pair_correlation import pair_correlation
+    from tfnxc.evaluation.pair_correlation import pair_correlation
 
     model, _ = run.load_model()
     (ranked,) = rankings.ranked.values()

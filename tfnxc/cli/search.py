@@ -80,7 +80,7 @@ def _check_cameras(gallery, cameras):
 
 
 def _print(file, matches):
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
     from tfnxc.search.match import MATCH_FIELDS
     from tfnxc.search.picture import printable
 

@@ -32,7 +32,7 @@ def serve_ui(folder, host, port, shortlist, open_browser):
     import tempfile
     import webbrowser
 
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
     from tfnxc.search import SHORTLIST, Gallery
     from tfnxc.search._page_server import LOCAL, PageServer
     from tfnxc.search.drawn import drawn_gallery

@@ -94,7 +94,7 @@ def _show(title, rows, notes, as_json):
 
     from rich.table import Table
 
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
 
     if as_json:
         click.echo(json.dumps(rows, indent=1))

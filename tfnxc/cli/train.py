@@ -8,8 +8,9 @@ import click
 
 from tfnxc.cli._recipe import recipe_of, recipe_options
 from tfnxc.cli._repeatable import add_up_in_order
-from tfnxc.cli._sources import OTHER_PEOPLE, SEED, SOURCES, default_protocol, of_one_camera, open_source, refuse_seen
+from tfnxc.cli._sources import OTHER_PEOPLE, SEED, SOURCES
 from tfnxc.errors import InputError
+from tfnxc.evaluation.guard import default_protocol, of_one_camera, open_source, refuse_seen
 
 
 @click.command()
@@ -103,16 +104,16 @@ def train(
     same folder goes on where it was stopped or killed, and ends with the same model.
 
     \b
-    tfnxc train synthetic --passes 5 --optimizer adam --learning-rate 0.001
+    tfnxc train synthetic --epochs 5 --optimizer adam --learning-rate 0.001
     tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
     tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --run runs/both
     tfnxc train viper --data viper --recipe grouped --from runs/both --learning-rate 0.002
     tfnxc train grid --data underground_reid --recipe grouped --from pretrained --learning-rate 0.002
     """
     from tfnxc import training
-    from tfnxc.cli._console import console, progress_bar
-    from tfnxc.datasets import places_of
-    from tfnxc.evaluation.distributed import is_chief
+    from tfnxc.console import console, progress_bar
+    from tfnxc.datasets import domains_of
+    from tfnxc.distribution.scoring import is_chief
     from tfnxc.training.distribution import start_run, training_strategy
 
     if patience and not validate:
@@ -140,7 +141,7 @@ def train(
     recipe.make_optimizer(1)  # an unknown optimizer fails before the pictures are read
     others = [open_source(*_named_path(each)) for each in others]
     sets = [trainees, *(each.of_identities(each.people) for each in others)]
-    recipe = recipe if options["passes"] else _long_enough(recipe, sum(map(len, sets)))
+    recipe = recipe if options["epochs"] else _long_enough(recipe, sum(map(len, sets)))
     weights, digest, before, fitted_on = _weights(source)
     with_them = [(each.name, each.people) for each in sets[1:]]
     before, fitted_on = [*before, *with_them], [*fitted_on, *with_them]
@@ -150,7 +151,7 @@ def train(
     settings = {"dataset": dataset, "model": model, "search_size": search_size, "seed": seed, **vars(recipe)}
     # What was not asked for is not written down, so that runs of before go on.
     settings |= {"with": [each.name for each in sets[1:]]} if others else {}
-    by_place = recipe.pairs == "grouped" and any(len(set(places_of(each).tolist())) > 1 for each in sets)
+    by_place = recipe.pairs == "grouped" and any(len(set(domains_of(each).tolist())) > 1 for each in sets)
     settings |= {"places": True} if by_place else {}
     settings |= {"from": digest} if source else {}
     settings |= {"other_people": True} if other_people else {}
@@ -175,7 +176,7 @@ def train(
         callbacks=callbacks,
         console=console,
         cameras=cameras,
-        sources=sources,
+        domains=sources,
         weights=weights,
         validation=validation,
         validate_every=validate_every,
@@ -185,21 +186,21 @@ def train(
     )
     if run.stopped_early:
         console.print(
-            f"Stopped after {run.passes_done} of {recipe.passes} passes: {patience} rankings without a better."
+            f"Stopped after {run.epochs_done} of {recipe.epochs} epochs: {patience} rankings without a better."
         )
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")
-    if run.passes_of("best") not in (0, run.passes_done):
-        console.print(f"The best by --validate is that of pass {run.passes_of('best')}: --state best measures it.")
+    if run.epochs_of("best") not in (0, run.epochs_done):
+        console.print(f"The best by --validate is that of pass {run.epochs_of('best')}: --state best measures it.")
 
 
 def _long_enough(recipe, images):
     """The recipe for so many images; says so where that changes it."""
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
 
     longer = recipe.for_images(images)
     if longer != recipe:
-        passes = f"{longer.passes} passes, not {recipe.passes}"
-        console.print(f"Note: {passes}, because {images} pictures are few; --passes says otherwise.")
+        epochs = f"{longer.epochs} epochs, not {recipe.epochs}"
+        console.print(f"Note: {epochs}, because {images} pictures are few; --epochs says otherwise.")
     return longer
 
 
@@ -217,7 +218,7 @@ def _joined(sets, by_place, advance):
     """
     import numpy as np
 
-    from tfnxc.datasets import places_of
+    from tfnxc.datasets import domains_of
 
     images = np.concatenate([each.images(progress=advance) for each in sets])
     identities, start = [], 0
@@ -227,7 +228,7 @@ def _joined(sets, by_place, advance):
     cameras = np.concatenate([each.cameras for each in sets])
     sources = np.repeat(np.arange(len(sets)), list(map(len, sets)))
     if by_place:  # camera 0 of one is not camera 0 of another
-        places = np.concatenate([places_of(each) for each in sets])
+        places = np.concatenate([domains_of(each) for each in sets])
         sources = np.unique([sources, places], axis=1, return_inverse=True)[1].reshape(-1)
     return images, np.concatenate(identities), cameras, sources
 
@@ -266,7 +267,7 @@ def _check_unseen(before, dataset, split, other_people, who):
 
 
 def _callbacks(run, tensorboard):
-    from tfnxc.training.tensorboard import tensorboard as tensorboard_callback
+    from tfnxc.callbacks.tensorboard import tensorboard as tensorboard_callback
 
     return [tensorboard_callback(run.folder / "tensorboard")] if tensorboard else []
 
@@ -283,9 +284,9 @@ def _split(dataset, people, name, partial):
 
 def _check_measurable(dataset, people):
     """What cannot be measured fails now, not after the training; what counts for nothing is said."""
-    from tfnxc.cli._console import console
+    from tfnxc.console import console
     from tfnxc.datasets import CATALOGUE
-    from tfnxc.evaluation import Evaluation, draw_trials
+    from tfnxc.evaluation import EvaluationPlan, draw_trials
 
     protocol = default_protocol(dataset, people)
     if protocol != CATALOGUE[dataset].default_protocol:
@@ -293,7 +294,7 @@ def _check_measurable(dataset, people):
             f"Note: all test pictures are of one camera, so that they will be measured by the protocol {protocol}; "
             "docs/datasets.md says how to tell which camera took a picture."
         )
-    plan = Evaluation.of(protocol, people)
+    plan = EvaluationPlan.of(protocol, people)
     labels = [values[side] for values in (people.identities, people.cameras) for side in (plan.rows, plan.columns)]
     (trials,) = draw_trials(*labels, protocol, repeats=1)
     unmatched = sum(trial.unmatched for trial in trials)

@@ -7,24 +7,24 @@ from tfnxc.datasets.catalogue import (
     Part,
     Source,
     dataset_splits,
+    domains_of,
     missing_pictures,
     open_dataset,
-    places_of,
 )
-from tfnxc.datasets.csv_file import csv_file
-from tfnxc.datasets.cuhk01 import cuhk01
-from tfnxc.datasets.cuhk03 import cuhk03, cuhk03_test_sets
-from tfnxc.datasets.grid import grid
-from tfnxc.datasets.hard_negatives import hard_negatives
-from tfnxc.datasets.identity_folders import identity_folders
 from tfnxc.datasets.image_set import IMAGE_SIZE, ImageSet
-from tfnxc.datasets.market1501 import market1501, market1501_split
 from tfnxc.datasets.picture_file import read_picture
-from tfnxc.datasets.prepare import prepare
-from tfnxc.datasets.prepared import prepared, prepared_dataset
+from tfnxc.datasets.pipelines.hard_negatives import hard_negatives
+from tfnxc.datasets.prepared.prepare import prepare
+from tfnxc.datasets.prepared.reader import prepared, prepared_dataset
+from tfnxc.datasets.readers.csv_file import csv_file
+from tfnxc.datasets.readers.cuhk01 import cuhk01
+from tfnxc.datasets.readers.cuhk03 import cuhk03, cuhk03_test_sets
+from tfnxc.datasets.readers.grid import grid
+from tfnxc.datasets.readers.identity_folders import identity_folders
+from tfnxc.datasets.readers.market1501 import market1501, market1501_split
+from tfnxc.datasets.readers.viper import viper
 from tfnxc.datasets.splits import Family, Split, families, get_split, get_splits, load_split, seeded_split
-from tfnxc.datasets.synthetic import synthetic
-from tfnxc.datasets.viper import viper
+from tfnxc.datasets.synthetic.people import synthetic
 
 __all__ = [
     "CATALOGUE",
@@ -41,6 +41,7 @@ __all__ = [
     "cuhk03",
     "cuhk03_test_sets",
     "dataset_splits",
+    "domains_of",
     "families",
     "get_split",
     "get_splits",
@@ -52,7 +53,6 @@ __all__ = [
     "market1501_split",
     "missing_pictures",
     "open_dataset",
-    "places_of",
     "prepare",
     "prepared",
     "prepared_dataset",
@@ -64,7 +64,7 @@ __all__ = [
 
 # What imports TensorFlow is imported when it is first used, so that readers and `tfnxc --help` do not wait for it. No
 # name here may be the name of its own module: once imported, the module would stand in its place.
-_MODULES = {"GroupPipeline": "groups", "PairPipeline": "pairs"}
+_MODULES = {"GroupPipeline": "pipelines.groups", "PairPipeline": "pipelines.pairs"}
 
 
 def __getattr__(name):

@@ -10,17 +10,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfnxc.datasets.csv_file import csv_file
-from tfnxc.datasets.cuhk01 import cuhk01
-from tfnxc.datasets.cuhk03 import cuhk03, cuhk03_camera_pair
-from tfnxc.datasets.grid import grid
-from tfnxc.datasets.identity_folders import identity_folders
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.market1501 import in_market1501_test, in_market1501_train, market1501, market1501_split
-from tfnxc.datasets.prepared import is_prepared, prepared
+from tfnxc.datasets.prepared.reader import is_prepared, prepared
+from tfnxc.datasets.readers.csv_file import csv_file
+from tfnxc.datasets.readers.cuhk01 import cuhk01
+from tfnxc.datasets.readers.cuhk03 import cuhk03, cuhk03_camera_pair
+from tfnxc.datasets.readers.grid import grid
+from tfnxc.datasets.readers.identity_folders import identity_folders
+from tfnxc.datasets.readers.market1501 import in_market1501_test, in_market1501_train, market1501, market1501_split
+from tfnxc.datasets.readers.viper import viper
 from tfnxc.datasets.splits import Split, families, get_splits
-from tfnxc.datasets.synthetic import synthetic
-from tfnxc.datasets.viper import viper
+from tfnxc.datasets.synthetic.people import synthetic
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR
 
@@ -311,7 +311,7 @@ def _open_prepared(name, folder):
     return people
 
 
-def places_of(people):
+def domains_of(people):
     """Where the people of a data set were seen, if the same number of a camera is another camera at another place.
 
     Args:
@@ -321,7 +321,7 @@ def places_of(people):
         Integers, one a picture; all 0 where the set is of one place, or not in `CATALOGUE`.
 
     Example:
-        >>> set(places_of(open_dataset("cuhk03-labeled", "cuhk-03.mat")).tolist())
+        >>> set(domains_of(open_dataset("cuhk03-labeled", "cuhk-03.mat")).tolist())
         {1, 2, 3, 4, 5}
     """
     source = CATALOGUE.get(people.name)

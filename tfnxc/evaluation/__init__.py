@@ -1,22 +1,38 @@
-"""Metrics on score matrices, the protocols they follow, and a baseline scorer, in NumPy; `scoring` runs the models."""
+"""Measuring runs and models: who is tested, under which protocols, by which scorer; and the metrics themselves."""
 
-from tfnxc.evaluation.cmc import CMC, cmc, mean_average_precision, mean_inverse_negative_penalty
-from tfnxc.evaluation.colour_histogram import colour_histogram_features, colour_histogram_scores
-from tfnxc.evaluation.evaluate import Evaluation
-from tfnxc.evaluation.look import Look, looks
-from tfnxc.evaluation.protocols import PROTOCOLS, Protocol, Trial, draw_trials, get_protocol, needed_pairs
-from tfnxc.evaluation.published import TITLES, Published, published_figures
-from tfnxc.evaluation.ranking import RankLists, rank_lists
 from tfnxc.evaluation.saved_scores import SavedScores
-from tfnxc.evaluation.spread import Spread
-from tfnxc.evaluation.summary import Summary
+from tfnxc.metrics import (
+    CMC,
+    PROTOCOLS,
+    REPORTED_RANKS,
+    TIES,
+    TITLES,
+    EvaluationPlan,
+    Protocol,
+    Published,
+    RankLists,
+    Spread,
+    Summary,
+    Trial,
+    cmc,
+    draw_trials,
+    get_protocol,
+    mean_average_precision,
+    mean_inverse_negative_penalty,
+    needed_pairs,
+    published_figures,
+    rank_lists,
+)
+from tfnxc.scoring.colour_histogram import colour_histogram_features, colour_histogram_scores
+from tfnxc.scoring.test_time_augmentation import View, views
 
 __all__ = [
     "CMC",
     "PROTOCOLS",
+    "REPORTED_RANKS",
+    "TIES",
     "TITLES",
-    "Evaluation",
-    "Look",
+    "EvaluationPlan",
     "Protocol",
     "Published",
     "RankLists",
@@ -24,15 +40,16 @@ __all__ = [
     "Spread",
     "Summary",
     "Trial",
+    "View",
     "cmc",
     "colour_histogram_features",
     "colour_histogram_scores",
     "draw_trials",
     "get_protocol",
-    "looks",
     "mean_average_precision",
     "mean_inverse_negative_penalty",
     "needed_pairs",
     "published_figures",
     "rank_lists",
+    "views",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tfnxc.datasets import CATALOGUE
+from tfnxc.recipes.recipe import Recipe
 from tfnxc.report.markup import element, joined, paragraph, table
 from tfnxc.report.section import Section
-from tfnxc.training.recipe import Recipe
 
 _HEADS = ("Setting", "This run", "Published recipe")
 
@@ -45,7 +45,7 @@ def _data(run):
         "People who train": len(split["train"]),
         "People who test": len(split["test"]),
         "Also trained on": ", ".join(before),
-        "Passes finished": f"{run.passes_done} of {run.settings['passes']}",
+        "Passes finished": f"{run.epochs_done} of {run.settings['epochs']}",
     }
     return [row for row in rows.items() if row[1] != ""]
 

@@ -6,8 +6,8 @@ import itertools
 
 from tfnxc.datasets import CATALOGUE
 from tfnxc.datasets.splits import families
-from tfnxc.evaluation.cmc import REPORTED_RANKS
-from tfnxc.evaluation.published import published_figures
+from tfnxc.metrics.cmc import REPORTED_RANKS
+from tfnxc.metrics.published import published_figures
 from tfnxc.report.configuration import title_of
 from tfnxc.report.image import image
 from tfnxc.report.markup import code, element, figure, joined, paragraph, table
@@ -41,7 +41,7 @@ def at_a_glance(run, results):
     own = [each for each in results if _of_trained_at_home(run, each)]
     usual = [each for each in own if each.protocol == CATALOGUE[each.dataset].default_protocol]
     best = next(iter(usual + own), None)
-    facts = [("Passes", f"{run.passes_done} of {run.settings['passes']}")]
+    facts = [("Passes", f"{run.epochs_done} of {run.settings['epochs']}")]
     if best is not None:
         draws = f"{best.protocol}, {best.probes} probes, {_draws(best.repeats)}"
         facts = [(name.capitalize() if name != "mAP" else name, _fact(best, name, draws)) for name in _FIRST] + facts

@@ -9,7 +9,6 @@ import string
 
 import matplotlib
 
-from tfnxc._version import __version__
 from tfnxc.report.configuration import configuration, title_of
 from tfnxc.report.markup import Markup, element, joined
 from tfnxc.report.measured import at_a_glance, measured
@@ -17,6 +16,7 @@ from tfnxc.report.pictures import pictures
 from tfnxc.report.results import read_results
 from tfnxc.report.timing import timing
 from tfnxc.report.training import training
+from tfnxc.version import __version__
 
 _DRAWING = {"svg.hashsalt": "tfnxc"}  # or names inside an SVG are random ones
 

@@ -9,14 +9,14 @@ import json
 import numpy as np
 
 from tfnxc.errors import InputError
-from tfnxc.evaluation.cmc import REPORTED_RANKS
-from tfnxc.evaluation.look import looks
+from tfnxc.metrics.cmc import REPORTED_RANKS
+from tfnxc.scoring.test_time_augmentation import views
 
 FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP", "mINP")
 """Names of the figures of a result."""
 
 _WAYS = {
-    json.dumps(looks(both_orders, flips)): words
+    json.dumps(views(both_orders, flips)): words
     for both_orders, flips, words in (
         (True, False, "both orders"),
         (False, True, "mirrored too"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import math
 
+from tfnxc.callbacks.keep_best import read_best
 from tfnxc.errors import InputError
 from tfnxc.report.image import image
 from tfnxc.report.markup import code, element, figure, joined, table
 from tfnxc.report.section import Section, missing
-from tfnxc.training.best import read_best
 from tfnxc.visualization import plot_training
 
 
@@ -96,4 +96,4 @@ def _caption(history, best):
 def _alt(heads, rows):
     first, last = rows[0], rows[-1]
     changes = [f"{head} from {a} to {b}" for head, a, b in zip(heads[1:], first[1:], last[1:], strict=True)]
-    return f"Curves over passes {first[0]} to {last[0]}, shares in per cent: {'; '.join(changes)}."
+    return f"Curves over epochs {first[0]} to {last[0]}, shares in per cent: {'; '.join(changes)}."

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tfnxc import models
 from tfnxc.errors import InputError
-from tfnxc.evaluation.features import Embedder
-from tfnxc.evaluation.scoring import tiled
-from tfnxc.training.run import load_model
+from tfnxc.runs.run import load_model
+from tfnxc.scoring.features import Embedder
+from tfnxc.scoring.pair_scorer import tiled
 
 _IMAGES, _PAIRS = 64, 128  # at a time
 

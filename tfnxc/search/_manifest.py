@@ -8,10 +8,10 @@ import json
 import pathlib
 import re
 
-from tfnxc._version import __version__
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
 from tfnxc.search._segment import SegmentEntry, damaged
+from tfnxc.version import __version__
 
 MANIFEST = "manifest.json"
 FORMAT = "tfnxc gallery"

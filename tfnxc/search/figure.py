@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tfnxc.datasets.image_set import IMAGE_SIZE, resize
 from tfnxc.search.picture import Picture
-from tfnxc.visualization._page import HEADING, LINE, WIDTH, new_page, place, shortened, write
+from tfnxc.visualization.page import HEADING, LINE, WIDTH, new_page, place, shortened, write
 
 TOP = 20
 """The most pictures in a row."""

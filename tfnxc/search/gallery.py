@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfnxc.datasets._prepared_files import sha256_of
 from tfnxc.datasets.image_set import resize
+from tfnxc.datasets.prepared.files import sha256_of
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary, replacing
 from tfnxc.locks import LOCK

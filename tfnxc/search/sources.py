@@ -6,8 +6,8 @@ import os
 import pathlib
 import re
 
-from tfnxc.datasets._csv_rows import csv_rows
-from tfnxc.datasets._folder import EXTENSIONS, existing_folder
+from tfnxc.datasets.readers.csv_rows import csv_rows
+from tfnxc.datasets.readers.folder import EXTENSIONS, existing_folder
 from tfnxc.errors import InputError
 from tfnxc.search.picture import Picture, parse_time
 

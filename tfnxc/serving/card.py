@@ -49,7 +49,7 @@ def run_card(run, model_digest, state="trained"):
             "weights": f"made from the data set {data}: its terms hold for them, and those of all sets under data",
         },
         "training": {
-            "passes_done": run.passes_of(state),
+            "epochs_done": run.epochs_of(state),
             "settings": run.settings,
             "versions": run.record.get("versions"),
         },
@@ -81,7 +81,7 @@ def write_card(path, name, version, model, variant, signatures, card):
         signatures: Those of `tfnxc.serving.signatures`.
         card: As in `tfnxc.serving.export_model`.
     """
-    from tfnxc.training.run import versions
+    from tfnxc.runs.run import versions
 
     unknown = dict.fromkeys(("data", "split", "cmc", "licence"), "not said by whoever exported it")
     write_json(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfnxc.datasets._pipeline import to_input
 from tfnxc.datasets.picture_file import MOST_PER_SIDE, MOST_PIXELS
+from tfnxc.datasets.pipelines.pipeline import to_input
 
 _HEADER = 26
 """Bytes of a PNG file up to its colour type: signature, length and name of the first chunk, width, height, depth."""

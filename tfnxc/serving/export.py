@@ -9,8 +9,8 @@ import tempfile
 import tensorflow as tf
 
 from tfnxc import models
-from tfnxc._keras_line import KERAS_2
 from tfnxc.errors import InputError
+from tfnxc.keras_line import KERAS_2
 from tfnxc.serving.card import write_card
 from tfnxc.serving.signatures import signatures
 from tfnxc.serving.variants import variant as smaller

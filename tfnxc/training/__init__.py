@@ -1,8 +1,8 @@
-"""Recipes, run folders, and what wires them to `model.fit`."""
+"""Training a pair model in a run folder, resumable at any step."""
 
-from tfnxc.training.recipe import RECIPES, Recipe
-from tfnxc.training.run import Run, load_model
+from tfnxc.callbacks.validation_cmc import ValidationCMC
+from tfnxc.recipes.recipe import RECIPES, Recipe
+from tfnxc.runs.run import Run, load_model
 from tfnxc.training.train import train
-from tfnxc.training.validation import ValidationCMC
 
 __all__ = ["RECIPES", "Recipe", "Run", "ValidationCMC", "load_model", "train"]

@@ -11,10 +11,10 @@ import zipfile
 import keras
 import numpy as np
 
+from tfnxc.callbacks.validation_cmc import FIGURES
 from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_text
 from tfnxc.training.precision import loss_scale, set_loss_scale
-from tfnxc.training.validation import FIGURES
 
 _MEANS = "tfnxc_means.json"
 """Member of a checkpoint's archive with the means over the part of the pass that it has seen."""
@@ -49,7 +49,7 @@ def load_latest(run):
         run: The `Run`.
 
     Returns:
-        `(model, means)`, or `(None, {})` where nothing was saved yet. `means` is empty between two passes.
+        `(model, means)`, or `(None, {})` where nothing was saved yet. `means` is empty between two epochs.
 
     Raises:
         InputError: If a file is broken.
@@ -113,7 +113,7 @@ def load_negatives(run, number):
 
 
 class KeepProgress(keras.callbacks.Callback):
-    """Saves the model in the middle of passes and after each, unless it broke; writes the history.
+    """Saves the model in the middle of epochs and after each, unless it broke; writes the history.
 
     It stands first among the callbacks of a training, so that all others get the means over the whole pass, also where
     the training was interrupted in it.
@@ -133,7 +133,7 @@ class KeepProgress(keras.callbacks.Callback):
         self._before = self._pairs_until(first_step), means or {}
 
     def _pairs_until(self, step):
-        return min(step * self._pairs.batch_size, self._pairs.pairs_per_pass)
+        return min(step * self._pairs.batch_size, self._pairs.pairs_per_epoch)
 
     def on_train_begin(self, logs=None):
         """The first checkpoint is due when its time is over."""
@@ -146,7 +146,7 @@ class KeepProgress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Saves a checkpoint if one is due."""
         # The last step of a pass is saved with the pass.
-        if time.monotonic() - self._saved >= self._seconds and self._steps() < self._pairs.steps_per_pass:
+        if time.monotonic() - self._saved >= self._seconds and self._steps() < self._pairs.steps_per_epoch:
             self._keep(self._whole(logs))
 
     def on_epoch_end(self, epoch, logs=None):
@@ -158,7 +158,7 @@ class KeepProgress(keras.callbacks.Callback):
 
     def _steps(self):
         """Steps that were made of the current pass."""
-        return int(self.model.optimizer.iterations) - self._pass * self._pairs.steps_per_pass
+        return int(self.model.optimizer.iterations) - self._pass * self._pairs.steps_per_epoch
 
     def _whole(self, logs):
         """The means over the pass so far, from those over its parts before this training began and since."""
@@ -171,7 +171,7 @@ class KeepProgress(keras.callbacks.Callback):
         weights = self._pair_model.get_weights()
         if not math.isfinite(means["loss"]) or not all(np.isfinite(weight).all() for weight in weights):
             self.model.stop_training = True  # `StopOnNaN` says why
-        elif self._steps() < self._pairs.steps_per_pass:  # also where a callback ended the pass early
+        elif self._steps() < self._pairs.steps_per_epoch:  # also where a callback ended the pass early
             save_checkpoint(self._run, self._pair_model, means)
         else:
             self._finish_pass({**means, **(validated or {})})
@@ -181,20 +181,20 @@ class KeepProgress(keras.callbacks.Callback):
         # In this order, so that after a kill between any two of them the next training puts it right.
         _write_row(self._run.folder / "history.csv", self._pass, figures)
         _save(self._pair_model, self._run.model_path())
-        self._run.note_progress(self._pass + 1, self._pairs.pairs_per_pass)
+        self._run.note_progress(self._pass + 1, self._pairs.pairs_per_epoch)
         for path in (self._run.model_path("checkpoint"), _negatives_path(self._run)):
             path.unlink(missing_ok=True)
 
 
-def ranked_before(run, first_pass):
+def ranked_before(run, first_epoch):
     """The validation figures that the history holds of the pass before one, as `ValidationCMC.history` has them.
 
     Args:
         run: The `Run`.
-        first_pass: The pass.
+        first_epoch: The pass.
 
     Returns:
-        `[(first_pass - 1, figures)]`, or `[]` where the history has none.
+        `[(first_epoch - 1, figures)]`, or `[]` where the history has none.
 
     Raises:
         InputError: If the history is damaged.
@@ -204,7 +204,7 @@ def ranked_before(run, first_pass):
         return []
     table = csv.DictReader(_lines(path))
     try:
-        rows = [row for row in table if row["epoch"] == str(first_pass - 1)]
+        rows = [row for row in table if row["epoch"] == str(first_epoch - 1)]
         if (table.fieldnames or [None])[0] != "epoch" or any(None in row for row in rows):  # more texts than names
             raise ValueError
         # A row from before the first ranking is shorter, or the whole table.
@@ -212,7 +212,7 @@ def ranked_before(run, first_pass):
         figures = dict(zip(FIGURES, map(float, texts), strict=True)) if texts else None
     except (KeyError, ValueError, csv.Error):
         raise InputError(f"{path}: damaged. Delete it, and the history begins anew.") from None
-    return [(first_pass - 1, figures)] if figures else []
+    return [(first_epoch - 1, figures)] if figures else []
 
 
 def _lines(path):
@@ -220,7 +220,7 @@ def _lines(path):
 
 
 def _write_row(path, number, figures):
-    """Puts the row of a pass into the history, after those of the passes before it."""
+    """Puts the row of a pass into the history, after those of the epochs before it."""
     lines, names = _lines(path), ",".join(("epoch", *figures))
     # A pass that is not ranked may have fewer figures than those before it.
     heading = lines[0] if lines and lines[0].startswith(names) else names

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfnxc.callbacks.learning_rate import learning_rate
+from tfnxc.distribution.scoring import is_chief, strategy_named
 from tfnxc.errors import InputError
-from tfnxc.evaluation.distributed import is_chief, strategy_named
-from tfnxc.training.learning_rate import learning_rate
-from tfnxc.training.run import Run
+from tfnxc.runs.run import Run
 
 _KNOWN = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy, tf.distribute.OneDeviceStrategy)
 
@@ -26,7 +26,7 @@ def training_strategy(name):
     """The strategy of a training, by the name that the command line uses.
 
     Args:
-        name: As in `tfnxc.evaluation.distributed.strategy_named`: "none", "mirrored" or "multi-worker". The last has to
+        name: As in `tfnxc.distribution.scoring.strategy_named`: "none", "mirrored" or "multi-worker". The last has to
             be made before anything else runs in TensorFlow.
 
     Returns:

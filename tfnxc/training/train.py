@@ -9,14 +9,18 @@ import keras
 import numpy as np
 
 from tfnxc import models
-from tfnxc.datasets.hard_negatives import hard_negatives
+from tfnxc.callbacks.keep_best import KeepBest
+from tfnxc.callbacks.live_table import LiveTable
+from tfnxc.callbacks.stop_on_nan import StopOnNaN
+from tfnxc.callbacks.validation_cmc import ValidationCMC
+from tfnxc.callbacks.validation_early_stopping import ValidationEarlyStopping
+from tfnxc.datasets.pipelines.hard_negatives import hard_negatives
+from tfnxc.distribution.scoring import is_chief
 from tfnxc.errors import InputError
-from tfnxc.evaluation.distributed import is_chief
-from tfnxc.evaluation.scoring import PairScorer
 from tfnxc.files import replacing
-from tfnxc.training.accumulate import in_parts
-from tfnxc.training.alike import alike_by_colour
-from tfnxc.training.best import KeepBest
+from tfnxc.models.compatibility import incompatibility
+from tfnxc.recipes.recipe import Recipe
+from tfnxc.scoring.pair_scorer import PairScorer
 from tfnxc.training.checkpoint import KeepProgress, load_latest, load_negatives, ranked_before, save_negatives
 from tfnxc.training.distribution import (
     check_alike,
@@ -28,13 +32,9 @@ from tfnxc.training.distribution import (
     told_by_chief,
     written_run,
 )
-from tfnxc.training.early import StopEarly
-from tfnxc.training.live_table import LiveTable
-from tfnxc.training.nan_guard import StopOnNaN
+from tfnxc.training.gradient_accumulation import accumulating
+from tfnxc.training.hard_identities import hard_identities_by_colour
 from tfnxc.training.precision import precision
-from tfnxc.training.recipe import Recipe
-from tfnxc.training.same_model import difference
-from tfnxc.training.validation import ValidationCMC
 
 _PROBES = 100
 """The most validation images that are ranked: ranking takes time that training could use."""
@@ -55,7 +55,7 @@ def train(
     callbacks=(),
     verbose="auto",
     cameras=None,
-    sources=None,
+    domains=None,
     weights=None,
     validation=None,
     validate_every=1,
@@ -83,11 +83,11 @@ def train(
             remember begins anew where a training goes on.
         verbose: As in `model.fit`. Defaults to `"auto"`.
         cameras: Integers, one an image, which cross-camera positives need. Defaults to `None`.
-        sources: Integers, one an image: the data set and place it is from (`tfnxc.datasets.places_of`), where there are
+        domains: Integers, one an image: the data set and place it is from (`tfnxc.datasets.domains_of`), where there are
             several; groups of people are of one. Defaults to `None`.
         weights: A model of the same architecture with whose weights a new training begins, in the place of random ones.
             Defaults to `None`.
-        validation: `(images, identities, cameras)` of people who do not train: they are ranked after passes, with
+        validation: `(images, identities, cameras)` of people who do not train: they are ranked after epochs, with
             `ValidationCMC`, at most 100 of their images as probes; other callbacks can watch the figures, and the best
             model is kept as the run's `"best"`. Defaults to `None`.
         validate_every: Passes from one ranking to the next; the last pass is always ranked. Defaults to `1`.
@@ -113,7 +113,7 @@ def train(
 
     Example:
         >>> run = Run.start("runs/mine", settings, split)
-        >>> model = train(run, "normxcorr", people.images(), people.identities, Recipe(passes=2))
+        >>> model = train(run, "normxcorr", people.images(), people.identities, Recipe(epochs=2))
     """
     strategy = checked_strategy(strategy)
     if math.isnan(checkpoint_seconds):
@@ -122,32 +122,32 @@ def train(
         raise InputError(f"patience counts rankings of the validation, of which there is none; got {patience}.")
     if not is_chief(strategy):
         callbacks, verbose, validation, console = (), 0, None, None
-    pairs = recipe.make_pipeline(images, identities, cameras, sources, seed)
+    pairs = recipe.make_pipeline(images, identities, cameras, domains, seed)
     share = share_of(pairs, strategy, recipe.accumulate)
     written = written_run(run, strategy)
     with written.alone():
         run.check_record()
         written.remove_temporary()
         model, means = load_latest(run)
-        pictures = _digests(pairs, sources)
+        pictures = _digests(pairs, domains)
         if model is None:
             written.begin(pictures)
             model = _new(written, architecture, images.shape[1:], search_size, recipe, seed, weights)
             # With the published loss, also where another is fitted: the saved model is one of single pairs.
-            _compile(model, recipe.make_optimizer(recipe.passes * pairs.steps_per_pass), Recipe().make_loss())
+            _compile(model, recipe.make_optimizer(recipe.epochs * pairs.steps_per_epoch), Recipe().make_loss())
         elif model.name != architecture:
             raise InputError(f"{run.folder} holds a model {model.name}; asked for was {architecture}.")
         fitted = _fitted(model, recipe, strategy)
-        first_pass, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_pass)
+        first_epoch, first_step = divmod(int(model.optimizer.iterations), pairs.steps_per_epoch)
         negatives = _HardNegatives(run, written, model, pairs, recipe, strategy)
-        check_alike(strategy, model, seed=seed, negatives=negatives.kept(first_pass), pictures=pictures)
+        check_alike(strategy, model, seed=seed, negatives=negatives.kept(first_epoch), pictures=pictures)
         written.check_pictures(pictures)
-        written.note_progress(first_pass, pairs.pairs_per_pass)
+        written.note_progress(first_epoch, pairs.pairs_per_epoch)
         guard = StopOnNaN(written.folder, negatives.batch_at, 1, first_step)
-        table = None if console is None else LiveTable(console, pairs.batch_size, pairs.pairs_per_pass, first_step)
+        table = None if console is None else LiveTable(console, pairs.batch_size, pairs.pairs_per_epoch, first_step)
         bar = 0 if table else 1 if verbose == "auto" else verbose
-        ranked = _ranked(run, model, validation, validate_every, first_pass)
-        early = StopEarly(ranked[-1], validate_every, patience) if ranked and patience else None
+        ranked = _ranked(run, model, validation, validate_every, first_epoch)
+        early = ValidationEarlyStopping(ranked[-1], validate_every, patience) if ranked and patience else None
         # Each sees in the logs what those before it add: validation comes before what is written, shown or watched.
         listeners = [
             *ranked,
@@ -159,49 +159,49 @@ def train(
             *followers(strategy),
         ]
         listeners = _Callbacks(listeners, fitted, bar)
-        if not told_by_chief(strategy, early is not None and not first_step and early.is_over(first_pass)):
+        if not told_by_chief(strategy, early is not None and not first_step and early.is_over(first_epoch)):
             with table or contextlib.nullcontext():  # ends the live display also after Ctrl-C
-                _fit(fitted, share, negatives, (first_pass, first_step), recipe.passes, listeners, bar)
+                _fit(fitted, share, negatives, (first_epoch, first_step), recipe.epochs, listeners, bar)
         listeners.finish()
         if guard.failed is not None:
             raise _became_nan(written, *guard.failed)
-        done = int(model.optimizer.iterations) // pairs.steps_per_pass
-        if early is not None and done < recipe.passes and early.is_over(done):
-            written.note_progress(done, pairs.pairs_per_pass, stopped_early=True)
+        done = int(model.optimizer.iterations) // pairs.steps_per_epoch
+        if early is not None and done < recipe.epochs and early.is_over(done):
+            written.note_progress(done, pairs.pairs_per_epoch, stopped_early=True)
         return model
 
 
-def _ranked(run, model, validation, every, first_pass):
+def _ranked(run, model, validation, every, first_epoch):
     """The callbacks that rank the people of the validation, where there are any, and keep the best model."""
     if validation is None:
         return []
     ranking = ValidationCMC(*validation, model=model, every=every, probes=_PROBES)
-    ranking.history = ranked_before(run, first_pass)
+    ranking.history = ranked_before(run, first_epoch)
     return [ranking, KeepBest(run, model)]
 
 
-def _digests(pairs, sources):
+def _digests(pairs, domains):
     """What tells the pictures of a training from others, and how they are drawn: how many, and sums over them and over
     what is said of them.
     """
-    labels = {"people": pairs.identities, "sets": sources}
+    labels = {"people": pairs.identities, "sets": domains}
     labels |= {"cameras": pairs.cameras} if pairs.uses_cameras else {}
     known = {name: digest([np.asarray(values, np.int64)]) for name, values in labels.items() if values is not None}
     known |= {"drawing": pairs.drawn_by} if pairs.drawn_by is not None else {}
     return {"pictures": len(pairs.images), "pixels": digest([pairs.images]), **known}
 
 
-def _fit(fitted, share, negatives, begin, passes, listeners, bar):
+def _fit(fitted, share, negatives, begin, epochs, listeners, bar):
     """Trains from a step of a pass, both in `begin`, to the end, or until a callback stops it."""
-    first_pass, first_step = begin
-    for number in range(first_pass, passes):
-        step = first_step if number == first_pass else 0
-        mined = negatives.of_pass(number, step)
-        listeners.expect(steps=share.steps_per_pass - step, epochs=passes)
+    first_epoch, first_step = begin
+    for number in range(first_epoch, epochs):
+        step = first_step if number == first_epoch else 0
+        mined = negatives.of_epoch(number, step)
+        listeners.expect(steps=share.steps_per_epoch - step, epochs=epochs)
         # A call a pass: what hard negatives a pass has is known when the one before it is over.
         with losing_workers_told():
             fitted.fit(
-                share.one_pass(number, step, mined),
+                share.one_epoch(number, step, mined),
                 initial_epoch=number,
                 epochs=number + 1,
                 verbose=bar,
@@ -231,7 +231,7 @@ def _fitted(model, recipe, strategy):
             fitted = models.in_batch(model)
     # Keras 3 does not count steps whose gradients overflow in float16.
     if recipe.accumulate > 1 or strategy is not None or recipe.precision == "mixed_float16":
-        fitted = in_parts(fitted, recipe.batch_size, recipe.accumulate, strategy)
+        fitted = accumulating(fitted, recipe.batch_size, recipe.accumulate, strategy)
         options = {"jit_compile": False}
     if fitted is not model:
         _compile(fitted, model.optimizer, recipe.make_loss(), **options)
@@ -254,7 +254,7 @@ def _new(run, architecture, input_shape, search_size, recipe, seed, weights):
                 f"{model.count_params()}."
             )
         model.set_weights(weights.get_weights())
-        differing = difference(weights, model)
+        differing = incompatibility(weights, model)
         if differing:
             raise InputError(
                 f"the weights to begin with were trained in a model that computes something else ({differing}). Ask "
@@ -277,20 +277,20 @@ class _HardNegatives:
         """Whether the run holds those of a pass."""
         return self._hard and load_negatives(self._run, number) is not None
 
-    def of_pass(self, number, step):
+    def of_epoch(self, number, step):
         """Those of a pass that begins, or goes on, at a step."""
         if self._hard and self._recipe.pairs != "grouped":
             self._latest = self._mined(number, step)
-        elif self._hard and self._latest is None:  # by colour they are the same in all passes
+        elif self._hard and self._latest is None:  # by colour they are the same in all epochs
             pairs = self._pairs
-            self._latest = alike_by_colour(
-                pairs.images, pairs.identities, pairs.grouped, self._recipe.pool, pairs.sources
+            self._latest = hard_identities_by_colour(
+                pairs.images, pairs.identities, pairs.grouped, self._recipe.pool, pairs.domains
             )
         return self._latest
 
     def batch_at(self, number, step):
         """The batch of a step of the pass that is under way."""
-        return next(iter(self._pairs.one_pass(number, step, self._latest)))
+        return next(iter(self._pairs.one_epoch(number, step, self._latest)))
 
     def _mined(self, number, step):
         """Those that a pass began with, or at its start those of the model as it is."""

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tfnxc.evaluation.cmc import CMC
-from tfnxc.evaluation.published import Published
-from tfnxc.visualization._page import COLOURS, GREY, HEADING, LINE, TEXT, WIDTH, shortened
+from tfnxc.metrics.cmc import CMC
+from tfnxc.metrics.published import Published
+from tfnxc.visualization.page import COLOURS, GREY, HEADING, LINE, TEXT, WIDTH, shortened
 
 # With the colours: 4 and 11 have no common divisor, so that 44 curves differ in style or marker, also in grey.
 _STYLES = ("-", "--", "-.", ":")

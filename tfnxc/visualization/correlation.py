@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from tfnxc.visualization._page import COLOURS, GREY, HEADING, LINE, WIDTH, frame, new_page, place, write
+from tfnxc.visualization.page import COLOURS, GREY, HEADING, LINE, WIDTH, frame, new_page, place, write
 
 STEP, FIELD = 4, 16
 """A position of a map sees `FIELD` pixels of the picture, the next one those `STEP` pixels on (SPEC section 3)."""

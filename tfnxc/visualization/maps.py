@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from tfnxc.visualization._page import HEADING, LINE, TEXT, WIDTH, new_page, place, shortened, write
+from tfnxc.visualization.page import HEADING, LINE, TEXT, WIDTH, new_page, place, shortened, write
 
 MOST_ROWS = 40
 """The most pictures in a figure."""

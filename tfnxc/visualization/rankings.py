@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfnxc.visualization._page import GREEN, HEADING, LINE, RED, TEXT, WIDTH, frame, new_page, place, shortened, write
+from tfnxc.visualization.page import GREEN, HEADING, LINE, RED, TEXT, WIDTH, frame, new_page, place, shortened, write
 
 TOP = 20
 """The most pictures in a row."""

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tfnxc.visualization._page import COLOURS, GREY, HEADING, TEXT, WIDTH
+from tfnxc.visualization.page import COLOURS, GREY, HEADING, TEXT, WIDTH
 
 _HEIGHT = 2.7
 
@@ -57,12 +57,12 @@ def plot_training(history, best=None):
             f"lengths {sorted(lengths)}."
         )
     figure = Figure(figsize=(WIDTH, _HEIGHT), layout="constrained")
-    passes = np.asarray(history["epoch"]) + 1
+    epochs = np.asarray(history["epoch"]) + 1
     for axes, (title, unit, scale, lines) in zip(np.ravel(figure.subplots(1, len(panels))), panels, strict=True):
         there = [name for name in lines if name in history]
         for name, colour in zip(there, COLOURS, strict=False):
-            _draw_line(axes, passes, scale * np.asarray(history[name], float), colour, *lines[name])
-        _dress(axes, title, unit, passes)
+            _draw_line(axes, epochs, scale * np.asarray(history[name], float), colour, *lines[name])
+        _dress(axes, title, unit, epochs)
         if scale == 1:
             axes.set_ylim(bottom=0)
         else:
@@ -76,18 +76,18 @@ def plot_training(history, best=None):
     return figure
 
 
-def _draw_line(axes, passes, values, colour, label, style):
+def _draw_line(axes, epochs, values, colour, label, style):
     # Passes that were not ranked are no gaps in the line, and a single one is still seen.
     there = ~np.isnan(values)
     marker = "o" if there.sum() == 1 else ""
-    axes.plot(passes[there], values[there], linestyle=style, color=colour, marker=marker, label=label, linewidth=1.4)
+    axes.plot(epochs[there], values[there], linestyle=style, color=colour, marker=marker, label=label, linewidth=1.4)
 
 
-def _dress(axes, title, unit, passes):
+def _dress(axes, title, unit, epochs):
     axes.set_title(title, fontsize=HEADING)
     axes.set_xlabel("Pass", fontsize=TEXT + 0.5)
     axes.set_ylabel(unit, fontsize=TEXT + 0.5)
     axes.tick_params(labelsize=TEXT)
     axes.grid(alpha=0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlim(passes.min() - 0.5, passes.max() + 0.5)
+    axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)

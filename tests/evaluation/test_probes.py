@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from tfnxc.errors import InputError
+from tfnxc.evaluation.probes import KINDS, choose_by_difficulty, choose_by_ranks
+
+MODELS = ["ahmed", "normxcorr", "fused"]
+RANKS = [
+    [1, 3, 2, 30, 1, 5],
+    [1, 2, 1, 40, 1, 9],
+    [1, 1, 1, 21, 1, 20],
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("all-right", [0, 4]), ("only-fused", [1]), ("false-match", [1, 3, 5]), ("all-fail", [3]), ("random", range(6))],
+)
+def test_kinds_are_what_their_names_say(kind, expected):
+    assert choose_by_ranks(kind, RANKS, MODELS, count=9).tolist() == list(expected)
+
+
+def test_of_many_so_many_are_taken_by_seed():
+    ranks = np.ones((1, 50), int)
+    drawn = [choose_by_ranks("all-right", ranks, ["fused"], 4, seed).tolist() for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2] and all(len(each) == 4 and each == sorted(each) for each in drawn)
+
+
+def test_fewer_pictures_shown_make_more_fail():
+    assert choose_by_ranks("all-fail", RANKS, MODELS, count=9, shown=4).tolist() == [3, 5]
+
+
+def test_none_of_a_kind_says_what_to_do():
+    with pytest.raises(InputError, match=r"none of the 2 probes is of the kind all-fail .* --among"):
+        choose_by_ranks("all-fail", [[1, 2]], ["fused"], 1)
+    with pytest.raises(InputError, match="about the model fused: name a run of it"):
+        choose_by_ranks("only-fused", [[1, 2]], ["normxcorr"], 1)
+    with pytest.raises(InputError, match="none of the 2 probes is of the kind occlusion"):
+        choose_by_difficulty("occlusion", [0, 0], 2)
+    with pytest.raises(ValueError, match="kind must be"):
+        choose_by_ranks("nice", RANKS, MODELS, 1)
+
+
+def test_the_hardest_come_first_and_easy_ones_never():
+    assert choose_by_difficulty("light", [0.1, 0.5, 0, 0.3], count=9).tolist() == [1, 3, 0]
+    ties = [choose_by_difficulty("occlusion", np.ones(30), 3, seed).tolist() for seed in (0, 0, 1)]
+    assert ties[0] == ties[1] != ties[2]
+
+
+def test_the_command_knows_these_kinds():
+    from tfnxc.cli import _plot_options
+
+    assert _plot_options.KINDS == KINDS

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from tfnxc.identities import DISTRACTOR, JUNK
+from tfnxc.metrics.labels import Labels
+
+
+def sides(labels):
+    return labels.probe_ids.tolist(), labels.gallery_ids.tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.float32, np.float64])
+def test_whole_numbers_keep_their_values(dtype):
+    labels = Labels.of(np.array([7, 3], dtype), np.array([3, 100, 7], dtype))
+    assert sides(labels) == ([7, 3], [3, 100, 7])
+    assert labels.probe_ids.dtype == labels.gallery_ids.dtype == np.int64
+    assert labels.shape == (2, 3)
+
+
+def test_junk_and_distractors_keep_theirs_also_as_floats():
+    for kind in (int, float):
+        gallery = np.array([JUNK, DISTRACTOR, 5], kind)
+        assert sides(Labels.of([5], gallery)) == ([5], [JUNK, DISTRACTOR, 5])
+
+
+def test_names_are_numbered_in_their_order_over_both_sides():
+    labels = Labels.of(["carl", "anna"], ["berta", "anna", "anna", "carl"])
+    assert sides(labels) == ([2, 0], [1, 0, 0, 2])
+
+
+@pytest.mark.parametrize("label", [1.5, float("nan"), float("inf"), None])
+def test_what_is_neither_a_whole_number_nor_a_name_is_refused(label):
+    for labels in ([[1, label], [1]], [[1], [label, 1]], [["a"], ["a"], [label], [1]]):
+        with pytest.raises(ValueError, match=r"(ids|cameras) must be whole numbers or names, received .* at [01]"):
+            Labels.of(*labels)
+
+
+def test_cameras_are_numbered_whatever_they_are_called():
+    by_name = Labels.of([1, 2], [1, 2, 2], ["lift", "door"], ["door", "lift", "roof"])
+    by_number = Labels.of([1, 2], [1, 2, 2], [10**12, -3], [-3, 10**12, 2 * 10**12])
+    for labels in (by_name, by_number):
+        assert labels.probe_cameras.tolist() == [1, 0] and labels.gallery_cameras.tolist() == [0, 1, 2]
+        assert labels.cameras_given
+
+
+def test_without_cameras_rows_are_of_one_and_columns_of_another():
+    labels = Labels.of([1, 2], [1, 2, 3])
+    assert labels.probe_cameras.tolist() == [0, 0] and labels.gallery_cameras.tolist() == [1, 1, 1]
+    assert not labels.cameras_given
+
+
+def test_views_are_equal_where_identity_and_camera_are():
+    pairs = [(0, 0), (0, 1), (1, 0), (1, 2), (7, 2), (DISTRACTOR, 0), (JUNK, 2)]
+    ids, cameras = np.array(pairs).T
+    probe_views, gallery_views = Labels.of(ids[:5], ids[::-1], cameras[:5], cameras[::-1]).views()
+    expected = [[probe == gallery for gallery in pairs[::-1]] for probe in pairs[:5]]
+    assert (probe_views[:, None] == gallery_views).tolist() == expected
+
+
+@pytest.mark.parametrize("given", [{"probe_cameras": [0]}, {"gallery_cameras": [1]}])
+def test_cameras_of_one_side_only(given):
+    missing = "gallery_cameras" if "probe_cameras" in given else "probe_cameras"
+    with pytest.raises(ValueError, match=f"received none for {missing}"):
+        Labels.of([1], [1], **given)
+
+
+@pytest.mark.parametrize(
+    ("probe_ids", "gallery_ids", "message"),
+    [
+        ([], [1], r"probe_ids must be a sequence of one identity an image, received shape \(0,\)"),
+        ([1], [[1]], r"gallery_ids must be a sequence of one identity an image, received shape \(1, 1\)"),
+        (3, [1], r"probe_ids must be a sequence of one identity an image, received shape \(\)"),
+    ],
+)
+def test_identities_that_are_no_sequence(probe_ids, gallery_ids, message):
+    with pytest.raises(ValueError, match=message):
+        Labels.of(probe_ids, gallery_ids)
+
+
+@pytest.mark.parametrize(
+    ("cameras", "message"),
+    [
+        (([0], [1, 1]), r"probe_cameras must hold one camera for each of the 2 probe_ids, received shape \(1,\)"),
+        (([0, 0], 1), r"gallery_cameras must hold one camera for each of the 2 gallery_ids, received shape \(\)"),
+    ],
+)
+def test_not_one_camera_an_image(cameras, message):
+    with pytest.raises(ValueError, match=message):
+        Labels.of([1, 2], [1, 2], *cameras)

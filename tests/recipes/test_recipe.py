@@ -1,0 +1,73 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from tfnxc.errors import InputError
+from tfnxc.training import Recipe
+
+
+def rate(optimizer, step):
+    """The scheduled rate at a step; both Keras lines keep the schedule under this name."""
+    return float(optimizer._learning_rate(step))
+
+
+def test_the_default_is_the_published_recipe():
+    recipe = Recipe()
+    optimizer = recipe.make_optimizer(steps=100)
+    assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.9 and not optimizer.nesterov
+    assert (recipe.batch_size, recipe.epochs, recipe.l2) == (128, 20, 5e-4)
+    assert (recipe.positives, recipe.negatives) == ("any", "uniform")
+    for step in (0, 10_000):
+        np.testing.assert_allclose(rate(optimizer, step), 0.005 / (1 + 1e-4 * step), rtol=1e-6)
+
+
+def test_schedules():
+    cosine = Recipe(schedule="cosine", learning_rate=0.1).make_optimizer(steps=100)
+    np.testing.assert_allclose([rate(cosine, step) for step in (0, 50, 100)], [0.1, 0.05, 0], atol=1e-7)
+    constant = Recipe(schedule="constant", optimizer="Adam", learning_rate=0.25).make_optimizer(steps=100)
+    assert isinstance(constant, keras.optimizers.Adam)
+    assert float(np.asarray(constant.learning_rate)) == 0.25
+
+
+def test_of_few_images_groups_make_more_passes():
+    grouped = Recipe.named("grouped")
+    assert [grouped.for_images(count).epochs for count in (1940, 1429, 1428, 500)] == [70, 70, 71, 200]
+    assert grouped.for_images(500).epochs * 500 * 9 / 6 == 150_000
+    assert Recipe.named("grouped", identities_per_group=4, batch_size=144).for_images(500).epochs == 150
+    assert Recipe().for_images(10) == Recipe()
+
+
+def test_a_cosine_may_begin_with_a_rise():
+    warm = Recipe(schedule="cosine", learning_rate=0.1, warmup=20).make_optimizer(steps=100)
+    np.testing.assert_allclose([rate(warm, step) for step in (0, 10, 20, 60, 100)], [0, 0.05, 0.1, 0.05, 0], atol=1e-7)
+
+
+def test_an_unknown_optimizer_is_one_clear_error():
+    with pytest.raises(
+        InputError, match=r"optimizer must be kernel-muon or the name of a Keras optimizer, .*; got 'magic'"
+    ):
+        Recipe(optimizer="magic").make_optimizer(1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": "linear"}, "schedule must be one of published, constant, cosine; got 'linear'"),
+        ({"warmup": 5}, "warmup is 0, or a number of steps of the schedule cosine; got 5"),
+        ({"ranking": 1.0, "accumulate": 2}, "accumulate, ranking belong to grouped pairs; got separate ones"),
+        ({"pairs": "grouped"}, "makes 9 pairs: people must be 2 or more and batch_size a multiple of that; got 128"),
+        ({"pairs": "grouped", "batch_size": 18, "accumulate": 4}, "accumulate must divide the 2 groups of a batch"),
+        ({"pairs": "grouped", "batch_size": 9, "smoothing": 0.5}, "smoothing 0 up to 0.5; got 0.0 and 0.5"),
+        ({"positives": "all"}, "positives must be one of any, cross-camera; got 'all'"),
+        ({"negatives": "easy"}, "negatives must be one of uniform, hard; got 'easy'"),
+        ({"hard_share": 0}, "hard_share must be above 0 and at most 1, and pool 1 or more; got 0 and 20"),
+        ({"pool": 0}, "pool 1 or more; got 0.5 and 0"),
+        ({"learning_rate": math.nan}, "learning_rate must be a finite number; got nan"),
+        ({"light": math.inf}, "light must be a finite number; got inf"),
+    ],
+)
+def test_pairs_that_cannot_be_chosen_are_one_clear_error(options, message):
+    with pytest.raises(InputError, match=message):
+        Recipe(**options)

@@ -1,0 +1,1 @@
+"""Keras callbacks that any training can use."""

@@ -1,0 +1,195 @@
+"""A table of a training that grows while it runs, or one line a pass where the output is no terminal."""
+
+from __future__ import annotations
+
+import atexit
+import time
+
+import keras
+from rich import box
+from rich.live import Live
+from rich.measure import Measurement
+from rich.table import Table
+
+from tfnxc.callbacks.learning_rate import learning_rate
+from tfnxc.errors import InputError
+
+_SECONDS_BETWEEN_DRAWINGS = 0.5
+
+_RATE_IN_LOGS = ("learning_rate", "lr")
+"""What Keras callbacks that change the learning rate call it in the logs; the table has a column for it anyway."""
+
+
+class LiveTable(keras.callbacks.Callback):
+    """Shows a training as a table: a row for each of the last epochs, and a live one for the current.
+
+    The columns are the pass, its steps, pairs a second, loss and metrics (means over the pass), learning rate, what
+    begins with `val_`, and the time that is left of the training, in which validation and pauses so far have their
+    share. Pairs a second leave out the first step of a pass, which waits for the pipeline and, once, for TensorFlow's
+    tracing, unless the pass has no other. Where the console is too narrow, the last of the `val_` columns are left out,
+    and then the last of the others.
+
+    Where the output is no terminal, it prints one line a pass instead.
+
+    Call `fit` with `verbose=0`, and put this last into the list of callbacks, so that it sees what the others add to
+    the logs. A console holds one live display at a time, so no progress bar may run beside it. `fit` tells no callback
+    of an error or of Ctrl-C: use the table as a context manager, or call `close`, so that the display ends there too;
+    at the latest it ends with the program.
+
+    Args:
+        console: The `rich.console.Console` to print to.
+        batch_size: Pairs in a step.
+        pairs_per_epoch: Pairs in a pass, whose last step may have fewer than the others. Defaults to `None`: all steps
+            have as many.
+        first_step: Step of the first pass at which this training begins, where it goes on in the middle of a pass.
+            Defaults to `0`.
+        rows: Finished epochs that stay visible, 1 or more. Defaults to `10`.
+
+    Raises:
+        InputError: If `batch_size` or `rows` is below 1, or `first_step` below 0.
+        rich.errors.LiveError: When the training begins, if the console shows another live display (rich before 14.1).
+
+    Example:
+        >>> with LiveTable(Console(), batch_size=128, pairs_per_epoch=pairs.pairs_per_epoch) as table:
+        ...     model.fit(pairs.dataset(), steps_per_epoch=68, shuffle=False, verbose=0, callbacks=[table])
+        pass 1/20  steps 68/68  pairs/s 64.2  loss 0.6412  accuracy 0.6703  learning rate 0.00497  time left 0:38:11
+    """
+
+    _now = staticmethod(time.monotonic)
+
+    def __init__(self, console, batch_size, pairs_per_epoch=None, first_step=0, rows=10):
+        super().__init__()
+        if batch_size < 1 or rows < 1 or first_step < 0:
+            raise InputError(
+                "batch_size and rows must be 1 or more and first_step 0 or more; "
+                f"got {batch_size}, {rows} and {first_step}."
+            )
+        self._console, self._visible, self._skipped = console, rows, first_step
+        self._batch_size, self._pairs_per_pass = batch_size, pairs_per_epoch
+        self._live = self._steps = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends the live display, which stays on the screen as it is; nothing where there is none."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+            atexit.unregister(self.close)
+
+    def on_train_begin(self, logs=None):
+        """Starts the table."""
+        self.close()
+        self._finished, self._begin, self._steps_since = [], None, 0
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            # Without a thread of its own, which would draw what the training is just changing.
+            self._live = Live(console=self._console, auto_refresh=False)
+            atexit.register(self.close)
+            self._live.start()
+
+    def on_train_end(self, logs=None):
+        """Ends the table."""
+        self.close()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Starts the live row."""
+        self._pass = epoch
+        if self.params["steps"] is not None:
+            self._steps = self._skipped + self.params["steps"]
+        # Moments (time, step) of the pass: its begin, the end of its first step, the end of its last one so far.
+        self._moments = [(self._now(), self._skipped)]
+        self._draw({})
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Notes the time, and draws the live row if that is due."""
+        moment = self._now(), self._skipped + batch + 1
+        if self._begin is None:
+            self._begin = moment[0]
+        else:
+            self._steps_since += moment[1] - self._moments[-1][1]
+        self._moments = [*self._moments[:2], moment]
+        if moment[0] - self._drawn >= _SECONDS_BETWEEN_DRAWINGS:
+            self._draw(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Turns the live row into a finished one."""
+        if self._steps is None:  # nobody knew how many there are
+            self._steps = self._moments[-1][1]
+        row = self._row(logs)
+        self._finished, self._skipped = [*self._finished, row][-self._visible :], 0
+        if self._live is None:
+            line = "  ".join(f"{name} {text}" for name, text in row.items() if text)
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            self._live.update(self._table(self._finished), refresh=True)
+
+    def _draw(self, logs):
+        self._drawn = self._now()
+        if self._live is not None:
+            self._live.update(self._table([*self._finished, self._row(logs)]), refresh=True)
+
+    def _row(self, logs):
+        """The texts of a row by the names of its columns, in their order."""
+        figures = {name: f"{float(value):.4f}" for name, value in logs.items() if name not in _RATE_IN_LOGS}
+        means = {name: text for name, text in figures.items() if not name.startswith("val_")}
+        return {
+            "pass": f"{self._pass + 1}/{self.params['epochs']}",
+            "steps": f"{self._moments[-1][1]}" + ("" if self._steps is None else f"/{self._steps}"),
+            "pairs/s": self._speed(),
+            "loss": means.pop("loss", ""),
+            **means,
+            "learning rate": f"{learning_rate(self.model.optimizer):.3g}",
+            **{name: text for name, text in figures.items() if name.startswith("val_")},
+            "time left": self._time_left(),
+        }
+
+    def _speed(self):
+        if len(self._moments) < 2:
+            return ""
+        (begin, first), (end, last) = self._moments[-2:]
+        return f"{(self._pairs_until(last) - self._pairs_until(first)) / max(end - begin, 1e-9):.1f}"
+
+    def _pairs_until(self, step):
+        pairs = step * self._batch_size
+        return pairs if self._pairs_per_pass is None else min(pairs, self._pairs_per_pass)
+
+    def _time_left(self):
+        """Hours, minutes and seconds that the steps to come take, if they take as long as those so far."""
+        if self._steps is None or not self._steps_since:
+            return ""
+        epochs = self.params["epochs"] - self._pass
+        steps = 0 if self.model.stop_training else epochs * self._steps - self._moments[-1][1]
+        minutes, seconds = divmod(round(steps * (self._now() - self._begin) / self._steps_since), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+    def _table(self, rows):
+        """The table of some rows, as wide as the console allows."""
+        names = _names(rows)
+        while True:
+            table = _drawn(rows, names)
+            needed = Measurement.get(self._console, self._console.options.update(width=10_000), table).minimum
+            if needed <= self._console.width or len(names) == 1:
+                return table
+            figures = [name for name in names if name.startswith("val_")]
+            names.remove((figures or names)[-1])
+
+
+def _names(rows):
+    """The columns that any of the rows has, each where the longest row has it or behind the others of its kind."""
+    names = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
+    del names["time left"]
+    return [*names, "time left"]
+
+
+def _drawn(rows, names):
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in names:
+        # Narrow columns: words of a heading may stand below each other.
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(*(row.get(name, "") for name in names))
+    return table

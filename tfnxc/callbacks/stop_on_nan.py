@@ -1,0 +1,148 @@
+"""Stopping a training at the step that breaks it, with what is needed to see why."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+import zipfile
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from tfnxc.callbacks.learning_rate import learning_rate
+from tfnxc.errors import InputError
+from tfnxc.files import replacing, write_json
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Stops the training at the step at which the loss or a weight becomes NaN or infinite, and keeps its batch.
+
+    The loss is looked at after each step: Keras gives its mean over the epoch so far, which is NaN or infinite from
+    the broken batch on. A loss is that of the weights before the step's update; what the update itself breaks shows in
+    the weights, which are looked at every `every` steps and at the end of an epoch, or in the loss of the next step.
+    With `steps_per_execution` above 1 Keras tells of the last step of each execution only.
+
+    Give it to `fit` in a list: Keras 3 runs a callback that is given alone beside the training, not between its steps.
+
+    The folder receives, each file whole or not at all:
+
+    - `nan.json`: `pass` and `step` in it, counted from 0; `loss`, the mean over the pass so far; `learning_rate`;
+      `weights`, the names of those that are not finite; `weights_finite_after`, the last `[pass, step]` after which all
+      weights were seen to be finite, or null. Numbers that are not finite are strings: `"nan"`, `"inf"`, `"-inf"`.
+    - `nan_batch.npz`: the arrays of that batch, keys of nested dicts and positions in tuples joined with "/", such as
+      `0/probe`; a structure that is one array is `batch`. `numpy.load` reads it without pickles. bfloat16 arrays are
+      float32 there, exactly.
+
+    Args:
+        folder: Where both files go; made if need be. Files of an earlier failure are replaced by a new one only.
+        batch_at: Function of `(pass, step)`, both counted from 0, which gives the batch of that step: an array or
+            tensor, or dicts, tuples and lists of them; `None` in it is left out.
+        every: Steps from one look at the weights to the next, 1 or more. Defaults to `1`.
+        first_step: Step of the first pass at which this training begins, where it goes on in the middle of a pass.
+            Defaults to `0`.
+
+    Attributes:
+        failed: `None`, or `(epoch, step)`, counted from 0.
+
+    Raises:
+        InputError: If `every` is below 1 or `first_step` below 0; while training, if there is no loss in the logs, or a
+            batch holds what is no array of numbers or texts.
+
+    Example:
+        >>> guard = StopOnNaN("runs/mine", lambda number, step: next(iter(pairs.one_epoch(number, step))))
+        >>> model.fit(pairs.dataset(), steps_per_epoch=68, epochs=20, shuffle=False, callbacks=[guard])
+        >>> guard.failed
+        (3, 17)
+        >>> numpy.load("runs/mine/nan_batch.npz")["0/probe"].shape
+        (128, 160, 60, 3)
+    """
+
+    def __init__(self, folder, batch_at, every=1, first_step=0):
+        super().__init__()
+        if every < 1 or first_step < 0:
+            raise InputError(f"every must be 1 or more and first_step 0 or more; got {every} and {first_step}.")
+        self.failed = None
+        self._folder, self._batch_at, self._every = pathlib.Path(folder), batch_at, every
+        self._skipped = first_step
+        self._step = self._finite_after = None
+
+    def on_train_begin(self, logs=None):
+        """Forgets an earlier failure."""
+        self.failed = self._finite_after = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Notes the number of the pass."""
+        self._pass, self._step = epoch, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Looks at the loss, and at the weights where that is due."""
+        self._step = self._skipped + batch
+        self._look(logs, (self._step + 1) % self._every == 0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at loss and weights once more."""
+        if self._step is not None:
+            self._look(logs, True)
+        self._skipped = 0
+
+    def _look(self, logs, also_weights):
+        if self.failed is not None:
+            return
+        if "loss" not in logs:
+            raise InputError(f"StopOnNaN watches the loss, which is not in the logs; they have {sorted(logs)}.")
+        loss = float(logs["loss"])
+        broken = self._broken_weights() if also_weights or not math.isfinite(loss) else []
+        if broken or not math.isfinite(loss):
+            self._fail(loss, broken)
+        elif also_weights:
+            self._finite_after = [self._pass, self._step]
+
+    def _broken_weights(self):
+        # Keras 2 has names only, which are paths there.
+        named = ((getattr(weight, "path", weight.name), weight) for weight in self.model.weights)
+        return [name for name, weight in named if not np.isfinite(np.asarray(weight)).all()]
+
+    def _fail(self, loss, broken):
+        self.failed = self._pass, self._step
+        self.model.stop_training = True
+        report = {
+            "pass": self._pass,
+            "step": self._step,
+            "loss": _plain(loss),
+            "learning_rate": _plain(learning_rate(self.model.optimizer)),
+            "weights": broken,
+            "weights_finite_after": self._finite_after,
+        }
+        write_json(self._folder / "nan.json", report)
+        arrays = dict(_arrays(self._batch_at(*self.failed), ()))
+        with replacing(self._folder / "nan_batch.npz") as new:
+            _write_arrays(new, arrays)
+
+
+def _plain(number):
+    """A number as JSON has it, or as a text where JSON has none."""
+    return number if math.isfinite(number) else str(number)
+
+
+def _arrays(batch, keys):
+    """`(name, array)` of each array in a nested structure."""
+    if batch is None:
+        return
+    if isinstance(batch, Mapping | tuple | list):
+        for key, part in batch.items() if isinstance(batch, Mapping) else enumerate(batch):
+            yield from _arrays(part, (*keys, str(key)))
+        return
+    name, array = "/".join(keys) or "batch", np.asarray(batch)
+    if array.dtype.kind == "O":
+        raise InputError(f"{name} of the batch must be an array of numbers or texts; got {type(batch).__name__}.")
+    # bfloat16 and the like, which the file format of NumPy does not know, fit into float32.
+    yield name, array.astype(np.float32) if array.dtype.kind == "V" else array
+
+
+def _write_arrays(path, arrays):
+    # Not numpy.savez, whose arguments are the names: "file" is an input's name like any other.
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)

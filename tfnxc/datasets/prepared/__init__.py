@@ -1,0 +1,1 @@
+"""Pictures that are resized once and kept in TFRecord shards."""

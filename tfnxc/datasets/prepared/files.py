@@ -1,0 +1,330 @@
+"""The files beside the shards of a prepared folder: `manifest.json` and `index.csv`, written and checked."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import pathlib
+import re
+
+import numpy as np
+
+from tfnxc.datasets.picture_file import MOST_PIXELS
+from tfnxc.errors import InputError
+from tfnxc.files import replacing, write_json
+from tfnxc.version import __version__
+
+MANIFEST = "manifest.json"
+INDEX = "index.csv"
+FORMAT = "tfnxc prepared pictures"
+VERSION = 1
+FRAME = 16
+"""Bytes of a TFRecord around its data: its length (8) and the length's checksum (4) before, a checksum (4) after."""
+LONGEST_SIDE = 4096
+_MOST_BYTES = 1 << 28
+"""A manifest or an index is far smaller; a file above this is refused before it is read."""
+_COLUMNS = ("name", "identity", "camera", "probe", "shard", "offset", "bytes", "crc32")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """What is known of the pictures of a set beside their pixels.
+
+    Args:
+        set_name: What the set is called.
+        names: One name a picture.
+        identities: int64, one a picture.
+        cameras: int64, one a picture.
+        probes: Booleans, one a picture, or `None` where the set does not fix them.
+    """
+
+    set_name: str
+    names: list[str]
+    identities: np.ndarray
+    cameras: np.ndarray
+    probes: np.ndarray | None
+
+    def fingerprint(self, size):
+        """SHA-256 of these labels and the size of the pictures: equal for equal sources of a preparation."""
+        probes = None if self.probes is None else np.asarray(self.probes, int).tolist()
+        lists = [self.names, self.identities.tolist(), self.cameras.tolist(), probes]
+        return hashlib.sha256(json.dumps([self.set_name, list(size), *lists]).encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """Where the record of each picture lies, and what its bytes add up to.
+
+    Args:
+        shards: Number of its shard, one a picture, ascending.
+        offsets: Where its record begins in the shard, its frame included.
+        lengths: Bytes of its record, without the frame.
+        checksums: CRC-32 of record and frame.
+    """
+
+    shards: np.ndarray
+    offsets: np.ndarray
+    lengths: np.ndarray
+    checksums: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file as the manifest lists it."""
+
+    file: str
+    records: int
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a prepared folder holds.
+
+    Args:
+        name: What the set is called.
+        size: Height and width of every picture.
+        pictures: How many there are.
+        identities: How many people they show.
+        fingerprint: `Labels.fingerprint` of the source.
+        index_sha256: SHA-256 of `index.csv`.
+        shards: Its shards, in the order of the set.
+    """
+
+    name: str
+    size: tuple[int, int]
+    pictures: int
+    identities: int
+    fingerprint: str
+    index_sha256: str
+    shards: tuple[Shard, ...]
+
+    def write(self, folder):
+        """Writes `manifest.json`."""
+        written = {"format": FORMAT, "version": VERSION, "tfnxc": __version__, **dataclasses.asdict(self)}
+        write_json(pathlib.Path(folder) / MANIFEST, written)
+
+    @classmethod
+    def read(cls, folder):
+        """The manifest of a prepared folder, with every value checked and every shard there at its size.
+
+        Raises:
+            InputError: If it is missing, damaged, of another version, or a shard is missing or of another size.
+        """
+        path = pathlib.Path(folder) / MANIFEST
+        data = _parse_json(path)
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise InputError(f'{path}: no prepared pictures; expected a file with "format": "{FORMAT}".')
+        if data.get("version") != VERSION:
+            raise InputError(
+                f"{path}: version {str(data.get('version'))[:20]} of the format; this tfnxc reads version {VERSION}. "
+                "Prepare the pictures again."
+            )
+        try:
+            manifest = cls(
+                name=checked_name(data.get("name")),
+                size=_size(data),
+                pictures=_count(data, "pictures", 1),
+                identities=_count(data, "identities", 0),
+                fingerprint=_text(data, "fingerprint", _SHA256),
+                index_sha256=_text(data, "index_sha256", _SHA256),
+                shards=_shards(data),
+            )
+        except InputError as error:
+            raise damaged(path, error) from None
+        for shard in manifest.shards:
+            _check_size(path.with_name(shard.file), shard.bytes)
+        return manifest
+
+
+def write_index(folder, labels, records):
+    """Writes `index.csv`, one line a picture, and gives its SHA-256."""
+    text = io.StringIO(newline="")
+    # Quoted, because the name of a file may hold anything, an end of line too.
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(_COLUMNS)
+    probes = [None] * len(labels.names) if labels.probes is None else np.asarray(labels.probes, int).tolist()
+    columns = (labels.identities, labels.cameras, probes, *dataclasses.astuple(records))
+    writer.writerows(zip(labels.names, *(np.asarray(column).tolist() for column in columns), strict=True))
+    # The name of a file need not be UTF-8 on disk; Python carries such bytes as surrogates.
+    data = text.getvalue().encode("utf-8", "surrogateescape")
+    with replacing(pathlib.Path(folder) / INDEX) as new:
+        new.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_index(folder, manifest):
+    """The `Labels` and the `Records` of a prepared folder.
+
+    Raises:
+        InputError: If the index is missing or not the one that was written with the manifest, or its counts, offsets
+            or fingerprint contradict the manifest.
+    """
+    path = pathlib.Path(folder) / INDEX
+    data = _read_bytes(path)
+    if hashlib.sha256(data).hexdigest() != manifest.index_sha256:
+        raise damaged(path, f"it is not the index that {MANIFEST} was written with (SHA-256)")
+    try:
+        rows = list(csv.reader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""), strict=True))
+        labels, records = _parse_rows(manifest, rows)
+        _check_records(manifest, records)
+    except csv.Error as error:
+        raise damaged(path, f"not a CSV file ({error})") from None
+    except InputError as error:
+        raise damaged(path, error) from None
+    people = len(np.unique(labels.identities[labels.identities >= 0]))
+    if people != manifest.identities:
+        raise damaged(path, f"{people} identities; {MANIFEST} says {manifest.identities}")
+    if labels.fingerprint(manifest.size) != manifest.fingerprint:
+        raise damaged(path, f"{MANIFEST} is of other pictures (its fingerprint differs)")
+    return labels, records
+
+
+def damaged(path, what):
+    """The error that says what is wrong with a file of a prepared folder."""
+    return InputError(
+        f"{path}: {str(what).rstrip('.')}. Delete the folder and prepare the pictures again, or copy it anew."
+    )
+
+
+def _parse_rows(manifest, rows):
+    if not rows or tuple(rows[0]) != _COLUMNS:
+        raise InputError(f"expected the header {','.join(_COLUMNS)}")
+    rows = rows[1:]
+    if len(rows) != manifest.pictures:
+        raise InputError(f"{len(rows)} pictures; {MANIFEST} says {manifest.pictures}")
+    if any(len(row) != len(_COLUMNS) for row in rows):
+        raise InputError(f"a line has not {len(_COLUMNS)} cells")
+    names, *columns = zip(*rows, strict=True)
+    probes = columns.pop(2)
+    identities, cameras, *records = map(_whole_numbers, columns)
+    if not set(probes) <= {"0", "1"} and set(probes) != {""}:
+        raise InputError("the probes must be 0 or 1 everywhere, or empty everywhere")
+    probes = None if probes[0] == "" else np.array([probe == "1" for probe in probes])
+    return Labels(manifest.name, list(names), identities, cameras, probes), Records(*records)
+
+
+def _whole_numbers(cells):
+    try:
+        return np.array([int(cell) for cell in cells], np.int64)
+    except (ValueError, OverflowError):
+        raise InputError("a cell is not a whole number of 64 bits") from None
+
+
+def _check_records(manifest, records):
+    """Whether the records fill their shards without a gap, in order, as many as the manifest says."""
+    counts = [shard.records for shard in manifest.shards]
+    if sum(counts) != manifest.pictures:
+        raise InputError(f"{MANIFEST} says {manifest.pictures} pictures, and {sum(counts)} in all of its shards")
+    if not np.array_equal(records.shards, np.repeat(np.arange(len(counts)), counts)):
+        raise InputError("the numbers of the shards are not those of the manifest")
+    # 8 MiB more than its pixels is more than any record has: this bounds the sums below, too.
+    most = 3 * manifest.size[0] * manifest.size[1] + (1 << 23)
+    if records.lengths.min() < 1 or records.lengths.max() > most:
+        raise InputError(f"a record of less than 1 or more than {most} bytes")
+    if records.checksums.min() < 0 or records.checksums.max() >= 1 << 32:
+        raise InputError("a checksum of more than 32 bits")
+    ends = np.cumsum(records.lengths + FRAME)
+    begins = ends - records.lengths - FRAME
+    firsts = np.concatenate([[0], np.cumsum(counts)])
+    if not np.array_equal(records.offsets, begins - begins[firsts[records.shards]]):
+        raise InputError("the records do not lie one after the other")
+    sizes = np.diff(np.concatenate([[0], ends[firsts[1:] - 1]])).tolist()
+    if sizes != [shard.bytes for shard in manifest.shards]:
+        raise InputError(f"the records do not add up to the sizes of the shards in {MANIFEST}")
+
+
+def _parse_json(path):
+    try:
+        return json.loads(_read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"not a JSON file ({error})") from None
+
+
+def _read_bytes(path):
+    try:
+        if not path.is_file():
+            raise damaged(path, "no such file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(f"{path}: {path.stat().st_size} bytes; expected at most {_MOST_BYTES}.")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from None
+
+
+def _check_size(path, size):
+    if not path.is_file():
+        raise damaged(path, "no such file")
+    if path.stat().st_size != size:
+        raise damaged(path, f"{path.stat().st_size} bytes; {MANIFEST} says {size}")
+
+
+def checked_name(name):
+    """The name of a set; raises `InputError` where it could not be told in one line."""
+    if not isinstance(name, str) or not 0 < len(name) <= 200 or not name.isprintable():
+        raise InputError(f"the name of the set must be a printable text of 1 to 200 letters; got {str(name)[:80]!r}.")
+    return name
+
+
+def _text(data, key, form):
+    value = data.get(key)
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise InputError(f"{key} is not of the form that tfnxc writes; got {str(value)[:80]!r}")
+    return value
+
+
+def _count(data, key, least):
+    value = data.get(key)
+    if type(value) is not int or not least <= value < 1 << 48:
+        raise InputError(f"{key} must be a whole number of at least {least}")
+    return value
+
+
+def _size(data):
+    size = data.get("size")
+    if not isinstance(size, list) or len(size) != 2:
+        raise InputError("size must be [height, width]")
+    return checked_size(size)
+
+
+def checked_size(size):
+    """`(height, width)` as two integers; raises `InputError` where they are none that a picture may have."""
+    try:
+        height, width = size
+    except (TypeError, ValueError):
+        height = width = None
+    whole = all(isinstance(side, (int, np.integer)) and not isinstance(side, bool) for side in (height, width))
+    if not whole or not (0 < height <= LONGEST_SIDE and 0 < width <= LONGEST_SIDE and height * width <= MOST_PIXELS):
+        raise InputError(f"the size must be a height and a width of 1 to {LONGEST_SIDE} pixels; got {str(size)[:80]}.")
+    return int(height), int(width)
+
+
+def _shards(data):
+    listed = data.get("shards")
+    if not isinstance(listed, list) or not listed or not all(isinstance(each, dict) for each in listed):
+        raise InputError("shards must be a list of at least one shard")
+    shards = tuple(
+        Shard(
+            # A manifest may be a stranger's: nothing outside its folder is opened for it.
+            file=_text(each, "file", _FILE),
+            records=_count(each, "records", 1),
+            bytes=_count(each, "bytes", FRAME + 1),
+            sha256=_text(each, "sha256", _SHA256),
+        )
+        for each in listed
+    )
+    if len({shard.file for shard in shards}) != len(shards):
+        raise InputError("a shard is listed twice")
+    return shards
+
+
+def sha256_of(path):
+    """SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""People that are drawn: their appearance, body and scene."""

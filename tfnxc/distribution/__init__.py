@@ -1,0 +1,1 @@
+"""Devices and workers: strategies by name, and what workers do together."""

@@ -1,0 +1,248 @@
+"""The cumulative matching characteristic (CMC) of a score matrix, with mean average precision and mINP beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+
+from tfnxc.metrics.protocols import Protocol, draw, whole_number
+from tfnxc.metrics.ranking import check_scores, rank_matches
+from tfnxc.metrics.spread import Spread
+
+REPORTED_RANKS = (1, 5, 10, 20, 50)
+"""The ranks that results name one by one."""
+
+_LISTED_RANKS = 1000  # of a curve, in a result file
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CMC:
+    """CMC curves, one a repeat, with the protocol they were measured under.
+
+    Args:
+        protocol: Name of the protocol.
+        ties: How ties were counted: `"pessimistic"` or `"optimistic"`.
+        repeats: How many galleries were drawn.
+        seed: What the draws were seeded with.
+        probes: Number of probes in a repeat.
+        gallery: Number of images in the gallery; where galleries differ in size, in the largest.
+        curves: Float64 array of shape `(repeats, gallery)`, shares in [0, 1]: entry `[r, k - 1]` is the share of
+            the probes of repeat r whose identity is among their k best. Its last column is 1.
+        average_precisions: Float64 array of shape `(repeats,)`, in [0, 1]: the mean over the probes of a repeat of the
+            average precision, which is the mean over a probe's matches of the precision at the rank of the match.
+        inverse_negative_penalties: Float64 array of shape `(repeats,)`, in [0, 1]: the mean over the probes of a repeat
+            of the number of matches over the rank of the last of them (mINP).
+        unmatched: How many more probes there would be, had they a match in the gallery; they count for nothing.
+
+    Example:
+        >>> result = cmc([[0.9, 0.1], [0.8, 0.7]], [1, 2], [1, 2], [0, 0], [1, 1])
+        >>> result.rank(1), result.rank(2)
+        (0.5, 1.0)
+
+    References:
+        SPEC section 5. mINP: Ye et al., "Deep Learning for Person Re-identification: A Survey and Outlook", 2021.
+    """
+
+    protocol: str
+    ties: str
+    repeats: int
+    seed: int
+    probes: int
+    gallery: int
+    curves: np.ndarray
+    average_precisions: np.ndarray
+    inverse_negative_penalties: np.ndarray
+    unmatched: int = 0
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The curve averaged over the repeats: `gallery` shares."""
+        return self.curves.mean(axis=0)
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Standard deviation over the repeats at each rank (n - 1 in the denominator); zeros for a single repeat."""
+        return self.curves.std(axis=0, ddof=1) if len(self.curves) > 1 else np.zeros(self.curves.shape[1])
+
+    @property
+    def mean_average_precision(self) -> float:
+        """Mean average precision (mAP), averaged over the repeats: a share in [0, 1]."""
+        return float(self.average_precisions.mean())
+
+    @property
+    def mean_inverse_negative_penalty(self) -> float:
+        """Mean inverse negative penalty (mINP), averaged over the repeats: a share in [0, 1]."""
+        return float(self.inverse_negative_penalties.mean())
+
+    def rank(self, k: int) -> float:
+        """Share of the probes whose identity is among the k best, averaged over the repeats.
+
+        Args:
+            k: The rank, 1 or above. Beyond the gallery the last value of the curve holds.
+
+        Returns:
+            A share in [0, 1].
+
+        Raises:
+            ValueError: If `k` is not a whole number, 1 or above.
+        """
+        return float(self.at(k).mean())
+
+    def at(self, k: int) -> np.ndarray:
+        """`rank(k)` of each repeat."""
+        return self.curves[:, min(whole_number("k", k, least=1), self.curves.shape[1]) - 1]
+
+    def figures(self) -> dict[str, np.ndarray]:
+        """The reported figures by name, of each repeat: `"rank 1"` and so on, `"mAP"`, `"mINP"`; shares in [0, 1]."""
+        ranks = {f"rank {k}": self.at(k) for k in REPORTED_RANKS}
+        return {**ranks, "mAP": self.average_precisions, "mINP": self.inverse_negative_penalties}
+
+    def to_dict(self) -> dict:
+        """Everything but the single curves, in plain Python types for JSON; all shares in per cent.
+
+        Returns:
+            A dict of `protocol`, `ties`, `repeats`, `seed`, `probes`, `unmatched`, `gallery`; `unit`, which is
+            `"per cent"`; `ranks`, `{"1": {"mean": ..., "deviation": ..., "interval95": ...}, ...}` for ranks 1, 5, 10,
+            20 and 50 over the repeats; `mAP` and `mINP` likewise; and `mean`, the mean curve from rank 1 on, at most
+            1,000 ranks of it.
+        """
+        spreads = {name: Spread.of(values).to_dict(100) for name, values in self.figures().items()}
+        return {
+            "protocol": self.protocol,
+            "ties": self.ties,
+            "repeats": int(self.repeats),
+            "seed": int(self.seed),
+            "probes": int(self.probes),
+            "unmatched": int(self.unmatched),
+            "gallery": int(self.gallery),
+            "unit": "per cent",
+            "ranks": {str(k): spreads[f"rank {k}"] for k in REPORTED_RANKS},
+            "mAP": spreads["mAP"],
+            "mINP": spreads["mINP"],
+            "mean": (100 * self.mean[:_LISTED_RANKS]).tolist(),
+        }
+
+
+def cmc(
+    scores,
+    probe_ids,
+    gallery_ids,
+    probe_cameras=None,
+    gallery_cameras=None,
+    protocol: str | Protocol = "cross-camera",
+    ties: Literal["pessimistic", "optimistic"] = "pessimistic",
+    repeats: int | None = None,
+    seed: int = 0,
+    probes: int | None = None,
+) -> CMC:
+    """Measures the CMC of a score matrix: rank-k is the share of probes whose identity is among the k best.
+
+    Only the pairs that the protocol draws are read (see `needed_pairs`), block by block; all others may be NaN, and the
+    matrix may be memory-mapped. The probes of all cameras are pooled in a repeat. Where galleries differ in size, the
+    curve is as long as the largest of them, and a probe whose gallery is smaller counts as found at every rank from its
+    gallery's size on: the curve of a small gallery is extended with 1.
+
+    Args:
+        scores: Matrix of shape `(probes, gallery)`; a higher score means more alike. Infinite scores are fine. Of a
+            matrix of distances give the negative.
+        probe_ids: Identities of the rows: whole numbers or names. Below 0 they are nobody's (`tfnxc.identities`).
+        gallery_ids: Identities of the columns.
+        probe_cameras: Cameras of the rows: whole numbers or names. `None` (default), with `gallery_cameras`: all rows
+            are of one camera and all columns of another.
+        gallery_cameras: Cameras of the columns. Defaults to `None`.
+        protocol: A `Protocol` or its name. Defaults to `"cross-camera"`.
+        ties: `"pessimistic"` (default): whoever scores the same as the true match is ranked before it, so a constant
+            scorer wins nothing. `"optimistic"`: after it, as some published code has it.
+        repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10, or 1 where nothing is
+            drawn.
+        seed: A whole number, 0 or above. Defaults to 0.
+        probes: The most probes of a repeat, drawn at random where there are more. Defaults to `None`: all.
+
+    Returns:
+        The `CMC`.
+
+    Raises:
+        ValueError: If the scores are no matrix of real numbers with one row a probe and one column a gallery image;
+            if a score that is read is NaN; if `ties` is not known; and where `draw_trials` raises it.
+
+    Example:
+        >>> cmc([[0.9, 0.1], [0.8, 0.7]], [1, 2], [1, 2], [0, 0], [1, 1]).mean
+        array([0.5, 1. ])
+
+    References:
+        SPEC section 5.
+    """
+    protocol, scores, labels = check_scores(
+        scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties
+    )
+    trials = draw(labels, protocol, repeats, seed, probes)
+    found = [rank_matches(scores, labels, repeat, ties) for repeat in trials]
+    gallery = int(max(matches.gallery.max() for matches in found))
+    curves = [np.cumsum(np.bincount(matches.first - 1, minlength=gallery)) / len(matches.first) for matches in found]
+    return CMC(
+        protocol.name,
+        ties,
+        len(trials),
+        int(seed),
+        len(found[0].first),
+        gallery,
+        np.array(curves),
+        np.array([matches.average_precision.mean() for matches in found]),
+        np.array([matches.inverse_negative_penalty.mean() for matches in found]),
+        sum(trial.unmatched for trial in trials[0]),
+    )
+
+
+def mean_average_precision(scores, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None, **options):
+    """Mean average precision (mAP) of a score matrix: a share in [0, 1].
+
+    The mean over probes and draws of the average precision: the mean over a probe's matches of the precision at the
+    rank of the match. (Market-1501's first evaluation code integrates by trapezoids, which gives a little less.)
+
+    Args:
+        scores: As in `cmc`, like the labels.
+        probe_ids: Identities of the rows.
+        gallery_ids: Identities of the columns.
+        probe_cameras: Cameras of the rows. Defaults to `None`.
+        gallery_cameras: Cameras of the columns. Defaults to `None`.
+        **options: The other options of `cmc`; `protocol` defaults to `"market"`.
+
+    Raises:
+        ValueError: As in `cmc`.
+
+    Example:
+        >>> mean_average_precision([[0.9, 0.8, 0.7]], [1], [1, 2, 1])
+        0.8333333333333333
+    """
+    options = {"protocol": "market", **options}
+    return cmc(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, **options).mean_average_precision
+
+
+def mean_inverse_negative_penalty(scores, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None, **options):
+    """Mean inverse negative penalty (mINP) of a score matrix: a share in [0, 1].
+
+    The mean over probes and draws of the number of a probe's matches over the rank of the last of them: what it costs
+    to find the hardest match.
+
+    Args:
+        scores: As in `cmc`, like the labels.
+        probe_ids: Identities of the rows.
+        gallery_ids: Identities of the columns.
+        probe_cameras: Cameras of the rows. Defaults to `None`.
+        gallery_cameras: Cameras of the columns. Defaults to `None`.
+        **options: The other options of `cmc`; `protocol` defaults to `"market"`.
+
+    Raises:
+        ValueError: As in `cmc`.
+
+    Example:
+        >>> mean_inverse_negative_penalty([[0.9, 0.8, 0.7]], [1], [1, 2, 1])
+        0.6666666666666666
+
+    References:
+        Ye et al., "Deep Learning for Person Re-identification: A Survey and Outlook", 2021.
+    """
+    options = {"protocol": "market", **options}
+    return cmc(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, **options).mean_inverse_negative_penalty

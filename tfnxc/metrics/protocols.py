@@ -1,0 +1,365 @@
+"""Evaluation protocols as named sets of flags, and the drawing of their probes and galleries."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+
+from tfnxc.errors import InputError
+from tfnxc.identities import DISTRACTOR, JUNK
+from tfnxc.metrics.labels import Labels
+
+
+def whole_number(name: str, value, least: int) -> int:
+    """Gives `value` as an `int`; a `ValueError` that names it if it is no whole number or below `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least:
+        raise ValueError(f"{name} must be a whole number, {least} or above, received {value!r}")
+    return number
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """What a probe is, and what its gallery is: a named set of flags.
+
+    `PROTOCOLS` has those that are registered; every result carries the name of its own, because their figures do not
+    compare. Junk is in no gallery, every distractor of the cameras
+    a gallery is taken from is in it, and neither is ever a probe (`tfnxc.identities`).
+
+    Args:
+        name: What results call it.
+        description: One line for people.
+        gallery_from: `"other"`: the cameras other than the probe's. `"any"`: all cameras. `"other-views"`: all cameras,
+            without the images of the probe's own identity from the probe's own camera.
+        shots: `"one"`: one gallery image an identity, drawn at random. `"all"`: every image.
+        drawn_for: With `shots="one"`, who shares a draw: all probes of a `"camera"`, or each `"probe"` has its own.
+            Defaults to `"camera"`.
+        same_images: Whether rows and columns of the score matrix are the same images in the same order, and an image
+            that was drawn into the gallery is not a probe. Defaults to `False`: every row is one.
+        probe_cameras: Which images of a set are probes where the set does not fix them: those of the `"first"` camera,
+            or of `"all"`. Read by `EvaluationPlan`, not by `cmc`. Defaults to `"all"`.
+        repeats: How often the gallery is drawn where the caller does not say; 1 where nothing is drawn. Defaults to 10.
+
+    Raises:
+        ValueError: If a flag is not one of those named, or `repeats` is below 1.
+
+    Example:
+        >>> get_protocol("paper").gallery_from
+        'any'
+
+    References:
+        SPEC section 5.
+    """
+
+    name: str
+    description: str
+    gallery_from: Literal["other", "any", "other-views"]
+    shots: Literal["one", "all"] = "one"
+    drawn_for: Literal["camera", "probe"] = "camera"
+    same_images: bool = False
+    probe_cameras: Literal["first", "all"] = "all"
+    repeats: int = 10
+
+    def __post_init__(self):
+        for flag, values in (
+            ("gallery_from", ("other", "any", "other-views")),
+            ("shots", ("one", "all")),
+            ("drawn_for", ("camera", "probe")),
+            ("probe_cameras", ("first", "all")),
+        ):
+            if getattr(self, flag) not in values:
+                raise ValueError(
+                    f"{flag} must be one of {', '.join(map(repr, values))}, received {getattr(self, flag)!r}"
+                )
+        if self.gallery_from == "other-views" and self.shots == "one":
+            raise ValueError("gallery_from='other-views' goes with shots='all': a draw would differ between probes")
+        if self.same_images and (self.gallery_from != "any" or (self.shots, self.drawn_for) != ("one", "camera")):
+            raise ValueError("same_images goes with one shot an identity from any camera, shared by all probes")
+        whole_number("repeats", self.repeats, least=1)
+
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="cross-camera",
+            description="one gallery image an identity from the cameras other than the probe's; every row is a probe",
+            gallery_from="other",
+            probe_cameras="first",
+        ),
+        Protocol(
+            name="paper",
+            description="one gallery image an identity from any camera; all the others are probes (usually easier)",
+            gallery_from="any",
+            same_images=True,
+        ),
+        # Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015, section 5.
+        Protocol(
+            name="market",
+            description="every gallery image but junk and the probe's own identity in its own camera; nothing is drawn",
+            gallery_from="other-views",
+            shots="all",
+            repeats=1,
+        ),
+        # Li et al., "DeepReID", CVPR 2014, as open-reid and torchreid read it: images of both cameras are probes, and
+        # each has a draw of its own.
+        Protocol(
+            name="cuhk03-classic",
+            description="one gallery image an identity from the other cameras, drawn anew for each probe",
+            gallery_from="other",
+            drawn_for="probe",
+        ),
+    )
+}
+"""The protocols results may name, by name (SPEC section 5)."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trial:
+    """Probes of a repeat and their galleries. Each probe has a match in its gallery.
+
+    Args:
+        probes: Integers: rows of the score matrix, ascending.
+        gallery: Integers: columns of the score matrix; a vector where the probes share them, otherwise a matrix with a
+            row a probe.
+        views: A number for each probe and a number for each gallery image: what has a probe's own number is left out of
+            its gallery. Defaults to `None`: nothing is.
+        unmatched: How many more probes there would be, had they a match; they count for nothing. Defaults to 0.
+    """
+
+    probes: np.ndarray
+    gallery: np.ndarray
+    views: tuple[np.ndarray, np.ndarray] | None = None
+    unmatched: int = 0
+
+    def left_out(self, block: slice = slice(None)) -> np.ndarray | bool:
+        """Mask (probes of the block, gallery) of what is left out of the gallery of each probe."""
+        return False if self.views is None else self.views[0][block, None] == self.views[1]
+
+
+def get_protocol(protocol: str | Protocol) -> Protocol:
+    """Gives the protocol of a name.
+
+    Args:
+        protocol: A name in `PROTOCOLS`, or a `Protocol`, which is returned as it is.
+
+    Returns:
+        The `Protocol`.
+
+    Raises:
+        ValueError: If no protocol has this name.
+
+    Example:
+        >>> get_protocol("cross-camera").repeats
+        10
+
+    References:
+        SPEC section 5.
+    """
+    if isinstance(protocol, Protocol):
+        return protocol
+    if isinstance(protocol, str) and protocol in PROTOCOLS:
+        return PROTOCOLS[protocol]
+    raise ValueError(f"Unknown protocol {protocol!r}; known are {', '.join(map(repr, PROTOCOLS))}")
+
+
+def draw_trials(
+    probe_ids,
+    gallery_ids,
+    probe_cameras=None,
+    gallery_cameras=None,
+    protocol: str | Protocol = "cross-camera",
+    repeats: int | None = None,
+    seed: int = 0,
+    probes: int | None = None,
+) -> list[tuple[Trial, ...]]:
+    """Draws which rows and columns of a score matrix each repeat of a protocol reads.
+
+    In a repeat the gallery images are put in one random order, and an identity's gallery image is the first of its
+    admissible ones. So all probes of a camera meet the same gallery; under a protocol that draws for each probe, each
+    has an order of its own. Repeat number r has its own generator, seeded by `[seed, r]`: asking for more repeats does
+    not change the first ones. A probe whose identity has no admissible image is left out and counted as unmatched.
+
+    Args:
+        probe_ids: Identities of the rows, one each.
+        gallery_ids: Identities of the columns, one each.
+        probe_cameras: Cameras of the rows. `None` (default), with `gallery_cameras`: all rows are of one camera and all
+            columns of another.
+        gallery_cameras: Cameras of the columns. Defaults to `None`.
+        protocol: A `Protocol` or its name. Defaults to `"cross-camera"`.
+        repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10.
+        seed: A whole number, 0 or above. Defaults to 0.
+        probes: The most probes of a repeat: where there are more, so many are drawn from them at random. The galleries
+            stay the same. Defaults to `None`: all.
+
+    Returns:
+        One tuple a repeat. Under a protocol that draws from the other cameras it holds one `Trial` a probe camera,
+        in the order of the cameras; otherwise one `Trial`.
+
+    Raises:
+        ValueError: If cameras are given for one side only; if identities and cameras differ in number; if rows and
+            columns must be the same images and are not; if no probe has a match (an `InputError`); if `protocol`,
+            `repeats`, `seed` or `probes` is not one.
+
+    Example:
+        >>> trials = draw_trials([1, 2], [1, 1, 2], [0, 0], [1, 1, 1], protocol="cross-camera", repeats=3)
+        >>> len(trials), trials[0][0].probes.tolist(), len(trials[0][0].gallery)
+        (3, [0, 1], 2)
+
+    References:
+        SPEC section 5.
+    """
+    return draw(Labels.of(probe_ids, gallery_ids, probe_cameras, gallery_cameras), protocol, repeats, seed, probes)
+
+
+def draw(labels: Labels, protocol, repeats=None, seed=0, probes=None) -> list[tuple[Trial, ...]]:
+    """What `draw_trials` gives, of checked labels."""
+    protocol = get_protocol(protocol)
+    repeats = whole_number("repeats", protocol.repeats if repeats is None else repeats, least=1)
+    seed = whole_number("seed", seed, least=0)
+    if protocol.shots == "all" and probes is None:
+        repeats = 1  # nothing is drawn: more repeats would only look like a spread
+    if probes is not None:
+        probes = whole_number("probes", probes, least=1)
+    if protocol.same_images:
+        _check_same_images(protocol, labels)
+    groups = _groups(protocol, labels)
+    trials = []
+    for repeat in range(repeats):
+        rng = np.random.default_rng([seed, repeat])
+        # Sorting random(), not permutation(): its stream is the same under every version of NumPy.
+        order = np.argsort(rng.random(len(labels.gallery_ids)), kind="stable")
+        drawn = tuple(_trial(protocol, *group, labels, order, rng) for group in groups)
+        if not any(len(trial.probes) for trial in drawn):
+            raise InputError(
+                f"The protocol {protocol.name!r} takes {protocol.description}: there is no match for any of the "
+                f"{len(labels.probe_ids)} probes. Check identities and cameras"
+            )
+        trials.append(drawn if probes is None else _some_probes(drawn, probes, [seed, repeat, 1]))
+    return trials
+
+
+def needed_pairs(trials: Iterable[Iterable[Trial]], shape: tuple[int, int]) -> np.ndarray:
+    """Marks the entries of the score matrix that trials read, which are the pairs that have to be scored.
+
+    Args:
+        trials: What `draw_trials` returned.
+        shape: Rows and columns of the score matrix.
+
+    Returns:
+        A boolean matrix of this shape, `True` where a score is read.
+
+    Raises:
+        ValueError: If a trial reads outside the shape.
+
+    Example:
+        >>> trials = draw_trials([1, 1], [1, 1], protocol="paper", repeats=1)
+        >>> int(needed_pairs(trials, (2, 2)).sum())
+        1
+
+    References:
+        SPEC section 5.
+    """
+    needed = np.zeros(shape, dtype=bool)
+    for trial in (trial for repeat in trials for trial in repeat):
+        try:
+            needed[trial.probes[:, None], trial.gallery] |= ~np.broadcast_to(
+                trial.left_out(), (len(trial.probes), trial.gallery.shape[-1])
+            )
+        except IndexError as error:
+            raise ValueError(f"A trial reads outside a score matrix of shape {tuple(shape)}: {error}") from error
+    return needed
+
+
+def _groups(protocol: Protocol, labels: Labels) -> list:
+    """Probes that share what their gallery is taken from: `(rows with a match, number without, mask of columns)`."""
+    people, kept = labels.probe_ids >= 0, labels.gallery_ids != JUNK
+    masks = [(people, kept)]
+    if protocol.gallery_from == "other":
+        masks = [
+            (people & (labels.probe_cameras == camera), kept & (labels.gallery_cameras != camera))
+            for camera in np.unique(labels.probe_cameras[people])
+        ]
+    groups = []
+    for rows, allowed in masks:
+        rows = np.flatnonzero(rows)
+        matches = _occurrences(labels.probe_ids[rows], labels.gallery_ids[allowed])
+        if protocol.gallery_from == "other-views":
+            probe_views, gallery_views = labels.views()
+            matches -= _occurrences(probe_views[rows], gallery_views[allowed])
+        groups.append((rows[matches > 0], np.count_nonzero(matches == 0), allowed))
+    return groups
+
+
+def _occurrences(values: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """How often each of the values is among others."""
+    among = np.sort(among)
+    return np.searchsorted(among, values, "right") - np.searchsorted(among, values, "left")
+
+
+def _trial(protocol: Protocol, rows, unmatched, allowed, labels: Labels, order, rng) -> Trial:
+    """The trial of a group of probes: `order` is the random order of the columns, `rng` draws what is a probe's own."""
+    if protocol.shots == "all":
+        views = None
+        if protocol.gallery_from == "other-views":
+            probe_views, gallery_views = labels.views()
+            views = probe_views[rows], gallery_views[allowed]
+        return Trial(rows, np.flatnonzero(allowed), views, unmatched)
+    gallery_ids = labels.gallery_ids
+    distractors = np.flatnonzero(allowed & (gallery_ids == DISTRACTOR))
+    if protocol.drawn_for == "camera":
+        candidates = order[allowed[order] & (gallery_ids[order] >= 0)]
+        _, first = np.unique(gallery_ids[candidates], return_index=True)
+        drawn = candidates[first]
+        probes = np.setdiff1d(rows, drawn, assume_unique=True) if protocol.same_images else rows
+        return Trial(probes, np.concatenate([drawn, distractors]), unmatched=unmatched)
+    candidates = np.flatnonzero(allowed & (gallery_ids >= 0))
+    candidates = candidates[np.argsort(gallery_ids[candidates], kind="stable")]
+    _, first, count = np.unique(gallery_ids[candidates], return_index=True, return_counts=True)
+    candidates, distractors = candidates.astype(np.int32), distractors.astype(np.int32)
+    drawn = candidates[first + (rng.random((len(rows), len(first))) * count).astype(int)]
+    everyone = np.broadcast_to(distractors, (len(rows), len(distractors)))
+    return Trial(rows, np.concatenate([drawn, everyone], axis=1), unmatched=unmatched)
+
+
+def _some_probes(trials: tuple[Trial, ...], most: int, seed: list[int]) -> tuple[Trial, ...]:
+    """The trials of a repeat with `most` of their probes together."""
+    sizes = [len(trial.probes) for trial in trials]
+    # Sorting random(), for the same reason as above.
+    kept = np.sort(np.argsort(np.random.default_rng(seed).random(sum(sizes)), kind="stable")[:most])
+    parts = []
+    for trial, end in zip(trials, np.cumsum(sizes), strict=True):
+        at = kept[(kept >= end - len(trial.probes)) & (kept < end)] - (end - len(trial.probes))
+        gallery = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[at]
+        views = None if trial.views is None else (trial.views[0][at], trial.views[1])
+        parts.append(Trial(trial.probes[at], gallery, views, trial.unmatched))
+    return tuple(part for part in parts if len(part.probes) or part.unmatched)
+
+
+def _check_same_images(protocol: Protocol, labels: Labels) -> None:
+    rule = f"The protocol {protocol.name!r} needs the same images, in the same order, as rows and as columns"
+    if len(labels.probe_ids) != len(labels.gallery_ids):
+        raise ValueError(
+            f"{rule}; received {len(labels.probe_ids)} probe_ids and {len(labels.gallery_ids)} gallery_ids"
+        )
+    for what in ("ids", "cameras") if labels.cameras_given else ("ids",):
+        probe, gallery = getattr(labels, f"probe_{what}"), getattr(labels, f"gallery_{what}")
+        differing = np.flatnonzero(probe != gallery)
+        if len(differing):
+            at = differing[0]
+            raise ValueError(
+                f"{rule}; probe_{what} and gallery_{what} differ in {len(differing)} places, first at row {at}"
+            )
+    people = labels.probe_ids[labels.probe_ids >= 0]
+    if len(np.unique(people)) == len(people):
+        raise InputError(
+            f"The protocol {protocol.name!r} leaves no probes: each of the {len(people)} identities has one image "
+            "only, and it is in the gallery"
+        )

@@ -1,0 +1,232 @@
+"""Where the true matches of each probe stand among its gallery, block by block of a score matrix."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tfnxc.errors import InputError
+from tfnxc.metrics.labels import Labels
+from tfnxc.metrics.protocols import Protocol, Trial, draw, get_protocol, whole_number
+
+TIES = ("pessimistic", "optimistic")
+
+_BLOCK = 1 << 21  # scores compared at a time: 8 MB of them, whatever the size of the matrix
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Matches:
+    """The ranks of the true matches of some probes.
+
+    Args:
+        ranks: Integers of shape `(probes, most)`, ascending in a row: 1 for a match that is the best of the gallery; 0
+            fills the rows of probes with fewer matches than `most`.
+        gallery: Integers, one a probe: how many images its gallery holds.
+    """
+
+    ranks: np.ndarray
+    gallery: np.ndarray
+
+    @property
+    def first(self) -> np.ndarray:
+        """The rank of each probe's best match."""
+        return self.ranks[:, 0]
+
+    @property
+    def average_precision(self) -> np.ndarray:
+        """Each probe's average precision: the mean over its matches of the precision at the rank of the match."""
+        there = self.ranks > 0
+        found = np.arange(1, self.ranks.shape[1] + 1)
+        precision = np.divide(found, self.ranks, where=there, out=np.zeros(self.ranks.shape))
+        return precision.sum(axis=1) / there.sum(axis=1)
+
+    @property
+    def inverse_negative_penalty(self) -> np.ndarray:
+        """Each probe's inverse negative penalty: its number of matches over the rank of the last of them."""
+        return (self.ranks > 0).sum(axis=1) / self.ranks.max(axis=1)
+
+
+def rank_matches(scores, labels: Labels, trials: tuple[Trial, ...], ties: str) -> Matches:
+    """Ranks the true matches of a repeat's probes, those of its trials one after the other.
+
+    Args:
+        scores: Matrix of shape `labels.shape`; a memory-mapped one is read block by block.
+        labels: Its `Labels`.
+        trials: One repeat of `draw_trials`.
+        ties: `"pessimistic"`: an image of somebody else that scores as much as a match stands before it.
+            `"optimistic"`: behind it.
+
+    Raises:
+        InputError: If a score that is read is NaN.
+    """
+    parts = [
+        _rank_block(*read, ties)
+        for trial in trials
+        for block in _blocks(trial)
+        for read in (read_block(scores, labels, trial, block),)
+    ]
+    most = max(ranks.shape[1] for ranks, _ in parts)
+    ranks = [np.pad(ranks, [(0, 0), (0, most - ranks.shape[1])]) for ranks, _ in parts]
+    return Matches(np.concatenate(ranks), np.concatenate([gallery for _, gallery in parts]))
+
+
+def read_block(scores, labels: Labels, trial: Trial, block: slice):
+    """Scores of a block of a trial's probes against their gallery.
+
+    Returns:
+        `(scores, same, kept)`, each of shape `(probes of the block, gallery)`: a copy of the scores; whether probe and
+        gallery image show one person; whether the image is in the gallery of the probe.
+    """
+    rows = trial.probes[block]
+    columns = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[block]
+    read = np.asarray(scores[rows[:, None], columns])
+    kept = np.broadcast_to(~np.asarray(trial.left_out(block)), read.shape)
+    same = (labels.probe_ids[rows, None] == labels.gallery_ids[columns]) & kept
+    missing = np.isnan(read) & kept
+    if missing.any():
+        row, column = np.argwhere(missing)[0]
+        column = columns[column] if columns.ndim == 1 else columns[row, column]
+        raise InputError(
+            f"{np.count_nonzero(missing)} of the {np.count_nonzero(kept)} scores read first are NaN, such as that at "
+            f"row {rows[row]}, column {column}. Score every pair that needed_pairs() marks for the trials of this "
+            "protocol, repeats and seed; if all of them were scored, the scorer itself gave NaN"
+        )
+    return read, same, kept
+
+
+def _blocks(trial: Trial):
+    """Slices of a trial's probes, each of about `_BLOCK` scores."""
+    step = max(1, _BLOCK // max(1, trial.gallery.shape[-1]))
+    return [slice(start, start + step) for start in range(0, len(trial.probes), step)]
+
+
+def _rank_block(scores, same, kept, ties):
+    """Ranks of the matches of each row, ascending and filled up with 0, and the number of images in its gallery."""
+    counts = same.sum(axis=1)
+    rows, columns = np.nonzero(same)
+    values = scores[rows, columns]
+    # The matches of a row from best to worst: sorted by value within the rows.
+    order = np.lexsort((-values.astype(np.float64), rows))
+    slots = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    others = kept & ~same
+    ranks = np.zeros((len(scores), counts.max(initial=0)), np.int64)
+    for slot in range(ranks.shape[1]):
+        at = order[slots == slot]
+        who = rows[at]
+        block, mask = (scores, others) if len(who) == len(scores) else (scores[who], others[who])
+        true = values[at, None]
+        ahead = (block >= true) if ties == "pessimistic" else (block > true)
+        ranks[who, slot] = np.count_nonzero(ahead & mask, axis=1) + slot + 1
+    return ranks, kept.sum(axis=1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RankLists:
+    """The best of the gallery for each probe.
+
+    Args:
+        protocol: Name of the protocol.
+        probes: Integers of shape `(probes,)`: rows of the score matrix.
+        columns: Integers of shape `(probes, k)`: columns of the score matrix, best first; -1 beyond the gallery.
+        scores: Scores of these columns; NaN beyond the gallery.
+        same: Whether each shows the probe's identity.
+        first_match: Integers of shape `(probes,)`: the rank of the best true match, 1 or above.
+    """
+
+    protocol: str
+    probes: np.ndarray
+    columns: np.ndarray
+    scores: np.ndarray
+    same: np.ndarray
+    first_match: np.ndarray
+
+
+def rank_lists(
+    scores,
+    probe_ids,
+    gallery_ids,
+    probe_cameras=None,
+    gallery_cameras=None,
+    protocol: str | Protocol = "cross-camera",
+    ties: str = "pessimistic",
+    seed: int = 0,
+    probes: int | None = None,
+    k: int = 20,
+) -> RankLists:
+    """The best `k` of the gallery for each probe, under the first draw of a protocol.
+
+    Args:
+        scores: As in `cmc`, like the labels, `protocol`, `ties`, `seed` and `probes`.
+        probe_ids: Identities of the rows.
+        gallery_ids: Identities of the columns.
+        probe_cameras: Cameras of the rows. Defaults to `None`.
+        gallery_cameras: Cameras of the columns. Defaults to `None`.
+        protocol: A `Protocol` or its name. Defaults to `"cross-camera"`.
+        ties: Which of equal scores stands first: somebody else's image (`"pessimistic"`, the default) or a true match;
+            among those, the first column.
+        seed: Seed of the draw. Defaults to 0.
+        probes: The most probes. Defaults to `None`: all.
+        k: How many are listed, 1 or above. Defaults to 20.
+
+    Returns:
+        The `RankLists`.
+
+    Raises:
+        ValueError: As in `cmc`.
+
+    Example:
+        >>> rank_lists([[0.9, 0.1], [0.8, 0.7]], [1, 2], [1, 2], k=2).columns
+        array([[0, 1],
+               [0, 1]])
+    """
+    protocol, scores, labels = check_scores(
+        scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties
+    )
+    k = whole_number("k", k, least=1)
+    (trials,) = draw(labels, protocol, 1, seed, probes)
+    found = rank_matches(scores, labels, trials, ties)
+    rows = np.concatenate([trial.probes for trial in trials])
+    columns, shown = np.full((len(rows), k), -1), np.full((len(rows), k), np.nan)
+    same = np.zeros((len(rows), k), bool)
+    at = 0
+    for trial in trials:
+        for block in _blocks(trial):
+            for row, (values, true, kept) in enumerate(zip(*read_block(scores, labels, trial, block), strict=True)):
+                gallery = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[block][row]
+                best = _best(values, true, kept, ties, k, gallery)
+                columns[at, : len(best)], shown[at, : len(best)] = gallery[best], values[best]
+                same[at, : len(best)] = true[best]
+                at += 1
+    return RankLists(protocol.name, rows, columns, shown, same, found.first)
+
+
+def _best(values, true, kept, ties, k, gallery):
+    """Positions of the `k` best of a gallery, best first."""
+    there = np.flatnonzero(kept)
+    if len(there) > k:
+        # Everything down to the k-th best score, ties included; only that is sorted.
+        there = there[values[there] >= np.partition(values[there], -k)[-k]]
+    first = true[there] if ties == "pessimistic" else ~true[there]
+    return there[np.lexsort((gallery[there], first, -values[there].astype(np.float64)))][:k]
+
+
+def check_scores(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties):
+    """The checked arguments of a metric: the `Protocol`, the score matrix as an array, its `Labels`."""
+    protocol = get_protocol(protocol)
+    if ties not in TIES:
+        raise ValueError(f"ties must be one of {', '.join(map(repr, TIES))}, received {ties!r}")
+    scores = np.asanyarray(scores)
+    if scores.ndim != 2 or not scores.size:
+        raise ValueError(
+            f"scores must be a matrix of probes x gallery, at least 1 x 1; received an array of shape {scores.shape}"
+        )
+    if scores.dtype.kind not in "fiub":
+        raise ValueError(f"scores must be real numbers, e.g. float32; received dtype {scores.dtype}")
+    labels = Labels.of(probe_ids, gallery_ids, probe_cameras, gallery_cameras)
+    if scores.shape != labels.shape:
+        raise ValueError(
+            f"scores must have one row for each of the {labels.shape[0]} probe_ids and one column for each of the "
+            f"{labels.shape[1]} gallery_ids; received shape {scores.shape}"
+        )
+    return protocol, scores, labels

@@ -1,0 +1,77 @@
+"""Whether the weights of one model mean the same in another."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import keras
+import numpy as np
+
+_NOT_COMPUTED = ("name", "dtype", "trainable", "implementation", "gradient")
+"""What a layer's configuration says besides what it computes of its inputs and weights."""
+
+_ONLY_AT_THE_START = ("_initializer", "_regularizer", "_constraint")
+"""How the names of settings end that matter in a training alone."""
+
+_ROUNDING = 1e-5
+"""How far probabilities of models with the same weights may be apart that have other layers and compute the same."""
+
+
+def incompatibility(weights, model):
+    """What two models with the same weights compute differently: scaling of images, search window and the like.
+
+    Args:
+        weights: A `keras.Model`.
+        model: Another.
+
+    Returns:
+        One difference as a text, "... there" of the first and "... here" of the second, or `None` where they compute
+        the same, apart from rounding.
+
+    Example:
+        >>> incompatibility(models.normxcorr(scaling="centred"), models.normxcorr())
+        'Rescaling "scaling" there, Conv2D "stage1_conv" here'
+    """
+    found = _difference_of_layers(weights, model)
+    # A model from before some layers became one is made of others.
+    return None if found is None or _alike_on_noise(weights, model) else found
+
+
+def _alike_on_noise(*models):
+    shapes = {tuple(tuple(each.shape) for each in model.inputs) for model in models}
+    if len(shapes) > 1:
+        return False
+    rng = np.random.default_rng(0)
+    noise = [rng.random((4, *shape[1:]), np.float32) for shape in shapes.pop()]
+    one, other = (np.asarray(model(noise if len(noise) > 1 else noise[0]), np.float32) for model in models)
+    return one.shape == other.shape and bool(np.all(np.abs(one - other) < _ROUNDING))
+
+
+def _difference_of_layers(weights, model):
+    for there, here in itertools.zip_longest(_layers(weights), _layers(model)):
+        if there is None or here is None or type(there).__name__ != type(here).__name__:
+            return f"{_named(there)} there, {_named(here)} here"
+        one, other = _computed(there), _computed(here)
+        for key in sorted(one.keys() | other.keys()):
+            if one.get(key) != other.get(key):
+                return f"{here.name}: {key} {one.get(key)} there, {other.get(key)} here"
+    return None
+
+
+def _layers(model):
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+        else:
+            yield layer
+
+
+def _named(layer):
+    return "nothing" if layer is None else f'{type(layer).__name__} "{layer.name}"'
+
+
+def _computed(layer):
+    config = json.loads(json.dumps(layer.get_config(), default=str))  # a loaded model has lists in the place of tuples
+    kept = (key for key in config if key not in _NOT_COMPUTED and not key.endswith(_ONLY_AT_THE_START))
+    return {key: config[key] for key in kept}

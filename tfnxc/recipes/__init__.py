@@ -1,0 +1,1 @@
+"""Training recipes: plain data, and what makes optimizers, losses and pipelines of it."""

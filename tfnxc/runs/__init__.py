@@ -1,0 +1,1 @@
+"""The run folder: settings, history, results, models, and who was trained on."""

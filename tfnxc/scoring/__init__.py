@@ -1,0 +1,1 @@
+"""The pair engine: towers once an image, heads once a pair."""
