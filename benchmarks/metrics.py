@@ -12,16 +12,10 @@ Market-1501 has 3,368 probes of 750 people in six cameras, and 19,732 gallery im
 distractors; identities, cameras and scores are drawn with a seed.
 """
 
-import argparse
 import functools
-import json
-import os
-import platform
-import statistics
-import time
-import tracemalloc
 
 import numpy as np
+from timing import in_turn, parser_of, python_peak, show_facts, write
 
 from tfnxc.evaluation import PROTOCOLS, cmc, get_protocol, rank_lists
 from tfnxc.identities import DISTRACTOR, JUNK
@@ -62,47 +56,23 @@ def cases():
     yield "Market-1501, rank_lists, 20 of market", arguments, functools.partial(rank_lists, protocol="market", k=20)
 
 
-def measure(function, arguments, runs):
-    """Median, least and most seconds, and megabytes."""
-    times = []
-    for _ in range(runs + 1):
-        begin = time.perf_counter()
-        function(*arguments)
-        times.append(time.perf_counter() - begin)
-    tracemalloc.start()
-    function(*arguments)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return statistics.median(times[1:]), min(times[1:]), max(times[1:]), peak / 2**20
-
-
 def main():
     """Prints the table and writes the JSON file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="timed runs of each case (default 5)")
-    parser.add_argument("--json", help="also write the figures to this file")
-    arguments = parser.parse_args()
-    facts = {
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "runs": arguments.runs,
-    }
-    print(json.dumps(facts, indent=1))
+    arguments = parser_of(__doc__, runs=5).parse_args()
+    facts = show_facts(runs=arguments.runs)
     print(f"\n{'':40}{'scores':>16}{'draws':>7}{'seconds':>9} {'(spread)':>18}{'peak MB':>9}")
     rows = []
     for title, given, function in cases():
-        median, least, most, peak = measure(function, given, arguments.runs)
+        case = functools.partial(function, *given)
+        spread = in_turn({title: case}, arguments.runs, warm_up=1)[title].spread()
+        peak = python_peak(case)
         shape = given[0].shape
         # Lists are of the first draw only.
         draws = 1 if function.func is rank_lists else get_protocol(function.keywords["protocol"]).repeats
-        spread = f"({least:.3f} to {most:.3f})"
-        print(f"{title:40}{f'{shape[0]:,} x {shape[1]:,}':>16}{draws:7}{median:9.3f} {spread:>18}{peak:9.1f}")
-        row = {"case": title, "shape": shape, "draws": draws, "median_s": median, "min_s": least, "max_s": most}
-        rows.append({**row, "peak_megabytes": peak})
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"facts": facts, "rows": rows}, file, indent=1)
+        size = f"{shape[0]:,} x {shape[1]:,}"
+        print(f"{title:40}{size:>16}{draws:7}{spread.median:9.3f} {spread.text(3):>18}{peak:9.1f}")
+        rows.append({"case": title, "shape": shape, "draws": draws, **spread.to_dict("s"), "peak_megabytes": peak})
+    write(arguments.json, facts, rows)
 
 
 if __name__ == "__main__":

@@ -18,16 +18,14 @@ import argparse
 import functools
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from timing import in_turn, parser_of, resident_peak, show_facts, write
 
 from tfnxc import ops
 
@@ -81,16 +79,9 @@ def with_gradient(function):
 
 
 def milliseconds_a_pair(functions, arguments, pairs, runs):
-    """Runs the functions in turn, `runs` times after two to warm up; median, least and most of each."""
-    times = {name: [] for name in functions}
-    for run in range(runs + 2):
-        for name, function in functions.items():
-            begin = time.perf_counter()
-            result = function(*arguments)
-            if run >= 2:
-                times[name].append(1e3 * (time.perf_counter() - begin) / pairs)
-            del result
-    return {name: (statistics.median(each), min(each), max(each)) for name, each in times.items()}
+    """Runs the functions in turn; gives the `Spread` of each."""
+    times = in_turn({name: functools.partial(function, *arguments) for name, function in functions.items()}, runs)
+    return {name: each.milliseconds(pairs) for name, each in times.items()}
 
 
 def groups(columns):
@@ -134,18 +125,9 @@ def megabytes(group, variant, pass_, batch, columns):
     compiled = tf.function(function if pass_ == "forward" else with_gradient(function))
     for pairs in (1, batch):
         upstream, inputs = inputs_of(group, pairs, columns)
-        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")  # forget the peak so far
-        before = resident("VmRSS")
-        compiled(*(inputs if pass_ == "forward" else [upstream, *inputs]))
-    return resident("VmHWM") - before
-
-
-def resident(what):
-    """A line of this process's status, in megabytes."""
-    with open("/proc/self/status", encoding="ascii") as file:
-        (line,) = [line for line in file if line.startswith(what)]
-    return int(line.split()[1]) / 1024
+        given = inputs if pass_ == "forward" else [upstream, *inputs]
+        peak = resident_peak(functools.partial(compiled, *given))
+    return peak
 
 
 def megabytes_elsewhere(group, variant, pass_, arguments):
@@ -157,26 +139,16 @@ def megabytes_elsewhere(group, variant, pass_, arguments):
 
 def main():
     """Prints the table and writes the JSON file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, runs=7)
     parser.add_argument("--batch", type=int, default=32, help="pairs a batch (default 32)")
-    parser.add_argument("--runs", type=int, default=7, help="timed runs of each variant (default 7)")
     parser.add_argument("--window", choices=["5x12", "5x5"], default="5x12", help="search window (default 5x12)")
-    parser.add_argument("--json", help="also write the figures to this file")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     columns = None if arguments.window == "5x12" else 5
     if arguments.memory_of:
         print(json.dumps(megabytes(*arguments.memory_of, arguments.batch, columns)))
         return
-    facts = {
-        "tensorflow": tf.__version__,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "batch": arguments.batch,
-        "window": arguments.window,
-        **ops.describe_implementation(),
-    }
-    print(json.dumps(facts, indent=1))
+    facts = show_facts(batch=arguments.batch, window=arguments.window, **ops.describe_implementation())
     print(f"\n{'':36}{'ms a pair':>10} {'(spread)':>16} {'times the first':>16} {'peak MB':>9}")
     rows = []
     for group, variants in groups(columns).items():
@@ -185,28 +157,14 @@ def main():
             compiled = {name: tf.function(wrap(each)) for name, each in variants.items()}
             given = inputs if pass_ == "forward" else [upstream, *inputs]
             times = milliseconds_a_pair(compiled, given, arguments.batch, arguments.runs)
-            first = next(iter(times.values()))[0]
-            for name, (median, least, most) in times.items():
-                peak = megabytes_elsewhere(group, name, pass_, arguments)
-                rows.append(
-                    {
-                        "computes": group,
-                        "pass": pass_,
-                        "variant": name,
-                        "median_ms": median,
-                        "min_ms": least,
-                        "max_ms": most,
-                        "times_the_first": first / median,
-                        "peak_megabytes": peak,
-                    }
-                )
+            first = next(iter(times.values())).median
+            for name, spread in times.items():
+                peak, ratio = megabytes_elsewhere(group, name, pass_, arguments), first / spread.median
+                row = {"computes": group, "pass": pass_, "variant": name, **spread.to_dict("ms")}
+                rows.append({**row, "times_the_first": ratio, "peak_megabytes": peak})
                 title = f"{group}, {pass_}, {name}"
-                print(
-                    f"{title:42}{median:7.2f} {f'({least:.2f} to {most:.2f})':>16} {first / median:13.2f} {peak:9.0f}"
-                )
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"facts": facts, "rows": rows}, file, indent=1)
+                print(f"{title:42}{spread.median:7.2f} {spread.text():>16} {ratio:13.2f} {peak:9.0f}")
+    write(arguments.json, facts, rows)
 
 
 if __name__ == "__main__":

@@ -10,19 +10,15 @@ published recipe, on one batch that is there already, and "fed" on batches of th
 many times over the pipeline feeds the step; the bar is 5.
 """
 
-import argparse
 import dataclasses
-import json
 import math
 import os
-import statistics
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import tensorflow as tf
+from timing import in_turn, parser_of, show_facts, write
 from training_step import compiled, inputs
 
 from tfnxc import ops
@@ -49,26 +45,15 @@ def pipelines():
 
 
 def pairs_a_second(variants, runs):
-    """Runs the variants in turn, `runs` times after two to warm up; median, least and most of each.
-
-    Args:
-        variants: By name, `(pairs, run)`: how many pairs a run takes, and the function that takes them.
-        runs: Timed runs.
-    """
-    rates = {name: [] for name in variants}
-    for number in range(runs + 2):
-        for name, (pairs, run) in variants.items():
-            begin = time.perf_counter()
-            run()
-            if number >= 2:
-                rates[name].append(pairs / (time.perf_counter() - begin))
-    return {name: (statistics.median(each), min(each), max(each)) for name, each in rates.items()}
+    """The `Spread` of each variant; `variants` are by name `(pairs, run)`: how many pairs a run takes, and the run."""
+    times = in_turn({name: run for name, (_, run) in variants.items()}, runs)
+    return {name: times[name].rate(pairs) for name, (pairs, _) in variants.items()}
 
 
 def reading(pipeline, pairs):
     """How many pairs a run reads, and the run: from a fresh start to its last batch, so that none was made before."""
     steps = math.ceil(pairs / pipeline.batch_size)
-    # Without the batch that ends a pass, which is smaller.
+    # Without the batch that ends an epoch, which is smaller.
     whole = pipeline.dataset().filter(lambda _, same: tf.size(same) == pipeline.batch_size).take(steps)
 
     def run():
@@ -80,38 +65,36 @@ def reading(pipeline, pairs):
 
 def main():
     """Prints the table and writes the JSON file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, runs=5)
     parser.add_argument("--pairs", type=int, default=8192, help="pairs a run of a pipeline (default 8192)")
-    parser.add_argument("--runs", type=int, default=5, help="timed runs of each (default 5)")
     parser.add_argument("--step-batch", type=int, default=32, help="pairs a batch of the training step (default 32)")
-    parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
     described = ops.describe_implementation()
-    facts = {"tensorflow": tf.__version__, "keras": keras.__version__, "cores": os.cpu_count(), **described}
-    print(json.dumps(facts, indent=1))
+    facts = show_facts(**described)
 
     batch = arguments.step_batch
     step, _ = compiled(described["implementation"], batch)
-    ready, labels, maps = inputs(batch)
+    ready, labels, _ = inputs(batch)
     variants = pipelines()
     fed = dataclasses.replace(variants[32, True, "any"], batch_size=batch).dataset().take(STEPS)
 
     def train_on_one_batch():
         for _ in range(STEPS):
-            step(ready, labels, maps)
+            step(ready, labels)
 
     def train_on_pipeline():
         for images, same in fed:
-            step([images["probe"], images["gallery"]], tf.cast(same, labels.dtype), maps)
+            step([images["probe"], images["gallery"]], tf.cast(same, labels.dtype))
 
     training = {"training step": train_on_one_batch, "training step, fed": train_on_pipeline}
     rates = pairs_a_second({name: (STEPS * batch, run) for name, run in training.items()}, arguments.runs)
     rates |= pairs_a_second({name: reading(each, arguments.pairs) for name, each in variants.items()}, arguments.runs)
-    consumed = rates["training step"][0]
+    consumed = rates["training step"].median
     print(f"\n{'':50}{'pairs a second':>15}{'(spread)':>20}{'times training':>16}")
     rows = []
-    for name, (median, least, most) in rates.items():
-        row = {"pairs_a_second": median, "min": least, "max": most, "times_training": median / consumed}
+    for name, spread in rates.items():
+        row = {"pairs_a_second": spread.median, "min": spread.least, "max": spread.most}
+        row["times_training"] = spread.median / consumed
         if isinstance(name, tuple):
             size, augment, positives = name
             row = {"what": "pipeline", "batch": size, "augment": augment, "positives": positives, **row}
@@ -119,11 +102,8 @@ def main():
         else:
             row, title = {"what": name, "batch": batch, **row}, f"{name}, batch {batch}"
         rows.append(row)
-        spread = f"({least:.0f} to {most:.0f})"
-        print(f"{title:50}{median:15.0f}{spread:>20}{row['times_training']:16.2f}")
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"facts": facts, "rows": rows}, file, indent=1)
+        print(f"{title:50}{spread.median:15.0f}{spread.text(0):>20}{row['times_training']:16.2f}")
+    write(arguments.json, facts, rows)
 
 
 if __name__ == "__main__":

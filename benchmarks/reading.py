@@ -3,28 +3,24 @@
     python benchmarks/reading.py [--dataset cuhk01 --data FOLDER] [--identities 250] [--runs 5] [--json FILE]
 
 "files" decodes and resizes the original files, in threads; "prepared" reads the shards into one array; "one by one" is
-its `read(index)` in a loop; "dataset" is a pass over `prepared_dataset` in batches of 128, with one and with four
+its `read(index)` in a loop; "dataset" is an epoch of `prepared_dataset` in batches of 128, with one and with four
 shards at a time. All give uint8 pictures of 160 x 60. They take turns in one process, after one run each to warm up, so
 everything comes from the memory in which the system keeps files: the disk is not measured, only what is done with its
 bytes. Without --dataset the pictures are of the synthetic set, written as PNG files first; shards and files lie in a
 temporary folder, which is removed.
 """
 
-import argparse
 import functools
-import json
 import os
 import pathlib
-import platform
-import statistics
 import tempfile
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+from timing import in_turn, parser_of, show_facts, write
 
 from tfnxc import datasets
 
@@ -49,29 +45,17 @@ def one_by_one(people):
 
 
 def one_epoch(folder, parallel_reads):
-    """One pass over the shards in batches."""
+    """All shards once, in batches."""
     batches = datasets.prepared_dataset(folder, parallel_reads=parallel_reads).batch(BATCH)
     for images, _, _ in batches.prefetch(tf.data.AUTOTUNE):
         del images
 
 
-def pictures_a_second(functions, count, runs):
-    """Runs the functions in turn, `runs` times after one to warm up; median, least and most of each."""
-    speeds = {name: [] for name in functions}
-    for run in range(runs + 1):
-        for name, function in functions.items():
-            begin = time.perf_counter()
-            function()
-            if run:
-                speeds[name].append(count / (time.perf_counter() - begin))
-    return {name: (statistics.median(each), min(each), max(each)) for name, each in speeds.items()}
-
-
 def measure(people, folder, runs):
     """One row a variant; prepares the pictures into `folder` first."""
-    begin = time.perf_counter()
-    prepared = datasets.prepare(people, folder)
-    print(f"prepared {len(people)} pictures in {time.perf_counter() - begin:.1f} s, once")
+    once = in_turn({"prepare": functools.partial(datasets.prepare, people, folder)}, runs=1, warm_up=0)["prepare"]
+    print(f"prepared {len(people)} pictures in {once.spread().median:.1f} s, once")
+    prepared = datasets.prepared(folder)
     functions = {
         "files": people.images,
         "prepared": prepared.images,
@@ -79,23 +63,21 @@ def measure(people, folder, runs):
         "dataset": functools.partial(one_epoch, folder, 1),
         "dataset, 4 shards at a time": functools.partial(one_epoch, folder, 4),
     }
-    speeds = pictures_a_second(functions, len(people), runs)
+    speeds = {name: times.rate(len(people)) for name, times in in_turn(functions, runs, warm_up=1).items()}
     rows = []
-    for name, (median, least, most) in speeds.items():
-        ratio = median / speeds["files"][0]
-        rows.append({"variant": name, "median": median, "min": least, "max": most, "times_files": ratio})
-        print(f"{name:28}{median:10.0f} pictures a second ({least:.0f} to {most:.0f}) {ratio:8.2f} times files")
+    for name, spread in speeds.items():
+        ratio = spread.median / speeds["files"].median
+        rows.append({"variant": name, **spread.to_dict(), "times_files": ratio})
+        print(f"{name:28}{spread.median:10.0f} pictures a second {spread.text(0)} {ratio:8.2f} times files")
     return rows
 
 
 def main():
     """Prints the table and writes the JSON file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, runs=5)
     parser.add_argument("--dataset", default="synthetic", help="a data set by name (default synthetic)")
     parser.add_argument("--data", help="its folder or file")
     parser.add_argument("--identities", type=int, default=250, help="drawn people, 4 pictures each (default 250)")
-    parser.add_argument("--runs", type=int, default=5, help="timed runs of each variant (default 5)")
-    parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
@@ -103,19 +85,9 @@ def main():
             people = written(datasets.synthetic(identities=arguments.identities), folder / "files")
         else:
             people = datasets.open_dataset(arguments.dataset, arguments.data)
-        facts = {
-            "tensorflow": tf.__version__,
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "dataset": arguments.dataset,
-            "pictures": len(people),
-            "runs": arguments.runs,
-        }
-        print(json.dumps(facts, indent=1))
+        facts = show_facts(dataset=arguments.dataset, pictures=len(people), runs=arguments.runs)
         rows = measure(people, folder / "prepared", arguments.runs)
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"facts": facts, "rows": rows}, file, indent=1)
+    write(arguments.json, facts, rows)
 
 
 if __name__ == "__main__":

@@ -17,25 +17,22 @@ the clock says. The exhaustive search is timed once for all its probes. "shortli
 stage by NumPy and, where it is installed, by faiss.
 """
 
-import argparse
 import contextlib
 import importlib.util
-import json
 import os
 import pathlib
-import statistics
 import tempfile
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from timing import in_turn, parser_of, show_facts, write
 
 from tfnxc import datasets, models
 from tfnxc.ops import describe_implementation
-from tfnxc.runs.run import versions
+from tfnxc.runs import versions
+from tfnxc.scoring import PairHead
 from tfnxc.search import Gallery, Picture
-from tfnxc.search._engine import Engine
 from tfnxc.search.pooling import pooled
 from tfnxc.search.records import Records
 from tfnxc.search.shortlist import Shortlister
@@ -44,13 +41,13 @@ BLOCK = 1024
 RECALLS = ("recall_1", "recall_10", "right")
 
 
-def drawn(engine, pictures, probes):
+def drawn(head, pictures, probes):
     """`(probes as Pictures, feature maps of the gallery, their identities)`: `pictures` people, each once."""
     people = datasets.synthetic(identities=pictures, shots=1, seed=4001)
     first, second = (people.take(np.flatnonzero(people.cameras == camera)) for camera in (0, 1))
     chosen = np.random.default_rng(0).choice(pictures, probes, replace=False)
     asked = [Picture(first.paths[index], first.read(index), str(first.identities[index])) for index in chosen]
-    return asked, engine.embed(second.images(engine.image_size)), second.identities
+    return asked, head.embed(second.images(head.image_size)), second.identities
 
 
 def filled_up(maps, count, rng):
@@ -78,26 +75,25 @@ def grow(gallery, maps, identities, size, rng):
 
 def timed(function, runs):
     """Seconds by the clock: median, least, most; and least of all cores together."""
-    clock, cores = [], []
-    for _ in range(runs + 1):
-        begin = time.perf_counter(), time.process_time()
-        function()
-        clock.append(time.perf_counter() - begin[0])
-        cores.append(time.process_time() - begin[1])
-    return statistics.median(clock[1:]), min(clock[1:]), max(clock[1:]), min(cores[1:])
+    times = in_turn({"": function}, runs, warm_up=1)[""]
+    return *times.spread(), min(times.processor)
+
+
+def once(function):
+    """What the function gives, and the seconds that it took: by the clock, and of all cores together."""
+    given = []
+    times = in_turn({"": lambda: given.append(function())}, runs=1, warm_up=0)[""]
+    return given[0], times[0], times.processor[0]
 
 
 def measure(gallery, probes, arguments):
     """The figures of a gallery as it is."""
     snapshot = gallery._store.snapshot
-    begin = time.perf_counter()
-    shortlister = Shortlister(snapshot.embeddings, snapshot.alive)
-    found = {"pictures": len(gallery), "prepared_s": time.perf_counter() - begin}
-    embeddings = pooled(gallery._engine.embed(np.stack([probe.image for probe in probes])))
+    shortlister, prepared, _ = once(lambda: Shortlister(snapshot.embeddings, snapshot.alive))
+    found = {"pictures": len(gallery), "prepared_s": prepared}
+    embeddings = pooled(gallery._head.embed(np.stack([probe.image for probe in probes])))
     some = probes[: arguments.pairs // len(gallery)]
-    begin = time.perf_counter(), time.process_time()
-    best = gallery.search(some, top=10, exhaustive=True)
-    seconds, cores = time.perf_counter() - begin[0], time.process_time() - begin[1]
+    best, seconds, cores = once(lambda: gallery.search(some, top=10, exhaustive=True))
     found |= {"exhaustive_probes": len(some), "exhaustive_s": seconds, "exhaustive_processor_s": cores}
     if some:
         found["exhaustive_right_10"] = np.mean(
@@ -157,34 +153,29 @@ def show(found):
 
 def main():
     """Measures, prints the tables, writes the JSON file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, runs=7)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--shortlists", type=int, nargs="+", default=[100, 200, 500, 1000, 2000, 5000])
     parser.add_argument("--drawn", type=int, default=1000, help="people that are drawn, one picture each")
     parser.add_argument("--probes", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=200_000, help="about how many the exhaustive search may score")
-    parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--folder", help="where the index is written; default: a temporary folder")
-    parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
-    facts = {"model": "pretrained", "cores": os.cpu_count(), "versions": versions(), **describe_implementation()}
-    facts |= {name: getattr(arguments, name) for name in ("drawn", "probes", "pairs", "runs")}
-    print(json.dumps(facts, indent=1), flush=True)
+    given = {name: getattr(arguments, name) for name in ("drawn", "probes", "pairs", "runs")}
+    facts = show_facts(model="pretrained", versions=versions(), **describe_implementation(), **given)
     rows = []
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(arguments.folder or stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         models.pretrained().save(folder / "model.keras")
         gallery = Gallery.start(folder / "index", folder / "model.keras")
-        engine, rng = Engine(folder / "model.keras"), np.random.default_rng(1)
-        probes, maps, identities = drawn(engine, arguments.drawn, arguments.probes)
+        head, rng = PairHead(models.pretrained()), np.random.default_rng(1)
+        probes, maps, identities = drawn(head, arguments.drawn, arguments.probes)
         for size in sorted(arguments.sizes):
             grow(gallery, maps, identities, size, rng)
             rows.append(measure(gallery, probes, arguments))
             show(rows[-1])
-            if arguments.json:
-                with open(arguments.json, "w", encoding="utf-8") as file:
-                    json.dump({"facts": facts, "rows": rows}, file, indent=1)
+            write(arguments.json, facts, rows)
 
 
 if __name__ == "__main__":

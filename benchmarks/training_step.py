@@ -8,9 +8,7 @@ the summary. A step is forward, backward and the update of the published recipe,
 forward pass of the head alone, as ranking runs it. All take turns in one process, after two runs each to warm up.
 """
 
-import argparse
 import contextlib
-import json
 import os
 import unittest.mock
 
@@ -20,9 +18,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from norm_xcorr import milliseconds_a_pair, plain, summarized
+from timing import parser_of, show_facts, write
 
 from tfnxc import models, ops
-from tfnxc.training import Recipe
+from tfnxc.recipes import Recipe, make_loss, make_optimizer
 
 
 def plain_summary(x, y, kernel, bias, **options):
@@ -31,35 +30,42 @@ def plain_summary(x, y, kernel, bias, **options):
     return summarized(plain)(x, y, kernel, bias)
 
 
-def compiled(variant, batch):
-    """A training step and the scoring of a batch with a variant, traced."""
-    keras.utils.set_random_seed(0)
-    model = models.normxcorr()
-    head = models.split(model).head
-    optimizer = Recipe().make_optimizer(1000)
+@contextlib.contextmanager
+def in_use(variant):
+    """Traces what is called in the block with a variant: "plain", "python" or "native"."""
+    os.environ["TFNXC_OPS"] = "python" if variant == "plain" else variant
+    in_place = unittest.mock.patch.object(ops, "norm_xcorr_summary", plain_summary)
+    with in_place if variant == "plain" else contextlib.nullcontext():
+        yield
+
+
+def step_of(model, fitted, recipe):
+    """A training step of a model, on a batch and its labels; `fitted` is the model itself or what shares its weights."""
+    optimizer, loss = make_optimizer(recipe, 1000), make_loss(recipe)
     optimizer.build(model.trainable_variables)
-    loss = keras.losses.SparseCategoricalCrossentropy()
 
     @tf.function
-    def step(images, labels, maps):
-        del maps
+    def step(batch, same):
         with tf.GradientTape() as tape:
-            total = loss(labels, model(images, training=True)) + tf.add_n(model.losses)
+            total = loss(same, fitted(batch, training=True))
+            total += tf.add_n(model.losses) if model.losses else 0.0
         gradients = tape.gradient(total, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return total
 
-    @tf.function
-    def score(images, labels, maps):
-        del images, labels
-        return head(maps, training=False)[:, 1]
+    return step
 
-    os.environ["TFNXC_OPS"] = "python" if variant == "plain" else variant
-    arguments = inputs(batch)
-    plain_in_place = unittest.mock.patch.object(ops, "norm_xcorr_summary", plain_summary)
-    with plain_in_place if variant == "plain" else contextlib.nullcontext():
-        step(*arguments)
-        score(*arguments)
+
+def compiled(variant, batch):
+    """A training step and the scoring of a batch with a variant, traced."""
+    keras.utils.set_random_seed(0)
+    model = models.normxcorr()
+    head, step = models.split(model).head, step_of(model, model, Recipe())
+    score = tf.function(lambda maps: head(maps, training=False)[:, 1])
+    images, labels, maps = inputs(batch)
+    with in_use(variant):
+        step(images, labels)
+        score(maps)
     return step, score
 
 
@@ -73,33 +79,22 @@ def inputs(batch):
 
 def main():
     """Prints the table and writes the JSON file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, runs=7)
     parser.add_argument("--batch", type=int, default=32, help="pairs a batch (default 32)")
-    parser.add_argument("--runs", type=int, default=7, help="timed runs of each variant (default 7)")
-    parser.add_argument("--json", help="also write the figures to this file")
     arguments = parser.parse_args()
     names = ["plain", "python"] + ["native"] * bool(ops.describe_implementation()["library"])
     variants = {name: compiled(name, arguments.batch) for name in names}
-    facts = {
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "cores": os.cpu_count(),
-        "batch": arguments.batch,
-        **ops.describe_implementation(),
-    }
-    print(json.dumps(facts, indent=1))
+    facts = show_facts(batch=arguments.batch, **ops.describe_implementation())
     rows = []
-    for index, title in enumerate(("training step", "scoring, head only")):
+    images, labels, maps = inputs(arguments.batch)
+    for index, (title, given) in enumerate((("training step", (images, labels)), ("scoring, head only", (maps,)))):
         functions = {name: both[index] for name, both in variants.items()}
-        times = milliseconds_a_pair(functions, inputs(arguments.batch), arguments.batch, arguments.runs)
-        for name, (median, least, most) in times.items():
-            ratio = times["plain"][0] / median
-            rows.append({"what": title, "variant": name, "median_ms": median, "min_ms": least, "max_ms": most})
-            rows[-1]["times_plain"] = ratio
-            print(f"{title:20} {name:8}{median:8.2f} ms a pair ({least:.2f} to {most:.2f}) {ratio:8.2f} times plain")
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"facts": facts, "rows": rows}, file, indent=1)
+        times = milliseconds_a_pair(functions, given, arguments.batch, arguments.runs)
+        for name, spread in times.items():
+            ratio = times["plain"].median / spread.median
+            rows.append({"what": title, "variant": name, **spread.to_dict("ms"), "times_plain": ratio})
+            print(f"{title:20} {name:8}{spread.median:8.2f} ms a pair {spread.text()} {ratio:8.2f} times plain")
+    write(arguments.json, facts, rows)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,8 @@ def test_its_config_builds_it_again(predicted):
     loss = GroupLoss(PEOPLE, classification=0.5, ranking=2.0, smoothing=0.1, name="mine", reduction="sum")
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is GroupLoss and again.get_config() == loss.get_config()
-    assert loss.get_config() | {"people": PEOPLE, "classification": 0.5, "name": "mine"} == loss.get_config()
+    expected = {"identities_per_group": PEOPLE, "classification": 0.5, "name": "mine"}
+    assert loss.get_config() | expected == loss.get_config()
     np.testing.assert_array_equal(again(SAME, predicted), loss(SAME, predicted))
     np.testing.assert_allclose(
         again(SAME, predicted),
@@ -154,5 +155,6 @@ def test_its_config_builds_it_again(predicted):
 )
 def test_bad_arguments_say_what_came_and_what_was_expected(options):
     ((name, value),) = options.items()
-    with pytest.raises(ValueError, match=rf"needs people of 2 or more.*in \[0, 0.5\); got .*{name}={value}"):
+    message = rf"needs identities_per_group of 2 or more.*in \[0, 0.5\); got .*{name}={value}"
+    with pytest.raises(ValueError, match=message):
         GroupLoss(**options)

@@ -21,7 +21,8 @@ def test_every_folder_of_modules_is_a_package():
 def test_every_extra_that_a_message_names_is_there():
     configuration = configparser.ConfigParser()
     configuration.read(ROOT / "setup.cfg")
-    files = [*(ROOT / "tfnxc").rglob("*.py"), *(ROOT / "scripts").glob("*.py"), ROOT / "README.md"]
+    folders = (ROOT / name for name in ("tfnxc", "scripts", "experiments"))
+    files = [*(path for folder in folders for path in folder.rglob("*.py")), ROOT / "README.md"]
     texts = [file.read_text(encoding="utf-8") for file in [*files, *(ROOT / "docs").glob("*.md")]]
     lists = [found for text in texts for found in re.findall(r"tfnxc\[(.+?)\]", text)]
     named = {extra.strip() for found in lists for extra in found.split(",")}

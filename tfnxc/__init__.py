@@ -1,14 +1,42 @@
 """Person re-identification by inexact matching: given a probe crop of a person, rank the crops of a gallery.
 
-`tfnxc.ops` and `tfnxc.layers` hold the normalized correlation, `tfnxc.models` the three architectures around it,
-`tfnxc.losses` and `tfnxc.optimizers` what they learn with beside Keras' own, `tfnxc.datasets` people and pairs,
-`tfnxc.training`, `tfnxc.evaluation` and `tfnxc.serving` what is done with them. Each is imported when it is first used.
+- `tfnxc.ops`, `tfnxc.layers`: the normalized correlation, on tensors and as Keras layers.
+- `tfnxc.models`, `tfnxc.losses`, `tfnxc.optimizers`: the three architectures and what they learn with beside Keras' own.
+- `tfnxc.datasets`: data sets, splits and training pairs.
+- `tfnxc.training`, `tfnxc.callbacks`: training in run folders; callbacks for any `model.fit`.
+- `tfnxc.evaluation`, `tfnxc.metrics`, `tfnxc.scoring`: measuring runs and models; CMC and mAP of score matrices; scoring pairs.
+- `tfnxc.visualization`, `tfnxc.report`: figures, and a run as one HTML page.
+- `tfnxc.serving`, `tfnxc.search`: SavedModels, and galleries on disk.
+
+Each part is imported when it is first used.
 """
 
 import importlib
 import importlib.util
+from typing import TYPE_CHECKING
 
 from tfnxc.version import __version__
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not see what is imported later
+    from tfnxc import (
+        callbacks,
+        datasets,
+        distribution,
+        errors,
+        evaluation,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        report,
+        scoring,
+        search,
+        serving,
+        training,
+        visualization,
+    )
 
 if importlib.util.find_spec("tensorflow") is None:
     raise ImportError(
@@ -16,27 +44,32 @@ if importlib.util.find_spec("tensorflow") is None:
         'pip install "tfnxc[cpu]" (any machine) or pip install "tfnxc[gpu]" (Linux with an NVIDIA GPU).'
     )
 
-_PARTS = (
+__all__ = [
+    "__version__",
+    "callbacks",
     "datasets",
+    "distribution",
     "errors",
     "evaluation",
     "layers",
     "losses",
+    "metrics",
     "models",
     "ops",
+    "optimizers",
+    "report",
+    "scoring",
     "search",
     "serving",
     "training",
     "visualization",
-)
-
-__all__ = ["__version__", *_PARTS]
+]
 
 
 def __getattr__(name):
-    if name in _PARTS:
+    if name in __all__:
         return importlib.import_module(f"tfnxc.{name}")
-    raise AttributeError(f"module 'tfnxc' has no attribute {name!r}; it has {', '.join(_PARTS)}")
+    raise AttributeError(f"module 'tfnxc' has no attribute {name!r}; it has {', '.join(__all__[1:])}")
 
 
 def __dir__():

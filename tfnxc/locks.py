@@ -7,20 +7,21 @@ import os
 import pathlib
 import time
 import warnings
+from collections.abc import Callable, Iterator
 
 from tfnxc.errors import InputError
 
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 LOCK = "lock"
 """The file in the folder that is locked; it holds the number of the process."""
 
 
 @contextlib.contextmanager
-def alone_in(folder, busy, patience=0.0):
+def alone_in(folder: str | os.PathLike, busy: Callable[[str], str], patience: float = 0.0) -> Iterator[int]:
     """Holds the lock of a folder while the block runs.
 
     Gives the descriptor of the locked file: a process that inherits it holds the lock too, until the last has ended.

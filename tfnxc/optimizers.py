@@ -1,6 +1,9 @@
-"""The optimizer of the fast recipe."""
+"""The optimizer of the grouped recipe."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -34,11 +37,11 @@ class KernelMuon(keras.optimizers.Optimizer):
         beta_1: Of Adam. Defaults to `0.9`.
         beta_2: Of Adam. Defaults to `0.999`.
         epsilon: Of Adam. Defaults to `1e-7`.
-        name: Defaults to `"kernel_muon"`.
+        name: Name of the optimizer. Defaults to `"kernel_muon"`.
         **kwargs: Arguments of `keras.optimizers.Optimizer`, such as `clipnorm`.
 
     Example:
-        >>> model.compile(tfnxc.optimizers.KernelMuon(0.003), "sparse_categorical_crossentropy")
+        >>> model.compile(KernelMuon(0.003), "sparse_categorical_crossentropy")
 
     References:
         Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; the length of the steps: Liu et
@@ -47,14 +50,14 @@ class KernelMuon(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate=0.003,
-        momentum=0.95,
-        keep_lengths=True,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-7,
-        name="kernel_muon",
-        **kwargs,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.003,
+        momentum: float = 0.95,
+        keep_lengths: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        name: str = "kernel_muon",
+        **kwargs: Any,
     ):
         if KERAS_2:
             super().__init__(name=name, **{"jit_compile": False, **kwargs})
@@ -66,9 +69,9 @@ class KernelMuon(keras.optimizers.Optimizer):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
-        self._slots = []
+        self._slots: list[list] = []
 
-    def build(self, variables):
+    def build(self, variables: Sequence[tf.Variable]) -> None:
         """Makes a momentum for each variable, and for Adam's a velocity."""
         if self._slots:
             return
@@ -80,7 +83,7 @@ class KernelMuon(keras.optimizers.Optimizer):
             for variable in variables
         ]
 
-    def update_step(self, gradient, variable, learning_rate=None):
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any = None) -> None:
         """Moves one variable. Keras 3 gives the learning rate, Keras 2 does not."""
         rate = tf.cast(self.learning_rate if learning_rate is None else learning_rate, variable.dtype)
         gradient = tf.cast(tf.convert_to_tensor(gradient), variable.dtype)
@@ -108,7 +111,7 @@ class KernelMuon(keras.optimizers.Optimizer):
         first = momentum / (1 - self.beta_1**step)
         return first / (tf.sqrt(velocity / (1 - self.beta_2**step)) + self.epsilon)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         own = {name: getattr(self, name) for name in ("momentum", "keep_lengths", "beta_1", "beta_2", "epsilon")}
         if KERAS_2:

@@ -1,8 +1,10 @@
-// Which instruction sets this build has, and which this processor runs.
+// Chooses kernels by the instruction sets of this processor.
 //
-// kernels.cc is compiled to one object for each: `plain` with the compiler's defaults, and on x86-64 also `avx2` and
-// `avx512`. So one library runs on every processor of its kind.
+// kernels.cc is compiled once for each: `plain` with the compiler's defaults, and on x86-64 also `avx2` and `avx512`.
+// So one library runs on every processor of an architecture.
 #include <string.h>
+
+#include <initializer_list>
 
 #include "tfnxc/norm_xcorr.h"
 
@@ -35,9 +37,10 @@ const Kernels<T>* kernels_named(const char* name) {
 
 template <typename T>
 const Kernels<T>* best_kernels() {
-  const Kernels<T>* kernels = kernels_named<T>("avx512");
-  if (kernels == nullptr) kernels = kernels_named<T>("avx2");
-  return kernels != nullptr ? kernels : plain_kernels(T());
+  for (const char* name : {"avx512", "avx2"}) {
+    if (const Kernels<T>* kernels = kernels_named<T>(name)) return kernels;
+  }
+  return plain_kernels(T());
 }
 
 template const Kernels<float>* kernels_named<float>(const char*);

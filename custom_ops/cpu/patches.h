@@ -1,9 +1,9 @@
-// Patches of one channel of one image, normalized (SPEC section 1), and the way back to the pixels.
+// Normalized patches of one channel of one image (SPEC section 1), and their gradients.
 #ifndef TFNXC_CPU_PATCHES_H_
 #define TFNXC_CPU_PATCHES_H_
 
-#include "cpu/arena.h"
-#include "cpu/planes.h"
+#include "cpu/padded_channel.h"
+#include "cpu/scratch_memory.h"
 #include "cpu/simd.h"
 #include "tfnxc/norm_xcorr.h"
 
@@ -11,17 +11,17 @@ namespace tfnxc {
 namespace cpu {
 namespace {
 
-// The patches centred on rows of a map: of x on its own pixels, of y also on those a search window reaches outside.
+// The patches centred on some rows of a map. Those of y also have centres in the halo that search windows reach.
 template <typename T>
 class Patches {
  public:
   enum class Of { kX, kY };
-  // Layouts; a patch is N numbers.
-  //   kByPatch: [patch][N, padded to whole vectors with zeros], for products that sum over patches;
-  //   kByPixel: [N][patch], for products that sum over the pixels of a patch; of y divided by N - 1, as a score is.
+  // kByPatch: [patch][N, zero-padded to whole vectors], for products that sum over patches.
+  // kByPixel: [N][patch], for products that sum over the N pixels of a patch. Those of y are divided by N - 1, as
+  // scores are.
   enum Layout { kByPatch = 1, kByPixel = 2, kBoth = 3 };
 
-  // `backward` says whether through_normalization will be called.
+  // `backward`: whether through_normalization will be called.
   Patches(const Problem& p, Of map, Layout layout, bool backward, int64_t most_rows, Arena<T>& arena)
       : p_(p),
         halo_rows_(map == Of::kY ? p.halo_rows() : 0),
@@ -41,7 +41,7 @@ class Patches {
     second_ = backward ? arena.take(most_patches_) : nullptr;
     by_patch_ = layout & kByPatch ? arena.take(most_patches_ * stride_) : nullptr;
     by_pixel_ = layout & kByPixel ? arena.take(most_patches_ * p.patch()) : nullptr;
-    // What lies behind the last patch is read and thrown away; it must not be slow numbers.
+    // Elements past the last patch are used in computations whose results are discarded. Denormals would be slow.
     if (by_pixel_ != nullptr) clear(by_pixel_, most_patches_ * p.patch());
   }
 
@@ -51,20 +51,21 @@ class Patches {
   const T* by_patch(int64_t row, int64_t column) const { return by_patch_ + (row * columns_ + column) * stride_; }
   const T* by_pixel(int64_t row, int64_t column) const { return by_pixel_ + row * columns_ + column; }
 
-  // Reads the patches of `rows` rows of the channel `channel` of `image`, of which `first` is the first.
+  // Reads the patches of `rows` rows of one channel of `image`, beginning with the row `first`.
   void read(const T* image, int64_t channel, int64_t first, int64_t rows) {
-    read_plane(p_, image, channel, first - halo_rows_ - p_.patch_height / 2, rows + p_.patch_height - 1,
-               halo_columns_ + p_.patch_width / 2, plane_width_, plane_);
-    // The paper's patch width as a constant, for loops that the compiler can unroll.
+    read_padded_channel(p_, image, channel, first - halo_rows_ - p_.patch_height / 2, rows + p_.patch_height - 1,
+                        halo_columns_ + p_.patch_width / 2, plane_width_, plane_);
+    // The paper's patch width is a constant, so that the compiler can unroll the loops.
     p_.patch_width == 5 ? normalize<5>(rows) : normalize<0>(rows);
   }
 
-  // From the gradient of `count` normalized patches, laid out by patch, to that of their pixels, laid out by pixel. The
-  // first is the patch `first`. Whole vectors of patches are read and written.
+  // From the gradient of `count` normalized patches from `first` on, laid out by patch, to that of their pixels, laid
+  // out by pixel. Whole vectors of patches are read and written.
   //
-  // With A_i = sum over the window of G * Y^_i, both terms of SPEC section 1 need no stored output, because
+  // With A_i = sum over the window of G * Y^_i, the gradient of SPEC section 1 does not need the scores, because
   // sum(G * ncc) = sum_i X^_i A_i / (N - 1):
-  //   dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],     (X_i - mX) / s = X^_i S / s, or 0 where s = 0
+  //   dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],     (X_i - mX) / s = X^_i S / s, or 0 where s =
+  //   0
   void through_normalization(const T* gradient, int64_t first, int64_t count, T* pixels) const {
     p_.patch() == 25 ? through<25>(gradient, first, count, pixels) : through<0>(gradient, first, count, pixels);
   }
@@ -81,8 +82,9 @@ class Patches {
     }
   }
 
-  // Mean and sum of squared deviations of a row of patches, a vector of patches at a time; what a vector writes behind
-  // the row is written again by the next row. The squares go where `describe` makes 1 / S of them.
+  // Means and sums of squared deviations of a row of patches, one vector of patches at a time. Vectors reach into the
+  // next row, which is written later. The sums of squares are stored in `inverse_`, where `describe` replaces them by 1
+  // / S.
   template <int kWidth>
   void sum_up(int64_t row) {
     const int64_t patch_height = p_.patch_height, patch_width = kWidth ? kWidth : p_.patch_width;
@@ -90,7 +92,7 @@ class Patches {
     for (int64_t column = 0; column < columns_; column += kLanes<T>) {
       const T* corner = plane_ + row * plane_width + column;
       Vector<T> mean{}, squares{};
-      // A sum for each row of the patch: the additions of one need not wait for those of another.
+      // A separate sum for each row of the patch, so that its additions do not depend on those of other rows.
       for (int64_t down = 0; down < patch_height; ++down) {
         Vector<T> of_row{};
         for (int64_t right = 0; right < patch_width; ++right) of_row += load(corner + down * plane_width + right);
@@ -110,7 +112,7 @@ class Patches {
     }
   }
 
-  // From the sums of squares to 1 / S, and to what the second term of the gradient needs.
+  // Computes 1 / S from the sums of squares, and a factor of the gradient's second term.
   void describe(int64_t patches) {
     const T epsilon = T(p_.epsilon), unbiased_share = unbiased_share_;
     for (int64_t patch = 0; patch < patches; patch += kLanes<T>) {
@@ -118,15 +120,15 @@ class Patches {
       const Vector<T> S = s + epsilon;
       store(inverse_ + patch, 1 / S);
       if (second_ == nullptr) continue;
-      // X^ has the S of the published gradient already; the exact one has s there, and nothing where s = 0. What is in
-      // kByPixel is multiplied twice.
+      // X^ is divided by S, as in the published gradient. The exact one divides by s, and drops the term where s = 0.
+      // The patches in kByPixel enter twice, and so does their scale.
       const Vector<T> ratio = s == 0 ? Vector<T>{} : S / s;
       store(second_ + patch, (p_.published ? all(T(1)) : ratio) * of_second_);
     }
   }
 
-  // In whole vectors, of which one may hold parts of several rows of a patch: stores that overlap or cross the lines of a
-  // cache are slow.
+  // Stores whole vectors, which may contain parts of several rows of a patch: stores that overlap or cross cache lines
+  // are slow.
   template <int kSide>
   void normalize_by_patch(int64_t row) {
     const int64_t patch_height = kSide ? kSide : p_.patch_height, patch_width = kSide ? kSide : p_.patch_width;
@@ -142,7 +144,7 @@ class Patches {
         Vector<T> value{};
 #pragma GCC unroll 5
         for (int64_t down = k / patch_width; down < end; ++down) {
-          const int64_t lane = down * patch_width - k;  // where this row of the patch begins
+          const int64_t lane = down * patch_width - k;  // of the first pixel of this row
           const Vector<T> of_row = (load(corner + down * plane_width - lane) - mean) * inverse;
           value = with_lanes<T>(value, of_row, lane, lane + patch_width);
         }
@@ -176,7 +178,7 @@ class Patches {
       const T* normalized = by_pixel_ + patch;
       T* to = pixels + patch;
       transpose<T>(gradient, stride_, N, to, pixel_stride);
-      // Several sums, so that the additions of one need not wait for those of another.
+      // Five independent sums, to hide the latency of additions.
       Vector<T> products[5]{};
       int64_t k = 0;
       for (; k + 5 <= N; k += 5) {
@@ -197,14 +199,15 @@ class Patches {
 
   const Problem& p_;
   const int64_t halo_rows_, halo_columns_, columns_, plane_width_, stride_, most_patches_;
-  const T share_, unbiased_share_, score_share_;  // 1 / N, 1 / (N - 1), and which of 1 / (N - 1) and 1 is in kByPixel
+  const T share_, unbiased_share_;  // 1 / N, 1 / (N - 1)
+  const T score_share_;             // the scale of kByPixel: 1 / (N - 1) for y, 1 for x
   const T of_second_;
   const Layout layout_;
   T *plane_, *mean_, *inverse_, *second_, *by_patch_, *by_pixel_;
 };
 
-// Gradients of the patches of one channel of one image, laid out by pixel as the patches are, and the adjoint of taking
-// patches: each pixel receives the sum of its entries in all patches that hold it.
+// Gradients of the patches of one channel of one image, laid out by pixel, and the adjoint of extracting patches: the
+// gradient of a pixel is the sum of its entries in all patches that contain it.
 template <typename T>
 class Fold {
  public:
@@ -215,7 +218,7 @@ class Fold {
         stride_(patches.pixel_stride()),
         first_row_(halo_rows + p.patch_height / 2),
         first_column_(halo_columns + p.patch_width / 2),
-        // Vectors of neighbouring patches reach half a patch out on both sides.
+        // Vectors of neighboring patches reach half a patch beyond both ends.
         margin_(padded<T>(p.patch_width / 2)) {
     T* start = arena.take(p.patch() * stride_ + 2 * margin_);
     patches_ = start == nullptr ? nullptr : start + margin_;
@@ -223,7 +226,7 @@ class Fold {
 
   T* patches() const { return patches_; }
 
-  // Writes the channel `channel` of the image's gradient.
+  // Writes one channel of the gradient of the image.
   void write(T* image, int64_t channel) const {
     p_.patch_width == 5 ? write_sums<5>(image, channel) : write_sums<0>(image, channel);
   }
@@ -234,8 +237,8 @@ class Fold {
     constexpr int kTogether = kWidth ? kWidth : 1;
     const int64_t width = p_.width, patch_width = kWidth ? kWidth : p_.patch_width, channels = p_.channels;
     for (int64_t y = 0; y < p_.height; ++y) {
-      // The patch that holds a pixel in its corner; the one that holds it `down` and `right` from there is that far up and
-      // to the left.
+      // The row of the patch that has this pixel in its top row. The patch that has it `down` rows further down is that
+      // many rows higher.
       const int64_t row = y + first_row_;
       const int64_t begin = row < rows_ ? 0 : row - rows_ + 1, end = least(p_.patch_height, row + 1);
       for (int64_t x = 0; x < width; x += kLanes<T>) {

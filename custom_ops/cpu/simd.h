@@ -1,8 +1,8 @@
-// Vectors of one instruction set, and the one product that all kernels are made of.
+// Vectors of one instruction set, and the matrix product that all kernels use.
 //
-// A file that includes this is compiled once for each instruction set, with TFNXC_ISA its name. Everything lies in an
-// unnamed namespace: an inline function of the same name elsewhere must never stand in for one compiled for a newer
-// processor. For the same reason nothing of the C++ standard library is used.
+// Files that include this are compiled once for each instruction set. Everything is in an unnamed namespace, or the
+// linker could merge inline functions of different instruction sets. The C++ standard library is not used, for the same
+// reason.
 #ifndef TFNXC_CPU_SIMD_H_
 #define TFNXC_CPU_SIMD_H_
 
@@ -13,7 +13,7 @@
 #endif
 
 #if defined(__GNUC__) && !defined(__clang__)
-// GCC's own headers are what it warns about where their functions are inlined.
+// GCC warns about its own intrinsics.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
@@ -62,7 +62,7 @@ inline Vector<T> all(T value) {
   return value - Vector<T>{};
 }
 
-// Lanes [begin, end) of one vector, and those of the other elsewhere; begin and end may lie outside.
+// Lanes [begin, end) of `value`, and the other lanes of `elsewhere`. The range may exceed the vector.
 template <typename T>
 inline Vector<T> with_lanes(Vector<T> elsewhere, Vector<T> value, int64_t begin, int64_t end) {
   Vector<T> lanes;
@@ -79,7 +79,7 @@ inline Vector<T> square_roots(Vector<T> value) {
   return value;
 }
 
-// ReLU and its gradient's mask, without branches. NaN passes the first, as it does through TensorFlow's own.
+// ReLU and the mask of its gradient, without branches. ReLU keeps NaN, as TensorFlow's does.
 template <typename T>
 inline Vector<T> relu(Vector<T> value) {
   return value < 0 ? Vector<T>{} : value;
@@ -89,14 +89,14 @@ inline Vector<T> where_positive(Vector<T> value, Vector<T> kept) {
   return value > 0 ? kept : Vector<T>{};
 }
 
-// Elements rounded up to whole vectors.
+// A number of elements rounded up to whole vectors.
 template <typename T>
 constexpr int64_t padded(int64_t count) {
   return (count + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
 }
 
-// Copies past the cache what will not stay there anyway: twice as fast, for the lines need not be read first. A thread
-// that did so calls finish_streaming before others look at it.
+// Copies with non-temporal stores: twice as fast for results that would not stay in the cache, because cache lines are
+// not read first. The thread must call finish_streaming before others read the results.
 template <typename T>
 inline void stream(T* to, const T* from, int64_t count) {
   int64_t i = 0;
@@ -123,13 +123,13 @@ inline void finish_streaming() {
 
 inline int64_t least(int64_t one, int64_t other) { return one < other ? one : other; }
 
-// Sets `count` elements to zero, in whole vectors: up to one behind them is overwritten.
+// Sets `count` elements to zero, in whole vectors: up to one vector past the end is overwritten.
 template <typename T>
 inline void clear(T* to, int64_t count) {
   for (int64_t i = 0; i < count; i += kLanes<T>) store(to + i, Vector<T>{});
 }
 
-// A matrix in memory: element (row, step) at start[row * row_stride + step * step_stride].
+// A matrix: element (row, step) is start[row * row_stride + step * step_stride].
 template <typename T>
 struct Factor {
   const T* start;
@@ -137,20 +137,20 @@ struct Factor {
   int64_t step_stride;
 };
 
-// What a product does with its sums at the end.
+// What a product does with its sums.
 enum class End {
   kStore,  // stores or adds them
   kRelu,   // stores their ReLU
-  kGate,   // stores them where `other`, laid out alike, is positive, and zero elsewhere
+  kGate,   // stores them where `other`, of the same layout, is positive, and zero elsewhere
 };
 
-// Adds to `rows` x `vectors` accumulators, or sets them: c[row] (+)= sum over steps of a(row, step) * b(row, step), where
-// a is a number and b a run of vectors. With kShared, b is the same for all rows (b_row is not looked at). Factors come
-// apart, because a structure would be passed through memory that the processor has to wait for.
+// kRows x kVectors accumulators: c[row] (+)= sum over steps of a(row, step) * b(row, step), where a is a scalar and b
+// kVectors vectors. With kShared, b is the same for all rows, and b_row is ignored. Factors are separate arguments,
+// because a struct would be passed through memory.
 template <typename T, int kRows, int kVectors, bool kShared, End kEnd>
 TFNXC_NEVER_INLINE void block(int64_t steps, const T* a, int64_t a_row, int64_t a_step, const T* b, int64_t b_row,
                               int64_t b_step, T* c, int64_t c_stride, bool add, const T* other) {
-  // All loops over rows, vectors and groups are unrolled, or the sums would live in memory.
+  // All loops over rows, vectors and groups must be unrolled, to keep the sums in registers.
   Vector<T> sums[kRows][kVectors];
 #pragma GCC unroll 12
   for (int row = 0; row < kRows; ++row) {
@@ -160,7 +160,7 @@ TFNXC_NEVER_INLINE void block(int64_t steps, const T* a, int64_t a_row, int64_t 
       if (kEnd == End::kStore && add) sums[row][v] = load(c + row * c_stride + v * kLanes<T>);
     }
   }
-  // Rows in threes, so that addresses are a pointer plus 0, 1 or 2 strides: the processor adds those for nothing.
+  // One pointer for three rows: offsets of 0, 1 or 2 strides fit the addressing modes and cost nothing.
   constexpr int kGroups = (kRows + 2) / 3;
   const T* of[kGroups];
 #pragma GCC unroll 4
@@ -200,16 +200,16 @@ TFNXC_NEVER_INLINE void block(int64_t steps, const T* a, int64_t a_row, int64_t 
   }
 }
 
-// The rows from `row` on, in blocks of kRows.
+// Computes the rows from `row` on in blocks of kRows.
 template <typename T, int kRows, int kVectors, bool kShared, End kEnd>
 TFNXC_ALWAYS_INLINE void blocks_of(int64_t& row, int64_t rows, int64_t steps, Factor<T> a, Factor<T> b, T* c,
                                    int64_t c_stride, bool add, const T* other) {
   if constexpr (kRows <= kMostRows) {
     for (; row + kRows <= rows; row += kRows) {
-      block<T, kRows, kVectors, kShared, kEnd>(
-          steps, a.start + row * a.row_stride, a.row_stride, a.step_stride,
-          kShared ? b.start : b.start + row * b.row_stride, b.row_stride, b.step_stride, c + row * c_stride, c_stride, add,
-          kEnd == End::kGate ? other + row * c_stride : other);
+      block<T, kRows, kVectors, kShared, kEnd>(steps, a.start + row * a.row_stride, a.row_stride, a.step_stride,
+                                               kShared ? b.start : b.start + row * b.row_stride, b.row_stride,
+                                               b.step_stride, c + row * c_stride, c_stride, add,
+                                               kEnd == End::kGate ? other + row * c_stride : other);
     }
   }
 }
@@ -224,8 +224,8 @@ TFNXC_ALWAYS_INLINE void columns_of(int64_t rows, int64_t steps, Factor<T> a, Fa
   blocks_of<T, 1, kVectors, kShared, kEnd>(row, rows, steps, a, b, c, c_stride, add, other);
 }
 
-// c(row, :) (+)= sum over steps of a(row, step) * b(row, step, :), `columns` wide. Rows of b and c are read and written in
-// whole vectors: what lies behind the last column must be readable, and is overwritten in c.
+// c(row, :) (+)= sum over steps of a(row, step) * b(row, step, :), with `columns` columns. Rows of b and c are read and
+// written in whole vectors: elements past the last column must be readable, and are overwritten in c.
 template <typename T, bool kShared, End kEnd = End::kStore>
 TFNXC_ALWAYS_INLINE void product(int64_t rows, int64_t columns, int64_t steps, Factor<T> a, Factor<T> b, T* c,
                                  int64_t c_stride, bool add, const T* other = nullptr) {
@@ -241,8 +241,8 @@ TFNXC_ALWAYS_INLINE void product(int64_t rows, int64_t columns, int64_t steps, F
   }
 }
 
-// to[k * to_stride + i] = from[i * from_stride + k] for a vector of i and `count` numbers k. Behind them up to 3 more of
-// `from` are read.
+// to[k * to_stride + i] = from[i * from_stride + k] for one vector of i, and k < count. Up to 3 elements past the end
+// of each row of `from` are read.
 template <typename T>
 inline void transpose(const T* from, int64_t from_stride, int64_t count, T* to, int64_t to_stride) {
   for (int64_t k = 0; k < count; ++k) {
@@ -253,7 +253,7 @@ inline void transpose(const T* from, int64_t from_stride, int64_t count, T* to, 
 template <>
 inline void transpose(const float* from, int64_t from_stride, int64_t count, float* to, int64_t to_stride) {
   for (int64_t k = 0; k < count; k += 4) {
-    // Squares of 4 x 4 numbers, one in each quarter of a vector.
+    // Blocks of 4 x 4 elements, one in each quarter of a vector.
     __m512 rows[4];
 #pragma GCC unroll 4
     for (int row = 0; row < 4; ++row) {

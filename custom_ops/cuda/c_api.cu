@@ -1,4 +1,4 @@
-// The functions of the header by C names with flat arguments, for ctypes, CuPy, PyTorch or whatever else calls C.
+// The functions of the header with C names and flat arguments, for ctypes, CuPy, PyTorch and other callers of C.
 //
 // Names end with the type: f32, f64, f16, bf16. Every one takes the problem first:
 //
@@ -13,23 +13,32 @@
 //   int64_t batch, height, width, channels, patch_height, patch_width, rows, columns, double epsilon, int published,
 //   int64_t filters
 //
-// as in struct Problem (columns 0: the whole width; filters 0 where there is no summary). Pointers are to device
-// memory. A function returns a cudaError_t, 0 for success; a workspace size is in bytes. For a problem that find_error
-// refuses these are cudaErrorInvalidValue and 0, and tfnxc_cuda_find_error says what is wrong with it.
+// as in struct Problem (columns 0: the whole width; filters 0: no summary). Pointers are to device memory. Functions
+// return a cudaError_t, 0 for success; workspace sizes are in bytes. If find_error rejects the problem, they return
+// cudaErrorInvalidValue and 0, and tfnxc_cuda_find_error returns the reason.
 #include "cuda/platform.h"
 #include "tfnxc/norm_xcorr.h"
 
 #define TFNXC_PROBLEM                                                                                        \
   int64_t batch, int64_t height, int64_t width, int64_t channels, int64_t patch_height, int64_t patch_width, \
       int64_t rows, int64_t columns, double epsilon, int published, int64_t filters
-#define TFNXC_MAKE_PROBLEM(name)                                                                               \
-  const tfnxc::Problem name {                                                                                  \
-    batch, height, width, channels, patch_height, patch_width, rows, columns, epsilon, published != 0, filters \
-  }
+#define TFNXC_MAKE_PROBLEM(name)    \
+  tfnxc::Problem name{};            \
+  name.batch = batch;               \
+  name.height = height;             \
+  name.width = width;               \
+  name.channels = channels;         \
+  name.patch_height = patch_height; \
+  name.patch_width = patch_width;   \
+  name.rows = rows;                 \
+  name.columns = columns;           \
+  name.epsilon = epsilon;           \
+  name.published = published != 0;  \
+  name.filters = filters
 
 extern "C" {
 
-// Null, or a text that says what is wrong. `writes_maps`: 1 for the correlation and its gradient, 0 for the summary's.
+// Null, or what is wrong with the problem. `writes_maps`: 1 for the correlation and its gradient, 0 for the summary's.
 const char* tfnxc_cuda_find_error(TFNXC_PROBLEM, int writes_maps) {
   TFNXC_MAKE_PROBLEM(problem);
   return tfnxc::find_error(problem, writes_maps != 0);

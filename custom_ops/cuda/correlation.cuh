@@ -7,8 +7,8 @@
 namespace tfnxc {
 namespace cuda {
 
-// A block writes the scores of one tile of positions of one plane. Blocks next to each other have neighbouring
-// channels, which are neighbours in memory too.
+// A block writes the scores of one tile of positions of one plane. Consecutive blocks have consecutive channels, which
+// are also neighbors in memory.
 template <bool kWholeWidth, typename T, typename A>
 __global__ void __launch_bounds__(kThreads)
     correlation_kernel(Shape shape, Chunk chunk, Tiling tiling, Patches<A> x, Patches<A> y, T* out) {
@@ -28,7 +28,7 @@ __global__ void __launch_bounds__(kThreads)
     A sums[4][4];
     compare<kWholeWidth>(x, y, image * chunk.channels + channel, tile, part, place, own, other, sums);
     if (place.idle || i >= shape.height) continue;
-    int map[4];  // -1 where there is none
+    int map[4];  // -1: none
 #pragma unroll
     for (int n = 0; n < 4; ++n) {
       const int w = place.lane + place.lanes * n;

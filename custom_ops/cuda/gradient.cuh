@@ -1,12 +1,12 @@
 // From the gradient of the scores to that of the pixels of x and y (SPEC section 1).
 //
-// With A_i = sum over the window of G * Y^_i, where Y^ is the other patch normalized, no stored score is needed,
+// With A_i = sum over the window of G * Y^_i, where Y^ is the other patch, normalized, no stored scores are needed,
 // because sum(G * ncc) = sum_i X^_i A_i / (N - 1):
 //
 //   dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],      second term = 0 where s = 0
 //
-// gather_kernel computes A, slope_kernel the second term's factor, fold_kernel the sum over all patches that hold a
-// pixel. Each writes what only it owns, in a fixed order: the same input gives the same bits.
+// gather_kernel computes A, slope_kernel the factor of the second term, and fold_kernel the sum over all patches that
+// contain a pixel. No two threads write the same element, and sums have a fixed order: results are deterministic.
 #ifndef TFNXC_CUDA_GRADIENT_CUH_
 #define TFNXC_CUDA_GRADIENT_CUH_
 
@@ -23,7 +23,7 @@ struct Upstream {
   int row, rows;
 };
 
-// Threads that share a group where each computes 2 pixels of patches.
+// Threads that share a group if each computes 2 pixels of patches.
 __host__ __device__ inline int pixel_lanes(const Shape& shape) {
   return ((shape.patch() < kPixelsAtOnce ? shape.patch() : kPixelsAtOnce) + 1) / 2;
 }
@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kThreads)
   A sums[4][2] = {};
   for (int index = 0; index < tiling.parts(); ++index) {
     const WindowPart part = tiling.part(shape, index);
-    // Patches of x meet those of y that many rows and columns further on; patches of y those of x that many before.
+    // A patch of x is compared with patches of y further down and right, and a patch of y with those of x up and left.
     const int last_row = part.row + part.rows - 1, last_column = part.column + part.columns - 1;
     const Rectangle area{tile.row + (kToX ? part.row : -last_row),
                          kWholeWidth ? part.column : tile.column + (kToX ? part.column : -last_column),
@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(kThreads)
   if (at.index >= shape.pixels()) return;
   const int index = static_cast<int>(at.index);
   const int i = index / shape.width, j = index % shape.width;
-  // Where the pixel is in the padded plane; the patch (row, column) of the grid begins at pixel (row, column) there.
+  // The pixel in the padded plane. The patch (row, column) of the grid begins at pixel (row, column) there.
   const int padded_row = i + patches.halo_rows + patches.patch_height / 2;
   const int padded_column = j + patches.halo_columns + patches.patch_width / 2;
   const A pixel = patches.pixels_of(at.plane)[padded_row * patches.pixel_columns() + padded_column];

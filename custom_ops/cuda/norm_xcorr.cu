@@ -1,16 +1,14 @@
-// The functions of the header: each works through the batch in chunks whose arrays fit the workspace.
+// The functions of the header. They process the batch in chunks whose arrays fit in the workspace.
 //
-// Of a chunk, the planes are first taken out of x and y, padded, and the mean and deviation of every patch written down
-// (patches.cuh). Every further kernel reads the patches of a tile from there, normalized on their way into shared
-// memory, and compares them there (products.cuh). No block adds to what another one writes, so results are the same
-// every time.
-#include "tfnxc/norm_xcorr.h"
-
+// First, the planes of a chunk are extracted from x and y and padded, and the mean and deviation of every patch are
+// stored (patches.cuh). All other kernels load the patches of a tile from there, normalize them on the way into shared
+// memory, and compare them there (products.cuh). No two blocks write the same element, so results are deterministic.
 #include "cuda/correlation.cuh"
 #include "cuda/gradient.cuh"
-#include "cuda/sums.cuh"
 #include "cuda/summary.cuh"
+#include "cuda/sums.cuh"
 #include "cuda/workspace.h"
+#include "tfnxc/norm_xcorr.h"
 
 namespace tfnxc {
 namespace cuda {
@@ -32,7 +30,7 @@ void read_both(Queue* queue, const Problem& p, const Chunk& chunk, const T* x, c
   read_patches(queue, p, chunk, y, arrays.y);
 }
 
-// Brings the gradient of the scores of some rows to the normalized patches of x or y, in rows [begin, end) of the grid.
+// From the gradient of the scores of some rows to that of the normalized patches of x or y, in rows [begin, end).
 template <bool kToX, typename G, typename A>
 void gather(Queue* queue, const Problem& p, const Chunk& chunk, const Patches<A>& own, const Patches<A>& other,
             const Upstream<G>& upstream, int begin, int end, bool accumulate, A* gradient) {
@@ -44,7 +42,7 @@ void gather(Queue* queue, const Problem& p, const Chunk& chunk, const Patches<A>
                 chunk.channels, tiling, own, other, upstream, begin, end, accumulate, gradient);
 }
 
-// To both. The first rows are gathered for all patches of y, so that later ones may add to any.
+// To both. The first call writes all patches of y, so that later ones can add to any.
 template <typename G, typename A>
 void gather_both(Queue* queue, const Problem& p, const Chunk& chunk, const GradientArrays<A>& arrays,
                  const Upstream<G>& upstream) {
@@ -72,8 +70,8 @@ void fold_both(Queue* queue, const Problem& p, const Chunk& chunk, const Gradien
   fold(queue, p, chunk, arrays.y, arrays.to_y, arrays.slope_y, dy);
 }
 
-// The gradients of the summary's kernel and bias are summed up in shares: enough of them to fill a GPU, few enough for
-// the workspace, and as many on every GPU.
+// The gradients of the summary's kernel and bias are computed in partial sums: enough to fill a GPU, few enough for the
+// workspace, and the same number on every GPU.
 constexpr int kBiasShares = 64;
 
 template <typename A>
@@ -198,7 +196,7 @@ int summary_gradient(const Problem& p, const T* x, const T* y, const T* kernel, 
     for (int row = 0; row < shape.height; row += arrays.rows) {
       const int rows = std::min(arrays.rows, shape.height - row);
       const Tiling tiling = make_tiling<A>(p, rows, p.width);
-      // Threads for positions with window positions, and for window positions with filters.
+      // Enough threads for positions x window positions, and for window positions x filters.
       const int threads = std::max(threads_for(tiling.groups(), tiling.window_lanes()),
                                    threads_for(tiling.window_lanes(), filter_lanes(shape)));
       queue.launch(p.whole_width() ? summary_gradient_kernel<true, T, A> : summary_gradient_kernel<false, T, A>,

@@ -1,14 +1,14 @@
-// Patches of planes: zero-padded pixels with the mean and the deviation of every patch, and the way into shared memory.
+// Patches of planes: zero-padded pixels, the mean and deviation of every patch, and loading into shared memory.
 #ifndef TFNXC_CUDA_PATCHES_CUH_
 #define TFNXC_CUDA_PATCHES_CUH_
 
-#include "cuda/shape.h"
+#include "cuda/tiling.h"
 
 namespace tfnxc {
 namespace cuda {
 
-// The patches of all planes of a chunk: of x those centred on its pixels, of y also those centred a halo outside, where
-// search windows reach. Patch (0, 0) of the grid begins at pixel (0, 0) of the padded plane.
+// The patches of all planes of a chunk. Those of y also have centres in the halo that search windows reach. Patch (0,
+// 0) of the grid begins at pixel (0, 0) of the padded plane.
 template <typename A>
 struct Patches {
   __host__ __device__ int count() const { return rows * columns; }
@@ -17,7 +17,7 @@ struct Patches {
   __host__ __device__ const A* pixels_of(int64_t plane) const { return pixels + plane * pixel_count(); }
 
   int rows, columns;            // of the grid
-  int halo_rows, halo_columns;  // of it that lie outside the map, on each side
+  int halo_rows, halo_columns;  // of the grid outside the map, on each side
   int patch_height, patch_width;
   A epsilon;
   A* pixels;     // [plane][pixel_count()]
@@ -25,7 +25,7 @@ struct Patches {
   A* deviation;  // s, likewise
 };
 
-// Where a block is in a grid of several dimensions, taken off one by one, the fastest first.
+// The index of a block in a grid of several dimensions, the fastest first.
 class BlockIndex {
  public:
   __device__ BlockIndex() : rest_(blockIdx.x) {}
@@ -40,7 +40,7 @@ class BlockIndex {
   unsigned rest_;
 };
 
-// The element that this thread works on, where every plane has as many blocks as its `count` elements take.
+// The element of this thread. Every plane has as many blocks as its `count` elements need.
 struct Element {
   __device__ explicit Element(int count)
       : plane(blockIdx.x / blocks_of_plane(count)),
@@ -52,7 +52,7 @@ struct Element {
   int64_t plane, index;
 };
 
-// Takes the planes out of (batch, height, width, channels), with the zeros around them.
+// Extracts the planes from (batch, height, width, channels), zero-padded.
 template <typename T, typename A>
 __global__ void __launch_bounds__(kThreads) pad_kernel(Shape shape, Chunk chunk, Patches<A> patches, const T* maps) {
   const Element at(patches.pixel_count());
@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(kThreads) pad_kernel(Shape shape, Chunk chunk,
       inside ? static_cast<A>(maps[pixel * shape.channels + channel]) : A(0);
 }
 
-// Two passes: products that are not centred would cancel where patches are nearly flat.
+// Two passes: sums of squares that are not centred would cancel for nearly flat patches.
 template <typename A>
 __global__ void __launch_bounds__(kThreads) describe_kernel(Patches<A> patches) {
   const Element at(patches.count());
@@ -93,8 +93,8 @@ __global__ void __launch_bounds__(kThreads) describe_kernel(Patches<A> patches) 
 }
 
 // Writes the normalized pixels [first, first + count) of the patches of a rectangle to
-// to[pixel * kPixelStride + patch * kPatchStride]; zeros for patches outside of the rows [begin, end) of the grid.
-// `thread` is this thread's number in the block, by which the patches are shared out.
+// to[pixel * kPixelStride + patch * kPatchStride], and zeros for patches outside the rows [begin, end) of the grid.
+// `thread` selects the patches of this thread.
 template <int kPixelStride, int kPatchStride, typename A, typename Array>
 __device__ void stage(const Patches<A>& patches, int64_t plane, Rectangle area, int begin, int end, int first,
                       int count, int thread, Array& to) {

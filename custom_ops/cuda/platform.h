@@ -1,4 +1,4 @@
-// What the kernels need of the platform: CUDA, or the emulation that the tests run the same sources with on a CPU.
+// The platform: CUDA, or the emulation that lets tests run the same sources on a CPU.
 #ifndef TFNXC_CUDA_PLATFORM_H_
 #define TFNXC_CUDA_PLATFORM_H_
 
@@ -29,11 +29,11 @@ using emulation::start;
 template <typename T, int kSize>
 using SharedArray = T[kSize];
 
-// Workspaces stay near this size however large the batch: it is worked through in chunks. Large enough to fill a GPU,
-// and what one kernel writes of a chunk the next finds in the cache for the better part.
+// The approximate size of a workspace: the batch is processed in chunks. Large enough to fill a GPU, and small enough
+// that most of what one kernel writes is still in the cache for the next.
 constexpr int64_t chunk_bytes() { return int64_t{64} << 20; }
 
-// Unused bytes behind each array of a workspace; the emulation watches them.
+// Unused bytes after each array of a workspace. The emulation checks them.
 constexpr size_t kGuardBytes = 0;
 inline void guard(void*, size_t) {}
 
@@ -56,9 +56,9 @@ struct Computed<double> {
   using Type = double;
 };
 
-constexpr int kThreads = 256;  // most that a block has
+constexpr int kThreads = 256;  // most threads of a block
 
-// Queues kernels on a stream until one fails, and keeps its error.
+// Queues kernels on a stream until one fails, and keeps the error.
 class Queue {
  public:
   explicit Queue(void* stream) : stream_(static_cast<cudaStream_t>(stream)) {}

@@ -1,4 +1,4 @@
-// The products that all kernels are made of, on arrays in shared memory.
+// The products that all kernels use, on arrays in shared memory.
 #ifndef TFNXC_CUDA_PRODUCTS_CUH_
 #define TFNXC_CUDA_PRODUCTS_CUH_
 
@@ -11,7 +11,7 @@ namespace cuda {
 //
 //   left[left_at + i * kLeftStride + m] * right[right_at[n] + i * kRightStride + m * kMove]
 //
-// kMove is 0 where the four neighbours of a group meet the same entries on the right: these are then read only once.
+// kMove is 0 if the four neighbors of a group use the same entries of `right`, which are then read only once.
 template <int kLeftStride, int kRightStride, int kMove, typename Left, typename Right, typename A, int kN>
 __device__ void add_products(const Left& left, int left_at, const Right& right, const int (&right_at)[kN], int count,
                              A (&sums)[4][kN]) {
@@ -33,9 +33,8 @@ __device__ void add_products(const Left& left, int left_at, const Right& right, 
   }
 }
 
-// What this thread computes of a tile: a group of 4 neighbours, of which `row` and `column` are the first's place in
-// the tile, and every lanes-th of something else, from `lane` on. Neighbouring threads take neighbouring entries of
-// that.
+// What this thread computes of a tile: a group of 4 neighbors, the first of them at `row` and `column` of the tile,
+// combined with every lanes-th entry of something else, from `lane` on. Consecutive threads take consecutive entries.
 struct Place {
   __device__ Place(const Tiling& tiling, int the_lanes)
       : lanes(the_lanes),
@@ -45,19 +44,19 @@ struct Place {
         column(group * 4 % tiling.columns),
         idle(group >= tiling.groups()) {}
   int lanes, lane, group, row, column;
-  bool idle;  // more threads than work; they still load, and meet the others at barriers
+  bool idle;  // without a group; such threads still load data and reach the barriers
 };
 
 // Compares the positions of a tile with a part of their search windows. sums[m][n] = (N - 1) ncc of the position
-// 4 * group + m of the tile with the window position lane + lanes * n of the part, where both exist.
+// 4 * group + m of the tile and the window position lane + lanes * n of the part, if both exist.
 //
-// Begins and ends such that shared memory other than `own` and `other` needs no further barrier around it: whoever
-// reads what the block wrote there before comparing has a barrier in between, and likewise the other way round.
+// It contains a barrier between the accesses to shared memory before and after it, so other arrays than `own` and
+// `other` need no additional barrier around it.
 template <bool kWholeWidth, typename A, typename Own, typename Other>
 __device__ void compare(const Patches<A>& x, const Patches<A>& y, int64_t plane, Rectangle tile, WindowPart part,
                         const Place& place, Own& own, Other& other, A (&sums)[4][4]) {
-  // The grid of y begins a halo outside the map, as search windows do: (row, column) of x and of the window meet at
-  // their sum there.
+  // The grid of y begins a halo outside the map, as search windows do. So the patch of y is at the sum of the positions
+  // in x and in the window.
   const Rectangle others{tile.row + part.row, part.column + (kWholeWidth ? 0 : tile.column), tile.rows + part.rows - 1,
                          part.columns + (kWholeWidth ? 0 : tile.columns - 1)};
   int met[4];
@@ -73,7 +72,7 @@ __device__ void compare(const Patches<A>& x, const Patches<A>& y, int64_t plane,
   for (int first = 0; first < patch; first += kPixelsAtOnce) {
     const int count = min(kPixelsAtOnce, patch - first);
     __syncthreads();
-    // By threads from either end, so that few do both.
+    // Threads are assigned from opposite ends, so that few do both.
     stage<Most<A>::kOwn, 1>(x, plane, tile, 0, x.rows, first, count, blockDim.x - 1 - threadIdx.x, own);
     stage<Most<A>::kOther, 1>(y, plane, others, 0, y.rows, first, count, threadIdx.x, other);
     __syncthreads();

@@ -1,4 +1,4 @@
-// The summary: a 1x1 convolution of the ReLU of the scores, which exist only in shared memory, a tile at a time.
+// The summary: a 1x1 convolution of the ReLU of the scores. Only one tile of scores is in shared memory at a time.
 #ifndef TFNXC_CUDA_SUMMARY_CUH_
 #define TFNXC_CUDA_SUMMARY_CUH_
 
@@ -13,7 +13,7 @@ __device__ A relu(A score) {
   return score < 0 ? A(0) : score;
 }
 
-// Threads that share a group where each computes 2 filters. A summary of no filters has a tile too: its gradient is 0.
+// Threads that share a group if each computes 2 filters. A summary without filters has a tile too: its gradient is 0.
 __host__ __device__ inline int filter_lanes(const Shape& shape) {
   const int filters = shape.filters < kFiltersAtOnce ? shape.filters : kFiltersAtOnce;
   return filters == 0 ? 1 : (filters + 1) / 2;
@@ -22,7 +22,7 @@ __host__ __device__ inline int filter_tiles(const Shape& shape) {
   return shape.filters == 0 ? 1 : static_cast<int>(blocks_for(shape.filters, kFiltersAtOnce));
 }
 
-// A block writes some filters of one tile of positions of one image. The chunk has all channels.
+// A block writes some filters of one tile of positions of one image. The chunk must have all channels.
 template <bool kWholeWidth, typename T, typename A>
 __global__ void __launch_bounds__(kThreads) summary_kernel(Shape shape, Chunk chunk, Tiling tiling, Patches<A> x,
                                                            Patches<A> y, const T* kernel, const T* bias, T* out) {
@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kThreads) summary_kernel(Shape shape, Chunk ch
   const Rectangle tile = tiling.tile(block.take(tiling.tiles()));
   const int64_t image = block.rest();
   const Place place(tiling, tiling.window_lanes());
-  const Place result(tiling, filter_lanes(shape));  // what this thread sums up of the summary
+  const Place result(tiling, filter_lanes(shape));  // the part of the summary that this thread computes
   const int filters = min(kFilters, shape.filters - first_filter);
   const A unbiased = A(1) / A(shape.patch() - 1);
 
@@ -80,7 +80,7 @@ __global__ void __launch_bounds__(kThreads) summary_kernel(Shape shape, Chunk ch
   }
 }
 
-// The positions of a tile, of which those from row `end` on do not count.
+// The positions of a tile. Those from row `end` on are ignored.
 struct TilePositions {
   __device__ bool exists(int at) const { return row(at) < end && column(at) < width; }
   __device__ int row(int at) const { return tile.row + at / tile.columns; }
@@ -93,7 +93,7 @@ struct TilePositions {
 };
 
 // totals[m][n] = sum over the filters of upstream * kernel, for the same positions and window positions as `compare`,
-// and with the arrays that it uses. `kernel` begins with the maps of the channel.
+// and in the same arrays. `kernel` begins with the maps of the channel.
 template <typename T, typename A, typename Own, typename Other>
 __device__ void compare_filters(const Shape& shape, const TilePositions& positions, WindowPart part, const Place& place,
                                 const T* kernel, const T* upstream, Own& own, Other& other, A (&totals)[4][4]) {
@@ -124,12 +124,11 @@ __device__ void compare_filters(const Shape& shape, const TilePositions& positio
   }
 }
 
-// The gradient of the scores of some rows of positions of the chunk's planes:
-// of_scores[plane][position][window position]. Along with it, each block's share of the gradient of the kernel:
-// partial[share][map][filter].
+// The gradient of the scores of some rows of positions of the chunk's planes, of_scores[plane][position][window
+// position], and each block's partial gradient of the kernel, partial[share][map][filter].
 //
-// A block has one channel, part of the window, tile of filters and share; it goes through every `shares`-th tile of
-// positions of the chunk, so that what it sums up for the kernel stays in registers.
+// A block has one channel, one part of the window, one tile of filters and one share. It processes every `shares`-th
+// tile of positions of the chunk, so that its sums for the kernel stay in registers.
 template <bool kWholeWidth, typename T, typename A>
 __global__ void __launch_bounds__(kThreads)
     summary_gradient_kernel(Shape shape, Chunk chunk, Tiling tiling, Patches<A> x, Patches<A> y, const T* kernel,
@@ -149,7 +148,7 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t first_map = static_cast<int64_t>(chunk.channel + channel) * shape.window();
   const A unbiased = A(1) / A(shape.patch() - 1);
   const Place place(tiling, tiling.window_lanes());
-  // What this thread sums up of the kernel's gradient: 4 window positions with 2 filters.
+  // This thread's part of the gradient of the kernel: 4 window positions x 2 filters.
   const int result_lanes = filter_lanes(shape), result_lane = threadIdx.x % result_lanes;
   const int result_group = threadIdx.x / result_lanes;
   const bool result_idle = 4 * result_group >= part.size();
@@ -182,7 +181,7 @@ __global__ void __launch_bounds__(kThreads)
       const int met[2] = {result_lane, result_lane + result_lanes};
       add_products<kStride, kFilters, 0>(scores, 4 * result_group, sources, met, tile.size(), of_kernel);
     }
-    if (first_filter > 0) continue;  // the gradient of these scores is another block's
+    if (first_filter > 0) continue;  // another block computes the gradient of these scores
 
     A totals[4][4];
     compare_filters(shape, positions, part, place, kernel + first_map * shape.filters, upstream, own, other, totals);

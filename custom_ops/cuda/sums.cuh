@@ -1,8 +1,8 @@
-// Sums in a fixed order: the same input gives the same bits.
+// Sums in a fixed order, so that results are deterministic.
 #ifndef TFNXC_CUDA_SUMS_CUH_
 #define TFNXC_CUDA_SUMS_CUH_
 
-#include "cuda/shape.h"
+#include "cuda/tiling.h"
 
 namespace tfnxc {
 namespace cuda {
@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads) add_shares_kernel(const A* partial, 
 
 constexpr int kColumnsOfSums = 32, kRowsOfSums = kThreads / kColumnsOfSums;
 
-// partial[block][column] = sum of that column of (rows, columns) over the block's share of the rows.
+// partial[block][column] = sum of that column of the matrix (rows, columns) over the rows of this block.
 template <typename T, typename A>
 __global__ void __launch_bounds__(kThreads) column_sums_kernel(const T* matrix, int64_t rows, int columns, A* partial) {
   __shared__ SharedArray<A, kThreads> sums;

@@ -1,4 +1,4 @@
-// The arrays that the functions keep in the caller's workspace, and the chunks that bound their size.
+// The arrays in the caller's workspace, and the chunks that limit their size.
 #ifndef TFNXC_CUDA_WORKSPACE_H_
 #define TFNXC_CUDA_WORKSPACE_H_
 
@@ -9,7 +9,7 @@
 namespace tfnxc {
 namespace cuda {
 
-// Cuts the workspace into arrays; without memory it counts what they would take.
+// Divides the workspace into arrays. Without memory, it only counts their bytes.
 class Arena {
  public:
   explicit Arena(void* start) : start_(static_cast<char*>(start)) {}
@@ -47,7 +47,7 @@ Patches<A> take_patches(const Problem& p, bool of_y, int64_t planes, Arena* aren
   return patches;
 }
 
-// What the correlation and the summary keep of a chunk.
+// The arrays of a chunk for the correlation and the summary.
 template <typename A>
 struct PatchArrays {
   PatchArrays(const Problem& p, int64_t planes, Arena* arena)
@@ -55,7 +55,7 @@ struct PatchArrays {
   Patches<A> x, y;
 };
 
-// What the gradient keeps besides.
+// Additional arrays for the gradient.
 template <typename A>
 struct GradientArrays : PatchArrays<A> {
   GradientArrays(const Problem& p, int64_t planes, Arena* arena)
@@ -67,7 +67,8 @@ struct GradientArrays : PatchArrays<A> {
   A *to_x, *to_y, *slope_x, *slope_y;
 };
 
-// What the gradient of the summary keeps besides: the gradient of the scores, of so many rows of positions at a time.
+// Additional arrays for the gradient of the summary: the gradient of the scores, for `rows` rows of positions at a
+// time.
 template <typename A>
 struct SummaryGradientArrays : GradientArrays<A> {
   SummaryGradientArrays(const Problem& p, int64_t planes, Arena* arena)
@@ -79,7 +80,7 @@ struct SummaryGradientArrays : GradientArrays<A> {
   A* of_scores;
 };
 
-// How many images, or channels of an image, make a chunk of about chunk_bytes().
+// As many images, or channels of an image, as make a chunk of about chunk_bytes().
 template <typename Arrays>
 Chunk largest_chunk(const Problem& p, bool whole_images) {
   Arena arena(nullptr);

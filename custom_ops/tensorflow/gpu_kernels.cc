@@ -1,23 +1,24 @@
-// The operations on a GPU: memory and the stream are TensorFlow's, the work is queued by the functions of cuda/.
+// The operations on a GPU, with memory and the stream from TensorFlow, and the kernels of cuda/.
 #define EIGEN_USE_GPU
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime_api.h>
 
-#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "tensorflow/core/framework/bfloat16.h"
-#include "tensorflow/problem.h"
+#include "tensorflow/window_op.h"
 
 namespace tfnxc {
 namespace {
 
+using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-using tensorflow::TensorShape;
 
-// TensorFlow's type, as CUDA calls it.
+// CUDA's type for one of TensorFlow's.
 template <typename T>
 struct OnDevice {
   using Type = T;
@@ -42,108 +43,42 @@ Device<T>* data(Tensor* tensor) {
   return reinterpret_cast<Device<T>*>(tensor->flat<T>().data());
 }
 
-cudaStream_t stream_of(OpKernelContext* context) { return context->eigen_gpu_device().stream(); }
+template <typename T, Result kResult, auto kWorkspace, auto kFunction>
+class GpuOp : public WindowOp {
+ public:
+  explicit GpuOp(OpKernelConstruction* construction) : WindowOp(construction, kResult) {}
 
-// Device memory of that many bytes; null on an error, which the context then has.
-void* take_workspace(OpKernelContext* context, size_t bytes, Tensor* holder) {
-  const TensorShape shape({static_cast<int64_t>(bytes) + 1});  // never empty
-  const absl::Status status = context->allocate_temp(tensorflow::DT_UINT8, shape, holder);
-  if (!status.ok()) context->SetStatus(status);
-  return status.ok() ? holder->flat<uint8_t>().data() : nullptr;
-}
-
-void check(OpKernelContext* context, int error) {
-  if (error != 0) {
+ private:
+  void run(OpKernelContext* context, const Problem& p, const std::vector<Tensor*>& outputs) const override {
+    Tensor workspace;
+    const int64_t size = static_cast<int64_t>(kWorkspace(p)) + 1;  // never empty
+    const absl::Status status = context->allocate_temp(tensorflow::DT_UINT8, {size}, &workspace);
+    if (!status.ok()) return context->SetStatus(status);
+    const int error =
+        call(context, p, outputs, workspace.flat<uint8_t>().data(), std::make_index_sequence<input_count(kResult)>(),
+             std::make_index_sequence<output_count(kResult)>());
+    if (error == 0) return;
     const char* text = cudaGetErrorString(static_cast<cudaError_t>(error));
     context->SetStatus(absl::InternalError(absl::StrCat("a CUDA kernel of tfnxc failed: ", text)));
   }
-}
 
-template <typename T>
-class ForwardOp : public NormXcorrOp {
- public:
-  using NormXcorrOp::NormXcorrOp;
-
-  void Compute(OpKernelContext* context) override {
-    const Problem p = forward_problem(context);
-    if (!context->status().ok()) return;
-    Tensor *out = nullptr, holder;
-    OP_REQUIRES_OK(context, context->allocate_output(0, shape_of_maps(p), &out));
-    if (p.batch == 0) return;
-    void* workspace = take_workspace(context, cuda::forward_workspace<Device<T>>(p), &holder);
-    if (workspace == nullptr) return;
-    check(context, cuda::forward(p, data<T>(context->input(0)), data<T>(context->input(1)), data<T>(out), workspace,
-                                 stream_of(context)));
+  template <size_t... kInputs, size_t... kOutputs>
+  static int call(OpKernelContext* context, const Problem& p, const std::vector<Tensor*>& outputs, void* workspace,
+                  std::index_sequence<kInputs...>, std::index_sequence<kOutputs...>) {
+    return kFunction(p, data<T>(context->input(kInputs))..., data<T>(outputs[kOutputs])..., workspace,
+                     context->eigen_gpu_device().stream());
   }
 };
 
-template <typename T>
-class GradientOp : public NormXcorrOp {
- public:
-  using NormXcorrOp::NormXcorrOp;
-
-  void Compute(OpKernelContext* context) override {
-    const Problem p = gradient_problem(context);
-    if (!context->status().ok()) return;
-    Tensor *dx = nullptr, *dy = nullptr, holder;
-    OP_REQUIRES_OK(context, context->allocate_output(0, context->input(0).shape(), &dx));
-    OP_REQUIRES_OK(context, context->allocate_output(1, context->input(1).shape(), &dy));
-    if (p.batch == 0) return;
-    void* workspace = take_workspace(context, cuda::gradient_workspace<Device<T>>(p), &holder);
-    if (workspace == nullptr) return;
-    check(context, cuda::gradient(p, data<T>(context->input(0)), data<T>(context->input(1)),
-                                  data<T>(context->input(2)), data<T>(dx), data<T>(dy), workspace,
-                                  stream_of(context)));
-  }
-};
-
-template <typename T>
-class SummaryOp : public NormXcorrOp {
- public:
-  using NormXcorrOp::NormXcorrOp;
-
-  void Compute(OpKernelContext* context) override {
-    const Problem p = summary_problem(context);
-    if (!context->status().ok()) return;
-    Tensor *out = nullptr, holder;
-    OP_REQUIRES_OK(context, context->allocate_output(0, shape_of_summary(p), &out));
-    if (p.batch == 0) return;
-    void* workspace = take_workspace(context, cuda::summary_workspace<Device<T>>(p), &holder);
-    if (workspace == nullptr) return;
-    check(context, cuda::summary(p, data<T>(context->input(0)), data<T>(context->input(1)),
-                                 data<T>(context->input(2)), data<T>(context->input(3)), data<T>(out), workspace,
-                                 stream_of(context)));
-  }
-};
-
-template <typename T>
-class SummaryGradientOp : public NormXcorrOp {
- public:
-  using NormXcorrOp::NormXcorrOp;
-
-  void Compute(OpKernelContext* context) override {
-    const Problem p = summary_gradient_problem(context);
-    if (!context->status().ok()) return;
-    Tensor *dx = nullptr, *dy = nullptr, *dkernel = nullptr, *dbias = nullptr, holder;
-    OP_REQUIRES_OK(context, context->allocate_output(0, context->input(0).shape(), &dx));
-    OP_REQUIRES_OK(context, context->allocate_output(1, context->input(1).shape(), &dy));
-    OP_REQUIRES_OK(context, context->allocate_output(2, shape_of_kernel(p), &dkernel));
-    OP_REQUIRES_OK(context, context->allocate_output(3, TensorShape({p.filters}), &dbias));
-    void* workspace = take_workspace(context, cuda::summary_gradient_workspace<Device<T>>(p), &holder);
-    if (workspace == nullptr) return;
-    check(context, cuda::summary_gradient(p, data<T>(context->input(0)), data<T>(context->input(1)),
-                                          data<T>(context->input(2)), data<T>(context->input(3)), data<T>(dx), data<T>(dy),
-                                          data<T>(dkernel), data<T>(dbias), workspace, stream_of(context)));
-  }
-};
-
-#define TFNXC_ON_GPU(name, T) \
-  Name(name).Device(tensorflow::DEVICE_GPU).HostMemory("epsilon").TypeConstraint<T>("T")
-#define TFNXC_REGISTER(T)                                                              \
-  REGISTER_KERNEL_BUILDER(TFNXC_ON_GPU("Tfnxc>NormXcorr", T), ForwardOp<T>);           \
-  REGISTER_KERNEL_BUILDER(TFNXC_ON_GPU("Tfnxc>NormXcorrGrad", T), GradientOp<T>);      \
-  REGISTER_KERNEL_BUILDER(TFNXC_ON_GPU("Tfnxc>NormXcorrSummary", T), SummaryOp<T>);    \
-  REGISTER_KERNEL_BUILDER(TFNXC_ON_GPU("Tfnxc>NormXcorrSummaryGrad", T), SummaryGradientOp<T>)
+#define TFNXC_REGISTER_OPERATION(name, T, result, function)                                             \
+  REGISTER_KERNEL_BUILDER(                                                                              \
+      Name("Tfnxc>" #name).Device(tensorflow::DEVICE_GPU).HostMemory("epsilon").TypeConstraint<T>("T"), \
+      GpuOp<T, Result::result, cuda::function##_workspace<Device<T>>, cuda::function<Device<T>>>)
+#define TFNXC_REGISTER(T)                                              \
+  TFNXC_REGISTER_OPERATION(NormXcorr, T, kMaps, forward);              \
+  TFNXC_REGISTER_OPERATION(NormXcorrGrad, T, kMapsGradient, gradient); \
+  TFNXC_REGISTER_OPERATION(NormXcorrSummary, T, kSummary, summary);    \
+  TFNXC_REGISTER_OPERATION(NormXcorrSummaryGrad, T, kSummaryGradient, summary_gradient)
 
 TFNXC_REGISTER(float);
 TFNXC_REGISTER(double);

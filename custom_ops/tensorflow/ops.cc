@@ -9,7 +9,7 @@ using tensorflow::shape_inference::DimensionHandle;
 using tensorflow::shape_inference::InferenceContext;
 using tensorflow::shape_inference::ShapeHandle;
 
-// Shape of both maps, as far as it is known, and the number of correlation maps, or of differences, they have.
+// The shape of both feature maps, as far as it is known, and their number of correlation maps or differences.
 absl::Status maps(InferenceContext* context, ShapeHandle* shape, DimensionHandle* count) {
   ShapeHandle x, y;
   TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 4, &x));
@@ -41,7 +41,7 @@ absl::Status set_gradient_shapes(InferenceContext* context) {
   return absl::OkStatus();
 }
 
-// Of the kernel, input 2: (maps, filters).
+// The shape of the kernel, input 2: (maps, filters).
 absl::Status kernel_shape(InferenceContext* context, DimensionHandle count, ShapeHandle* kernel) {
   TF_RETURN_IF_ERROR(context->WithRank(context->input(2), 2, kernel));
   DimensionHandle merged;
@@ -72,7 +72,7 @@ absl::Status set_summary_gradient_shapes(InferenceContext* context) {
 
 }  // namespace
 
-// epsilon is an input, not an attribute, because attributes know no double.
+// epsilon is an input, because attributes cannot be double.
 
 REGISTER_OP("Tfnxc>NormXcorr")
     .Input("x: T")

@@ -12,6 +12,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/oracle.h"
@@ -24,16 +25,16 @@ enum class Maps { kRandom, kFlat, kRelu, kNearlyFlat, kOffset, kNotANumber };
 inline std::string describe(const Problem& p) {
   char text[256];
   snprintf(text, sizeof text, "%lld x %lld x %lld x %lld, patch %lld x %lld, window %lld x %lld, filters %lld, %s",
-           (long long)p.batch, (long long)p.height, (long long)p.width, (long long)p.channels, (long long)p.patch_height,
-           (long long)p.patch_width, (long long)p.rows, (long long)p.columns, (long long)p.filters,
-           p.published ? "published" : "exact");
+           (long long)p.batch, (long long)p.height, (long long)p.width, (long long)p.channels,
+           (long long)p.patch_height, (long long)p.patch_width, (long long)p.rows, (long long)p.columns,
+           (long long)p.filters, p.published ? "published" : "exact");
   return text;
 }
 
 inline oracle::Numbers random_numbers(int64_t count, std::mt19937& random) {
   std::normal_distribution<double> normal;
   oracle::Numbers numbers(count);
-  // Rounded, so that float kernels are given the very same numbers.
+  // Rounded, so that float kernels get the same numbers.
   for (double& number : numbers) number = float(normal(random));
   return numbers;
 }
@@ -48,7 +49,7 @@ inline oracle::Numbers random_maps(const Problem& p, Maps kind, std::mt19937& ra
     if (kind == Maps::kOffset) value = float(20 + value);
     if (kind == Maps::kNotANumber && random() % 40 == 0) value = random() % 2 ? NAN : INFINITY;
   }
-  // Every other batch has images more than once.
+  // About half of the batches have duplicate images.
   const int64_t size = p.pixels() * p.channels, different = 1 + random() % (2 * p.batch + 1);
   for (int64_t image = different; image < p.batch; ++image) {
     const int64_t from = random() % different;
@@ -57,8 +58,8 @@ inline oracle::Numbers random_maps(const Problem& p, Maps kind, std::mt19937& ra
   return maps;
 }
 
-// Memory of exactly this size, so that the sanitizer sees what reaches outside; filled with NaN, so that what was not
-// written shows.
+// Memory of exactly this size, so that the sanitizer detects accesses out of bounds. It is filled with NaN, so that
+// elements that are not written are detected too.
 template <typename T>
 class Memory {
  public:
@@ -79,7 +80,7 @@ class Memory {
   std::unique_ptr<T[]> numbers_;
 };
 
-// Both NaN, or near each other relative to the largest number there.
+// Whether the numbers agree, relative to the largest; numbers that are not finite must be so in both.
 template <typename T>
 bool near(const char* what, Memory<T>& found, const oracle::Numbers& expected, double tolerance) {
   double largest = 1;
@@ -109,48 +110,61 @@ inline bool same_image(const char* what, int64_t found, int64_t expected) {
   return found == expected;
 }
 
-// Runs items in two parts, as two threads do.
-template <typename Run>
-void in_two(int64_t items, Run run) {
-  run(items / 3, items);
-  run(0, items / 3);
-}
-
-// Whether the summary of the differences and its gradient are right.
+// Runs a kernel in two parts, as two threads do. `partials` has room for two.
 template <typename T>
-bool check_cross_input(const cpu::Kernels<T>& kernels, const Problem& p, const oracle::Numbers& x,
-                       const oracle::Numbers& y, const oracle::Numbers& kernel, const oracle::Numbers& bias,
-                       const oracle::Numbers& upstream, double tolerance) {
-  Memory<T> X(x), Y(y), K(kernel), B(bias), G(upstream), packed(kernels.packed_size(p)), out(upstream.size());
-  kernels.pack(p, K.get(), packed.get());
-  in_two(cpu::forward_items(p), [&](int64_t begin, int64_t end) {
-    Memory<T> scratch(kernels.cross_input_scratch(p));
-    kernels.cross_input(p, X.get(), Y.get(), packed.get(), B.get(), out.get(), scratch.get(), begin, end);
-  });
-  const oracle::Numbers differences = oracle::differences(p, x, y);
-  bool right = near("cross input", out, oracle::summary_of(p, differences, kernel, bias), tolerance);
-
-  Memory<T> dx(x.size()), dy(y.size()), dkernel(kernel.size()), dbias(p.filters);
-  Memory<T> partials(2 * kernels.partial_size(p));
-  partials.clear();
-  T* partial = partials.get();
-  in_two(cpu::gradient_items(p), [&](int64_t begin, int64_t end) {
-    Memory<T> scratch(kernels.cross_input_gradient_scratch(p));
-    kernels.cross_input_gradient(p, X.get(), Y.get(), K.get(), G.get(), dx.get(), dy.get(), partial, scratch.get(), begin,
-                                 end);
-    partial += kernels.partial_size(p);
-  });
-  kernels.add_partials(p, partials.get(), 2, G.get(), dkernel.get(), dbias.get());
-  oracle::Numbers of_differences, expected_dx, expected_dy, expected_dkernel, expected_dbias;
-  oracle::gradient_of_summary(p, differences, kernel, upstream, &of_differences, &expected_dkernel, &expected_dbias);
-  oracle::gradient_of_differences(p, of_differences, &expected_dx, &expected_dy);
-  // The sign of a difference survives rounding: no ReLU is in doubt.
-  right &= near("cross input dx", dx, expected_dx, tolerance) && near("cross input dy", dy, expected_dy, tolerance);
-  right &= near("cross input dkernel", dkernel, expected_dkernel, tolerance);
-  return right & near("cross input dbias", dbias, expected_dbias, tolerance);
+void run_in_two(const cpu::Kernel<T>& kernel, const Problem& p, cpu::Arrays<T> arrays, int64_t items,
+                int64_t partial_size = 0) {
+  for (const auto& [begin, end] : {std::pair(items / 3, items), std::pair(int64_t{0}, items / 3)}) {
+    Memory<T> scratch(kernel.scratch_size(p));
+    arrays.scratch = scratch.get();
+    kernel.run(p, arrays, begin, end);
+    arrays.partial += partial_size;
+  }
 }
 
-// Whether all kernels of one instruction set are right on this problem; the work is cut in two, as by two threads.
+// The inputs of a summary and its gradient, and their results.
+template <typename T>
+struct Summary {
+  Summary(const cpu::Kernels<T>& the_kernels, const Problem& problem, const cpu::Arrays<T>& maps,
+          const oracle::Numbers& kernel, const oracle::Numbers& bias, const oracle::Numbers& upstream)
+      : kernels(the_kernels),
+        p(problem),
+        arrays(maps),
+        K(kernel),
+        B(bias),
+        G(upstream),
+        packed(kernels.packed_size(p)),
+        partials(2 * kernels.partial_size(p)),
+        out(upstream.size()),
+        dx(p.batch * p.pixels() * p.channels),
+        dy(dx.size()),
+        dkernel(kernel.size()),
+        dbias(p.filters) {
+    kernels.pack(p, K.get(), packed.get());
+    partials.clear();
+    arrays.kernel = K.get();
+    arrays.bias = B.get();
+    arrays.packed = packed.get();
+    arrays.upstream = G.get();
+    arrays.out = out.get();
+    arrays.dx = dx.get();
+    arrays.dy = dy.get();
+    arrays.partial = partials.get();
+  }
+  void run(const cpu::Kernel<T>& summary, const cpu::Kernel<T>& gradient) {
+    const int64_t tile = arrays.duplicates.tile;
+    run_in_two(summary, p, arrays, cpu::forward_items(p, tile));
+    run_in_two(gradient, p, arrays, cpu::gradient_items(p, tile), kernels.partial_size(p));
+    kernels.add_partials(p, partials.get(), 2, G.get(), dkernel.get(), dbias.get());
+  }
+
+  const cpu::Kernels<T>& kernels;
+  const Problem& p;
+  cpu::Arrays<T> arrays;
+  Memory<T> K, B, G, packed, partials, out, dx, dy, dkernel, dbias;
+};
+
+// Whether all kernels of one instruction set are right on this problem.
 template <typename T>
 bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned seed) {
   using oracle::Numbers;
@@ -160,68 +174,63 @@ bool check(const cpu::Kernels<T>& kernels, const Problem& p, Maps kind, unsigned
   const Numbers kernel = random_numbers(p.maps() * p.filters, random), bias = random_numbers(p.filters, random);
   const Numbers of_summary = random_numbers(p.batch * p.pixels() * p.filters, random);
   const double tolerance = (sizeof(T) == 8 ? 1e-11 : 1e-5) * (kind == Maps::kOffset ? 50 : 1);
-  Memory<T> X(x), Y(y), G(upstream), K(kernel), B(bias), GS(of_summary);
-  bool right = true;
-  Memory<T> out(upstream.size());
-  in_two(cpu::forward_items(p), [&](int64_t begin, int64_t end) {
-    Memory<T> scratch(kernels.forward_scratch(p));
-    kernels.forward(p, X.get(), Y.get(), out.get(), scratch.get(), begin, end);
-  });
-  const Numbers scores = oracle::forward(p, x, y);
-  right &= near("forward", out, scores, tolerance);
-
-  Numbers expected_dx, expected_dy, expected_dkernel, expected_dbias;
-  Memory<T> dx(x.size()), dy(y.size());
-  in_two(cpu::gradient_items(p), [&](int64_t begin, int64_t end) {
-    Memory<T> scratch(kernels.gradient_scratch(p));
-    kernels.gradient(p, X.get(), Y.get(), G.get(), dx.get(), dy.get(), scratch.get(), begin, end);
-  });
-  oracle::gradient(p, x, y, upstream, &expected_dx, &expected_dy);
-  // Where patches are nearly flat, gradients are as large as 1 / epsilon^2 and rest on differences of small numbers.
+  // Where patches are nearly flat, gradients are as large as 1 / epsilon^2, and differences of small numbers.
   const double of_gradient = tolerance * 10;
+
+  Memory<T> X(x), Y(y), G(upstream), out(upstream.size()), dx(x.size()), dy(y.size());
+  cpu::Arrays<T> arrays{};
+  arrays.x = X.get();
+  arrays.y = Y.get();
+  arrays.upstream = G.get();
+  arrays.out = out.get();
+  arrays.dx = dx.get();
+  arrays.dy = dy.get();
+  arrays.duplicates.tile = 1;
+  run_in_two(kernels.forward, p, arrays, cpu::forward_items(p));
+  run_in_two(kernels.gradient, p, arrays, cpu::gradient_items(p));
+  const Numbers scores = oracle::forward(p, x, y);
+  bool right = near("forward", out, scores, tolerance);
+  Numbers of_differences, expected_dx, expected_dy, expected_dkernel, expected_dbias;
+  oracle::gradient(p, x, y, upstream, &expected_dx, &expected_dy);
   right &= near("dx", dx, expected_dx, of_gradient) && near("dy", dy, expected_dy, of_gradient);
-  right &= check_cross_input(kernels, p, x, y, kernel, bias, of_summary, tolerance);
+
+  Summary<T> cross_input(kernels, p, arrays, kernel, bias, of_summary);
+  cross_input.run(kernels.cross_input, kernels.cross_input_gradient);
+  const Numbers differences = oracle::differences(p, x, y);
+  right &= near("cross input", cross_input.out, oracle::summary_of(p, differences, kernel, bias), tolerance);
+  oracle::gradient_of_summary(p, differences, kernel, of_summary, &of_differences, &expected_dkernel, &expected_dbias);
+  oracle::gradient_of_differences(p, of_differences, &expected_dx, &expected_dy);
+  // The sign of a difference survives rounding, so every ReLU is certain.
+  right &= near("cross input dx", cross_input.dx, expected_dx, tolerance);
+  right &= near("cross input dy", cross_input.dy, expected_dy, tolerance);
+  right &= near("cross input dkernel", cross_input.dkernel, expected_dkernel, tolerance);
+  right &= near("cross input dbias", cross_input.dbias, expected_dbias, tolerance);
   if (p.filters == 0) return right;
 
-  // A score that rounding moves across 0 switches a ReLU: no tolerance fits the gradients then.
+  std::vector<int64_t> x_of(p.batch), y_of(p.batch);
+  cpu::find_duplicates(X.get(), p.batch, p.pixels() * p.channels * sizeof(T), x_of.data());
+  cpu::find_duplicates(Y.get(), p.batch, p.pixels() * p.channels * sizeof(T), y_of.data());
+  for (int64_t pair = 0; pair < p.batch; ++pair) {
+    right &= same_image("duplicates of x", x_of[pair], first_equal(x, p, pair)) &&
+             same_image("duplicates of y", y_of[pair], first_equal(y, p, pair));
+  }
+  arrays.duplicates = {x_of.data(), y_of.data(), int64_t(1 + seed % kernels.summary.most_pairs)};
+  Summary<T> summary(kernels, p, arrays, kernel, bias, of_summary);
+  summary.run(kernels.summary, kernels.summary_gradient);
+  right &= near("summary", summary.out, oracle::summary(p, x, y, kernel, bias), of_gradient);
+  oracle::summary_gradient(p, x, y, kernel, of_summary, &expected_dx, &expected_dy, &expected_dkernel, &expected_dbias);
+  right &= near("dkernel", summary.dkernel, expected_dkernel, of_gradient);
+  right &= near("dbias", summary.dbias, expected_dbias, of_gradient);
+  // If rounding moves a score across 0, it switches a ReLU, and no tolerance fits the gradients.
   bool near_zero = false;
   for (double score : scores) near_zero |= score != 0 && fabs(score) < 1e-5;
-  Memory<T> packed(kernels.packed_size(p)), sums(of_summary.size());
-  kernels.pack(p, K.get(), packed.get());
-  std::vector<int64_t> x_of(p.batch), y_of(p.batch);
-  cpu::find_repeats(X.get(), p.batch, p.pixels() * p.channels * sizeof(T), x_of.data());
-  cpu::find_repeats(Y.get(), p.batch, p.pixels() * p.channels * sizeof(T), y_of.data());
-  for (int64_t pair = 0; pair < p.batch; ++pair) {
-    right &= same_image("repeats of x", x_of[pair], first_equal(x, p, pair)) &&
-             same_image("repeats of y", y_of[pair], first_equal(y, p, pair));
-  }
-  const cpu::Repeats repeats{x_of.data(), y_of.data(), int64_t(1 + seed % cpu::kMostPairs)};
-  in_two(cpu::summary_items(p, repeats), [&](int64_t begin, int64_t end) {
-    Memory<T> scratch(kernels.summary_scratch(p));
-    kernels.summary(p, X.get(), Y.get(), repeats, packed.get(), B.get(), sums.get(), scratch.get(), begin, end);
-  });
-  right &= near("summary", sums, oracle::summary(p, x, y, kernel, bias), of_gradient);
-
-  Memory<T> partials(2 * kernels.partial_size(p)), dkernel(kernel.size()), dbias(p.filters);
-  partials.clear();
-  T* partial = partials.get();
-  in_two(cpu::summary_gradient_items(p, repeats), [&](int64_t begin, int64_t end) {
-    Memory<T> scratch(kernels.summary_gradient_scratch(p));
-    kernels.summary_gradient(p, X.get(), Y.get(), repeats, packed.get(), GS.get(), dx.get(), dy.get(), partial,
-                             scratch.get(), begin, end);
-    partial += kernels.partial_size(p);
-  });
-  kernels.add_partials(p, partials.get(), 2, GS.get(), dkernel.get(), dbias.get());
-  oracle::summary_gradient(p, x, y, kernel, of_summary, &expected_dx, &expected_dy, &expected_dkernel, &expected_dbias);
-  right &= near("dkernel", dkernel, expected_dkernel, of_gradient) && near("dbias", dbias, expected_dbias, of_gradient);
-  if (!near_zero) {
-    right &= near("summary dx", dx, expected_dx, of_gradient) && near("summary dy", dy, expected_dy, of_gradient);
-  }
-  return right;
+  if (near_zero) return right;
+  right &= near("summary dx", summary.dx, expected_dx, of_gradient);
+  return right & near("summary dy", summary.dy, expected_dy, of_gradient);
 }
 
-// Calls check(problem, maps, seed) with random small problems for that many seconds, until one is wrong. Gives how many
-// were right, or -1.
+// Calls check(problem, maps, seed) with random small problems for that many seconds, or until one is wrong. Returns how
+// many were right, or -1.
 template <typename Check>
 int64_t check_random_problems(double seconds, Check check) {
   const auto begin = std::chrono::steady_clock::now();
@@ -231,7 +240,7 @@ int64_t check_random_problems(double seconds, Check check) {
   int64_t checked = 0;
   while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < seconds) {
     Problem p{};
-    // Now and then so many small pairs that a tile is full, or more than one.
+    // Sometimes enough small pairs for more than one tile.
     p.batch = random() % 8 ? up_to(3) - 1 : up_to(40);
     p.height = up_to(11);
     p.width = up_to(30);

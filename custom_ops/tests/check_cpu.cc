@@ -1,24 +1,24 @@
-// Compares the CPU kernels of every instruction set here with the oracle, on chosen problems and then on random ones for as
-// many seconds as the first argument says. Exits with 1 at the first difference.
+// Compares the CPU kernels of every instruction set of this processor with the oracle, on chosen problems, and then on
+// random ones for the number of seconds in the first argument. Exits with 1 at the first difference.
 #include "tests/check.h"
 
 int main(int count, char** arguments) {
   using namespace tfnxc;
   const Problem chosen[] = {
       // batch, height, width, channels, patch, rows, columns, epsilon, published, filters
-      {1, 9, 12, 2, 5, 5, 5, 0, 0.01, false, 25},    // the paper's windows
-      {2, 7, 6, 2, 5, 5, 5, 0, 0.01, true, 3},       //
-      {1, 6, 7, 2, 3, 5, 3, 5, 0.01, false, 4},      // relative columns
-      {1, 2, 3, 1, 5, 5, 5, 0, 0.01, false, 1},      // map smaller than the patch
-      {1, 2, 2, 1, 5, 5, 3, 7, 0.01, false, 17},     // window wider than the map
-      {2, 1, 1, 3, 3, 3, 1, 1, 0.01, true, 2},       // one pixel
-      {1, 3, 53, 1, 3, 3, 3, 0, 0.01, false, 33},    // more than two tiles of positions
-      {1, 3, 53, 1, 3, 3, 3, 19, 0.01, false, 33},   //
-      {1, 4, 3, 1, 1, 3, 1, 0, 0.01, false, 0},      //
-      {1, 19, 4, 1, 7, 7, 9, 0, 0.5, false, 2},      // more than one vector a patch row of doubles; many rows
-      {0, 4, 3, 2, 3, 3, 3, 0, 0.01, false, 2},      // no image
-      {40, 3, 4, 2, 3, 3, 3, 0, 0.01, false, 5},     // more pairs than a tile
-      {1, 3, 4, 2, 1, 21, 1, 33, 0.01, false, 5},    // long, thin patches and windows
+      {1, 9, 12, 2, 5, 5, 5, 0, 0.01, false, 25},   // the paper's windows
+      {2, 7, 6, 2, 5, 5, 5, 0, 0.01, true, 3},      //
+      {1, 6, 7, 2, 3, 5, 3, 5, 0.01, false, 4},     // relative columns
+      {1, 2, 3, 1, 5, 5, 5, 0, 0.01, false, 1},     // map smaller than the patch
+      {1, 2, 2, 1, 5, 5, 3, 7, 0.01, false, 17},    // window wider than the map
+      {2, 1, 1, 3, 3, 3, 1, 1, 0.01, true, 2},      // one pixel
+      {1, 3, 53, 1, 3, 3, 3, 0, 0.01, false, 33},   // more than two tiles of positions
+      {1, 3, 53, 1, 3, 3, 3, 19, 0.01, false, 33},  //
+      {1, 4, 3, 1, 1, 3, 1, 0, 0.01, false, 0},     //
+      {1, 19, 4, 1, 7, 7, 9, 0, 0.5, false, 2},     // more than one vector a patch row of doubles; many rows
+      {0, 4, 3, 2, 3, 3, 3, 0, 0.01, false, 2},     // no image
+      {40, 3, 4, 2, 3, 3, 3, 0, 0.01, false, 5},    // more pairs than a tile
+      {1, 3, 4, 2, 1, 21, 1, 33, 0.01, false, 5},   // long, thin patches and windows
   };
   for (const Problem& problem : chosen) {
     for (int kind = 0; kind <= int(Maps::kNotANumber); ++kind) {

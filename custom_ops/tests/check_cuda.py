@@ -34,7 +34,7 @@ import torch
 from torch.nn import functional
 
 SOURCES = pathlib.Path(__file__).resolve().parents[1]
-FILES = [SOURCES / "cuda/norm_xcorr.cu", SOURCES / "cuda/c_api.cu", SOURCES / "problem.cc"]
+FILES = [SOURCES / "cuda/norm_xcorr.cu", SOURCES / "cuda/c_api.cu", SOURCES / "find_error.cc"]
 INCLUDE = [f"-I{SOURCES}", f"-I{SOURCES / 'include'}"]
 FAT = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in (75, 80, 86, 89, 90)]
 FAT += ["-gencode=arch=compute_90,code=compute_90"]

@@ -1,7 +1,7 @@
-// Compares the CUDA kernels, run by the emulation on this CPU, with the oracle: on chosen problems and then on random
-// ones for as many seconds as the first argument says. Each runs forward and backward, which must give the same bits,
-// and in chunks of a small workspace. Exits with 1 at the first difference; the emulation aborts at undefined
-// behaviour.
+// Compares the CUDA kernels, run by the emulation on this CPU, with the oracle: on chosen problems, and then on random
+// ones for the number of seconds in the first argument. Each runs with its threads in forward and backward order, which
+// must give the same bits, and in chunks of a small workspace. Exits with 1 at the first difference. The emulation
+// aborts on undefined behavior.
 #include <string.h>
 
 #include "cuda/platform.h"
@@ -20,14 +20,14 @@ constexpr double kPrecision<__half> = 1e-3;
 template <>
 constexpr double kPrecision<__nv_bfloat16> = 8e-3;
 
-// The numbers as T has them, so that kernel and oracle are given the same.
+// The numbers rounded to T, so that kernel and oracle get the same ones.
 template <typename T>
 oracle::Numbers rounded(oracle::Numbers numbers) {
   for (double& number : numbers) number = static_cast<double>(T(number));
   return numbers;
 }
 
-// A workspace of that many bytes, whose content shows where it is read before it is written.
+// A workspace filled with NaN, so that reads of unwritten elements are detected.
 struct Workspace {
   explicit Workspace(size_t size) : bytes(new char[size]) { memset(bytes.get(), 0xff, size); }
   std::unique_ptr<char[]> bytes;
@@ -101,7 +101,7 @@ bool check_cuda(const Problem& p, Maps kind, unsigned seed) {
   if (!right) fprintf(stderr, "results depend on the order of threads\n");
 
   const Numbers scores = oracle::forward(p, x, y);
-  // A score that rounding moves across 0 switches a ReLU: no tolerance fits the gradients then.
+  // If rounding moves a score across 0, it switches a ReLU, and no tolerance fits the gradients.
   bool near_zero = false;
   for (double score : scores) near_zero |= score != 0 && fabs(score) < 1e-5;
   const Numbers sums = oracle::summary(p, x, y, kernel, bias);

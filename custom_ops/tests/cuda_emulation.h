@@ -1,12 +1,11 @@
 // Runs the CUDA kernels on a CPU, from the same sources compiled by a C++ compiler with TFNXC_CUDA_EMULATION defined.
 //
-// The threads of a block are fibers that take turns at __syncthreads(). What CUDA would leave undefined is an error
-// that says so and aborts:
-//   - two threads that touch an element of shared memory between the same two barriers, one of them writing;
-//   - a read of shared memory that the block has not written, or an index outside of it;
-//   - threads that wait at different barriers, or leave while others wait.
-// Compiled with -fsanitize=address,undefined, reads and writes outside of device memory are found too, also between the
-// arrays of a workspace. Races in device memory show as results that depend on `order`.
+// The threads of a block are fibers that are switched at __syncthreads(). Undefined behavior aborts with a message:
+//   - two threads that access an element of shared memory without a barrier in between, at least one of them writing;
+//   - a read of shared memory that the block has not written, or an index out of bounds;
+//   - threads that wait at different barriers, or exit while others wait.
+// With -fsanitize=address,undefined, accesses outside device memory are detected too, also between the arrays of a
+// workspace. Races in device memory give results that depend on `order`.
 #ifndef TFNXC_TESTS_CUDA_EMULATION_H_
 #define TFNXC_TESTS_CUDA_EMULATION_H_
 
@@ -29,8 +28,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-// ---- The language
-// ----------------------------------------------------------------------------------------------------
+// ---- CUDA's keywords, types and functions
 
 #define __global__
 #define __device__
@@ -50,14 +48,14 @@ using cudaStream_t = void*;
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 };
 inline const char* cudaGetErrorString(cudaError_t error) { return error == cudaSuccess ? "no error" : "error"; }
 
-// The C library's long jump by its own name: where _FORTIFY_SOURCE is defined, as many distributions do, <setjmp.h>
-// makes of it a function that refuses to change the stack.
+// longjmp of the C library. With _FORTIFY_SOURCE, which many distributions define, <setjmp.h> replaces it by a function
+// that refuses to change the stack.
 extern "C" [[noreturn]] void plain_long_jump(jmp_buf, int) __asm__("_longjmp");
 
 namespace tfnxc {
 namespace emulation {
 
-// Floating point numbers of 16 bits, rounded to the nearest, ties to even.
+// 16-bit floating-point numbers, rounded to nearest, ties to even.
 template <int kExponentBits>
 class SixteenBits {
  public:
@@ -99,17 +97,16 @@ class SixteenBits {
   uint16_t bits_;
 };
 
-// ---- The machine
-// -----------------------------------------------------------------------------------------------------
+// ---- The GPU
 
 // The order in which blocks run, and the threads of a block between two barriers.
 enum class Order { kForward, kBackward };
 inline Order order = Order::kForward;
 
-// Counts the stretches of work between barriers, over all blocks; and which was the first of the block that runs.
+// A stretch is the work between two barriers: their number over all blocks, and the first one of the running block.
 inline uint64_t stretch = 0, first_stretch = 0;
 
-// Of a workspace's chunk. A test makes it small, so that a small problem takes many.
+// The size of a chunk. Tests make it small, so that small problems have many chunks.
 inline int64_t bytes_of_chunks = int64_t{64} << 20;
 inline int64_t chunk_bytes() { return bytes_of_chunks; }
 
@@ -127,8 +124,8 @@ inline void guard(void* start, size_t size) {
   abort();
 }
 
-// A stack of its own on which `body` runs, until it calls yield(), and from there on when it is resumed. It is entered
-// by setcontext() once, and from then on by a long jump, which makes no system call.
+// Runs `body` on its own stack until it calls yield(), and continues from there when it is resumed. It is entered by
+// setcontext() the first time, and later by longjmp, which needs no system call.
 class Fiber {
  public:
   explicit Fiber(std::function<void()> body) : body_(std::move(body)), stack_(new char[kStackSize]) {
@@ -169,7 +166,7 @@ class Fiber {
     abort();  // there is nowhere to return to
   }
 
-  // The address sanitizer is told of every change of the stack.
+  // Tells the address sanitizer about changes of the stack.
 #if defined(__SANITIZE_ADDRESS__)
   static void leave(void** own, const void* stack, size_t size) { __sanitizer_start_switch_fiber(own, stack, size); }
   static void arrive(void* own, const void** from, size_t* size) { __sanitizer_finish_switch_fiber(own, from, size); }
@@ -187,8 +184,8 @@ class Fiber {
   size_t caller_stack_size_ = 0;
 };
 
-// Runs the blocks of a kernel one after the other. A fiber runs thread after thread until one comes to a barrier; then
-// that thread keeps the fiber, and another fiber goes on with the next thread.
+// Runs the blocks of a kernel one after the other. A fiber runs one thread after the other until one reaches a barrier.
+// Then that thread keeps the fiber, and another fiber continues with the next thread.
 class Grid {
  public:
   void run(unsigned blocks, unsigned threads, const std::function<void()>& kernel) {
@@ -202,7 +199,7 @@ class Grid {
     }
   }
 
-  // Of the thread that is running.
+  // A barrier, reached by the running thread.
   void wait(const char* file, int line) {
     Thread& thread = threads_[threadIdx.x];
     thread.file = file;
@@ -242,7 +239,7 @@ class Grid {
     fiber->resume();
   }
 
-  // What every fiber does.
+  // The body of every fiber.
   void run_threads() {
     while (true) {
       while (next_turn_ < threads_.size()) {
@@ -256,7 +253,7 @@ class Grid {
 
   unsigned thread_of(unsigned turn) const { return order == Order::kForward ? turn : blockDim.x - 1 - turn; }
 
-  // Whether the threads wait at a barrier, which must be the same, or have ended.
+  // Whether the threads wait at a barrier or have ended. All must be in the same state.
   bool some_wait() {
     const Thread& first = threads_[0];
     for (threadIdx.x = 0; threadIdx.x < threads_.size(); ++threadIdx.x) {
@@ -273,12 +270,12 @@ class Grid {
   Fiber* running_ = nullptr;
   const std::function<void()>* kernel_ = nullptr;
   std::vector<Thread> threads_;
-  unsigned next_turn_ = 0;  // of the threads that have not begun
+  unsigned next_turn_ = 0;  // of the next thread to start
 };
 
 inline Grid grid;
 
-// An array in shared memory that knows who touched which element since the last barrier.
+// An array in shared memory that records which thread accessed which element since the last barrier.
 template <typename T, int kSize>
 class SharedArray {
  public:
@@ -304,7 +301,7 @@ class SharedArray {
   static constexpr unsigned kSeveral = UINT32_MAX;
   struct Element {
     T value;
-    uint64_t written = 0, read = 0;  // in which stretch, last
+    uint64_t written = 0, read = 0;  // the last stretch of each
     unsigned writer = 0, reader = 0;
   };
 

@@ -1,12 +1,12 @@
-// A libFuzzer target over shapes, parameters and kinds of maps: find_error takes any numbers, and the CPU kernels of every
-// instruction set here agree with the oracle on any small problem.
+// A libFuzzer target over shapes, parameters and kinds of maps: find_error accepts any numbers, and the CPU kernels of
+// all instruction sets of this processor agree with the oracle on any small problem.
 #include <string.h>
 
 #include "tests/check.h"
 
 namespace {
 
-// Takes numbers off the front of the input; zeros follow its end.
+// Reads numbers from the input. Past its end, all bytes are zero.
 class Bytes {
  public:
   Bytes(const uint8_t* data, size_t size) : data_(data), size_(size) {}
@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (bytes.up_to(3) == 0) {
     for (int64_t* field : {&p.batch, &p.height, &p.width, &p.channels, &p.patch_height, &p.patch_width, &p.rows,
                            &p.columns, &p.filters}) {
-      // Any number, or one near the ends of 32 bits, where products overflow.
+      // Any 64-bit number, or any 32-bit one.
       *field = bytes.up_to(1) ? bytes.take<int64_t>() : bytes.take<int32_t>();
     }
     p.epsilon = bytes.take<double>();
@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   p.epsilon = 0.01 + 0.1 * double(bytes.up_to(3));
   const Maps kind = Maps(bytes.up_to(int(Maps::kNotANumber)));
   if (find_error(p, true) != nullptr) return 0;
-  // The oracle is slow: larger problems would only make the search slower.
+  // The oracle is slow on larger problems.
   if (p.batch * p.pixels() * p.maps() * p.patch() > 200000) return 0;
   if (!check_all(p, kind, bytes.take<uint32_t>())) abort();
   return 0;

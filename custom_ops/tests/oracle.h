@@ -1,4 +1,4 @@
-// SPEC section 1 written the naive way, in double: what the kernels are tested against.
+// SPEC sections 1 and 2, written the naive way in double: the reference for tests of the kernels.
 #ifndef TFNXC_TESTS_ORACLE_H_
 #define TFNXC_TESTS_ORACLE_H_
 
@@ -13,7 +13,7 @@ namespace oracle {
 
 using Numbers = std::vector<double>;
 
-// A patch of one channel, centred anywhere, zero-padded; and what the formulas need of it.
+// A zero-padded patch of one channel, centred anywhere, and its deviation.
 struct Patch {
   Patch(const Problem& p, const Numbers& maps, int64_t image, int64_t row, int64_t column, int64_t channel) {
     for (int64_t i = row - p.patch_height / 2; i <= row + p.patch_height / 2; ++i) {
@@ -65,7 +65,8 @@ void compare(const Problem& p, const Numbers& x, const Numbers& y, Visit visit) 
           const Patch X(p, x, image, i, j, channel);
           for (int64_t row = 0; row < p.rows; ++row) {
             for (int64_t column = 0; column < columns; ++column) {
-              const Patch Y(p, y, image, i - p.rows / 2 + row, p.columns == 0 ? column : j - columns / 2 + column, channel);
+              const Patch Y(p, y, image, i - p.rows / 2 + row, p.columns == 0 ? column : j - columns / 2 + column,
+                            channel);
               const int64_t position = (image * p.height + i) * p.width + j;
               visit(position * p.maps() + (channel * p.rows + row) * columns + column, X, Y);
             }

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tfnxc.callbacks.live_table import LiveTable
-from tfnxc.errors import InputError
+from tfnxc.callbacks import LiveTable
 
 
 class Figures(keras.callbacks.Callback):
@@ -72,7 +71,7 @@ def begin(table, steps=4, epochs=3):
 
 
 def run(table, clock, number, seconds, logs):
-    """A pass whose steps take these seconds."""
+    """An epoch whose steps take these seconds."""
     table.on_epoch_begin(number)
     for step, duration in enumerate(seconds):
         clock[0] += duration
@@ -80,7 +79,7 @@ def run(table, clock, number, seconds, logs):
     table.on_epoch_end(number, logs)
 
 
-def test_where_the_output_is_no_terminal_it_prints_a_line_a_pass(clock):
+def test_where_the_output_is_no_terminal_it_prints_a_line_an_epoch(clock):
     console = plain()
     table = LiveTable(console, batch_size=10, pairs_per_epoch=35)
     begin(table)
@@ -89,13 +88,13 @@ def test_where_the_output_is_no_terminal_it_prints_a_line_a_pass(clock):
     run(table, clock, 1, (5, 1, 1, 0.5), {"accuracy": 0.625, "loss": 0.5, "val_rank_1": 0.25, "val_loss": 2.0})
     table.on_train_end()
     assert console.file.getvalue().splitlines() == [
-        "pass 1/3  steps 4/4  pairs/s 6.2  loss 0.7500  accuracy 0.5000  learning rate 0.125  time left 0:00:11",
-        "pass 2/3  steps 4/4  pairs/s 10.0  loss 0.5000  accuracy 0.6250  learning rate 0.125  "
+        "epoch 1/3  steps 4/4  pairs/s 6.2  loss 0.7500  accuracy 0.5000  learning rate 0.125  time left 0:00:11",
+        "epoch 2/3  steps 4/4  pairs/s 10.0  loss 0.5000  accuracy 0.6250  learning rate 0.125  "
         "val_rank_1 0.2500  val_loss 2.0000  time left 0:00:09",
     ]
 
 
-def test_a_pass_of_one_step_and_hours_that_are_left(clock):
+def test_an_epoch_of_one_step_and_hours_that_are_left(clock):
     console = plain()
     table = LiveTable(console, batch_size=10)
     begin(table, steps=1, epochs=100)
@@ -106,7 +105,7 @@ def test_a_pass_of_one_step_and_hours_that_are_left(clock):
     assert second.endswith("time left 99:39:38")
 
 
-def test_steps_that_nobody_counted_are_known_after_a_pass(clock):
+def test_steps_that_nobody_counted_are_known_after_an_epoch(clock):
     console = plain()
     table = LiveTable(console, batch_size=10)
     begin(table, steps=None, epochs=3)
@@ -119,7 +118,7 @@ def test_steps_that_nobody_counted_are_known_after_a_pass(clock):
     assert "steps 3/3 " in console.file.getvalue() and console.file.getvalue().endswith("time left 0:00:06\n")
 
 
-def test_a_training_that_goes_on_in_a_pass(clock):
+def test_a_training_that_goes_on_in_an_epoch(clock):
     console = plain()
     table = LiveTable(console, batch_size=10, pairs_per_epoch=35, first_step=1)
     begin(table, steps=3)
@@ -127,8 +126,8 @@ def test_a_training_that_goes_on_in_a_pass(clock):
     table.set_params({"steps": 4, "epochs": 3})
     run(table, clock, 2, (1, 1, 1, 1), {"loss": 1.0})
     first, second = console.file.getvalue().splitlines()
-    assert "pass 2/3  steps 4/4  pairs/s 7.5 " in first and first.endswith("time left 0:00:04")
-    assert "pass 3/3  steps 4/4  pairs/s 8.3 " in second and second.endswith("time left 0:00:00")
+    assert "epoch 2/3  steps 4/4  pairs/s 7.5 " in first and first.endswith("time left 0:00:04")
+    assert "epoch 3/3  steps 4/4  pairs/s 8.3 " in second and second.endswith("time left 0:00:00")
 
 
 def test_nothing_is_left_of_a_training_that_stops(clock):
@@ -141,11 +140,11 @@ def test_nothing_is_left_of_a_training_that_stops(clock):
     assert console.file.getvalue().endswith("time left 0:00:00\n")
 
 
-def test_in_a_terminal_the_last_passes_stay_visible():
+def test_in_a_terminal_the_last_epochs_stay_visible():
     console = terminal()
     history = fit([Figures(val_rank_1=0.25, val_mAP=0.5), LiveTable(console, batch_size=4, rows=2)], epochs=4)
     *heading, second, third = last_frame(console)
-    assert {"pass", "steps", "pairs/s", "loss", "mae", "val"} <= {word for line in heading for word in line}
+    assert {"epoch", "steps", "pairs/s", "loss", "mae", "val"} <= {word for line in heading for word in line}
     for number, row in ((2, second), (3, third)):
         assert row[:2] == [f"{number + 1}/4", "2/2"] and float(row[2]) > 0
         assert row[3:8] == [
@@ -158,7 +157,7 @@ def test_in_a_terminal_the_last_passes_stay_visible():
     assert third[8] == "0:00:00"
 
 
-def test_the_current_pass_has_a_live_row(clock):
+def test_the_current_epoch_has_a_live_row(clock):
     console = terminal()
     table = LiveTable(console, batch_size=10)
     begin(table)
@@ -210,10 +209,10 @@ def test_the_display_ends_with_an_error_and_the_next_training_has_its_own():
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines():
     console = Console(file=io.StringIO(), width=200, force_terminal=True, color_system=None, _environ={"TERM": "dumb"})
     fit([LiveTable(console, batch_size=4)], epochs=2)
-    assert [line[:8] for line in console.file.getvalue().splitlines()] == ["pass 1/2", "pass 2/2"]
+    assert [line[:9] for line in console.file.getvalue().splitlines()] == ["epoch 1/2", "epoch 2/2"]
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"rows": 0}, {"first_step": -1}])
 def test_numbers_out_of_range_are_one_clear_error(options):
-    with pytest.raises(InputError, match="batch_size and rows must be 1 or more and first_step 0 or more; got"):
+    with pytest.raises(ValueError, match="batch_size and rows must be 1 or more and first_step 0 or more; got"):
         LiveTable(plain(), **{"batch_size": 4, **options})

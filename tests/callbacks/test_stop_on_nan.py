@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnxc.callbacks.stop_on_nan import StopOnNaN
-from tfnxc.errors import InputError
+from tfnxc.callbacks import StopOnNaN
 
 STEPS = 3  # an epoch, of 2 samples each
 
@@ -71,7 +70,7 @@ def test_the_training_stops_at_the_first_bad_loss_and_keeps_its_batch(tmp_path, 
     found = report(tmp_path / "run")
     weights = found.pop("weights")
     assert [name.removesuffix(":0") for name in weights] == broken
-    assert found == {"pass": 1, "step": 1, "loss": loss, "learning_rate": 0.125, "weights_finite_after": [0, 2]}
+    assert found == {"epoch": 1, "step": 1, "loss": loss, "learning_rate": 0.125, "weights_finite_after": [0, 2]}
     with np.load(tmp_path / "run" / "nan_batch.npz", allow_pickle=False) as kept:
         assert set(kept) == {"0/probe", "0/gallery", "1"}
         np.testing.assert_array_equal(kept["0/probe"], data[0]["probe"][4])
@@ -96,7 +95,7 @@ def test_a_broken_weight_stops_the_training(tmp_path, breaks, every, steps, fail
     assert fit(data, guard, breaks) == steps
     assert guard.failed == failed
     found = report(tmp_path)
-    assert (found["pass"], found["step"]) == failed and found["weights_finite_after"] == finite_after
+    assert (found["epoch"], found["step"]) == failed and found["weights_finite_after"] == finite_after
     assert "scores/bias" in [name.removesuffix(":0") for name in found["weights"]]
     assert (found["loss"] in ("nan", "inf")) == (steps != breaks)
     with np.load(tmp_path / "nan_batch.npz") as kept:
@@ -110,7 +109,7 @@ def test_a_good_training_leaves_nothing(tmp_path):
     assert guard.failed is None and not (tmp_path / "run").exists()
 
 
-def test_a_training_that_goes_on_in_a_pass_counts_its_steps_from_the_begin_of_the_pass(tmp_path):
+def test_a_training_that_goes_on_in_an_epoch_counts_its_steps_from_the_begin_of_the_epoch(tmp_path):
     data = batches(8)
     asked = []
     guard = StopOnNaN(tmp_path, lambda *place: asked.append(place), first_step=1)
@@ -152,7 +151,7 @@ def test_half_precision_is_kept_exactly(tmp_path):
 
 
 def test_what_is_no_array_is_one_clear_error_and_the_report_is_there(tmp_path):
-    with pytest.raises(InputError, match="0/probe of the batch must be an array of numbers or texts; got object"):
+    with pytest.raises(ValueError, match="0/probe of the batch must be an array of numbers or texts; got object"):
         fit(batches(0), StopOnNaN(tmp_path, lambda number, step: ({"probe": object()},)))
     assert report(tmp_path)["step"] == 0
 
@@ -160,11 +159,11 @@ def test_what_is_no_array_is_one_clear_error_and_the_report_is_there(tmp_path):
 def test_logs_without_a_loss_are_one_clear_error(tmp_path):
     guard = StopOnNaN(tmp_path, lambda number, step: None)
     guard.on_epoch_begin(0)
-    with pytest.raises(InputError, match=r"watches the loss, which is not in the logs; they have \['accuracy'\]"):
+    with pytest.raises(ValueError, match=r"watches the loss, which is not in the logs; they have \['accuracy'\]"):
         guard.on_train_batch_end(0, {"accuracy": 0.5})
 
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"first_step": -1}])
 def test_numbers_out_of_range_are_one_clear_error(tmp_path, options):
-    with pytest.raises(InputError, match="every must be 1 or more and first_step 0 or more"):
+    with pytest.raises(ValueError, match="every must be 1 or more and first_step 0 or more"):
         StopOnNaN(tmp_path, lambda number, step: None, **options)

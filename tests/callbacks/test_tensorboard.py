@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfnxc.callbacks.tensorboard import tensorboard
+from tfnxc.callbacks import TensorBoard
 from tfnxc.errors import InputError
 
 
@@ -34,7 +34,7 @@ def test_loss_learning_rate_and_validation_are_written(tmp_path, schedule):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
     x, y = np.random.default_rng(0).normal(size=(2, 8, 3)).astype(np.float32)
-    callbacks = [Figures(), tensorboard(tmp_path / "board")]
+    callbacks = [Figures(), TensorBoard(tmp_path / "board")]
     history = model.fit(x, y[:, :1], epochs=2, verbose=0, callbacks=callbacks).history
     trained, validated = scalars(tmp_path / "board" / "train"), scalars(tmp_path / "board" / "validation")
     assert trained["epoch_loss"] == [(step, pytest.approx(loss)) for step, loss in enumerate(history["loss"])]
@@ -46,11 +46,11 @@ def test_loss_learning_rate_and_validation_are_written(tmp_path, schedule):
 def test_without_tensorboard_one_clear_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'not installed.*pip install "tfnxc\[tensorboard\]"'):
-        tensorboard(tmp_path)
+        TensorBoard(tmp_path)
 
 
 def test_a_file_in_place_of_the_folder_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     (tmp_path / "board").write_text("x")
     with pytest.raises(InputError, match="board: a file, where a folder for TensorBoard was expected"):
-        tensorboard(tmp_path / "board")
+        TensorBoard(tmp_path / "board")

@@ -1,12 +1,16 @@
+import io
+
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tests.distribution.scoring_worker import small_model
-from tfnxc.callbacks.validation_cmc import FIGURES, ValidationCMC
+from tfnxc.callbacks import KeepBest, LiveTable, ValidationCMC, ValidationEarlyStopping
+from tfnxc.callbacks.validation_cmc import FIGURES
 from tfnxc.datasets import PairPipeline
 from tfnxc.errors import InputError
-from tfnxc.evaluation import EvaluationPlan, cmc
+from tfnxc.metrics import EvaluationPlan, cmc
 
 IDENTITIES = np.array(
     [*np.repeat(np.arange(6), 4), -1, -2]
@@ -187,6 +191,16 @@ def test_the_size_of_the_pictures_is_checked_before_the_training(model):
             "every gallery under cross-camera would hold a single image",
         ),
         ({"identities": np.arange(26), "protocol": "paper"}, "leaves no probes"),
+    ],
+)
+def test_people_who_cannot_be_ranked_are_one_clear_error(given, message):
+    with pytest.raises(InputError, match=message):
+        ValidationCMC(**{"images": IMAGES, "identities": IDENTITIES, "cameras": CAMERAS, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
         (
             {"identities": IDENTITIES[:25]},
             r"26 images need as many identities, as integers; got int64 of shape \(25,\)",
@@ -197,8 +211,8 @@ def test_the_size_of_the_pictures_is_checked_before_the_training(model):
         ({"every": 0}, "every must be 1 or more epochs; got 0"),
     ],
 )
-def test_what_cannot_be_ranked_is_one_clear_error(given, message):
-    with pytest.raises(InputError, match=message):
+def test_what_is_no_set_of_pictures_is_one_clear_error(given, message):
+    with pytest.raises(ValueError, match=message):
         ValidationCMC(**{"images": IMAGES, "identities": IDENTITIES, "cameras": CAMERAS, **given})
 
 
@@ -213,3 +227,15 @@ def test_ranks_beyond_the_gallery_and_ties_are_counted_as_in_cmc(model):
     figures = ranking.history[0][1]
     assert figures["val_rank_1"] == 0 and figures["val_rank_5"] == 0 and figures["val_rank_20"] == 1
     assert figures["val_mAP"] == pytest.approx(expected.mean_average_precision)
+
+
+def test_all_callbacks_together_in_a_training_of_ones_own(tmp_path):
+    """Ranked, kept, stopped and shown by `fit` alone, without `tfnxc.training`."""
+    console = Console(file=io.StringIO(), width=200)
+    best = KeepBest(tmp_path)
+    early = ValidationEarlyStopping(best, every=1, patience=2)
+    ranking = ValidationCMC(IMAGES, IDENTITIES, CAMERAS, repeats=1)
+    fit(light_model(), [ranking, best, early, LiveTable(console, batch_size=8)], epochs=9, rate=0.0)
+    assert best.epoch == 0 and [epoch for epoch, _ in ranking.history] == [0, 1, 2]
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 3 and lines[0].startswith("epoch 1/9  steps 2/2 ") and "val_mAP" in lines[0]

@@ -2,7 +2,7 @@ import types
 
 import pytest
 
-from tfnxc.callbacks.validation_early_stopping import ValidationEarlyStopping
+from tfnxc.callbacks import ValidationEarlyStopping
 
 
 @pytest.mark.parametrize(
@@ -14,9 +14,15 @@ from tfnxc.callbacks.validation_early_stopping import ValidationEarlyStopping
         (3, 2, 1, 6),  # rankings after epochs 2, 4, 6
         (3, 2, 2, 8),
         (4, 5, 1, 10),
-        (2, 2, 1, 4),  # of a start that ranked after each pass
+        (2, 2, 1, 4),  # of a start that ranked after each epoch
     ],
 )
 def test_a_training_is_over_after_so_many_rankings(best, every, patience, last):
-    early = ValidationEarlyStopping(types.SimpleNamespace(number=best), every, patience)
+    early = ValidationEarlyStopping(types.SimpleNamespace(epoch=best), every, patience)
     assert [early.is_over(epochs) for epochs in (last - 1, last, last + 1)] == [False, True, True]
+
+
+@pytest.mark.parametrize("options", [{"every": 0, "patience": 1}, {"every": 1, "patience": 0}])
+def test_numbers_out_of_range_are_one_clear_error(options):
+    with pytest.raises(ValueError, match="every and patience must be 1 or more; got"):
+        ValidationEarlyStopping(types.SimpleNamespace(epoch=-1), **options)

@@ -1,6 +1,7 @@
 """The commands as a user runs them, on a small data set on disk."""
 
 import csv
+import dataclasses
 import json
 import os
 import subprocess
@@ -15,7 +16,6 @@ from tfnxc.cli._recipe import recipe_of
 from tfnxc.datasets import cuhk01
 from tfnxc.evaluation import PROTOCOLS, cmc
 from tfnxc.models import BUILDERS
-from tfnxc.recipes.recipe import CHOICES
 from tfnxc.training import RECIPES, Recipe, Run
 
 
@@ -54,8 +54,11 @@ def test_the_options_of_train_are_those_of_the_library():
     options = {option.name: option for option in main.commands["train"].params}
     assert set(vars(Recipe())) <= set(options)
     assert recipe_of("grouped", dict.fromkeys(vars(Recipe()))) == RECIPES["grouped"]
-    for name, choices in {**CHOICES, "recipe_name": RECIPES}.items():
-        assert tuple(options[name].type.choices) == tuple(choices), name
+    choices = {field.name: field.metadata["choices"] for field in dataclasses.fields(Recipe)}
+    choices = {name: each for name, each in choices.items() if each} | {"recipe_name": RECIPES}
+    assert {"pairs", "positives", "negatives", "scaling", "initializer", "precision", "schedule"} <= set(choices)
+    for name, expected in choices.items():
+        assert tuple(options[name].type.choices) == tuple(expected), name
     assert set(options["model"].type.choices) == set(BUILDERS)
     evaluate = {option.name: option for option in main.commands["evaluate"].params}
     assert set(evaluate["protocols"].type.choices) == set(PROTOCOLS)
@@ -85,7 +88,7 @@ def curves_of_predict(folder, campus):
     people = cuhk01(campus).of_identities([7, 8, 9])
     images, labels = people.images() / 255.0, (people.identities, people.cameras)
     probe, gallery = np.divmod(np.arange(len(images) ** 2), len(images))
-    model, _ = Run.open(folder).load_model()
+    model = Run.open(folder).load_model()
     scores = model.predict([images[probe], images[gallery]], verbose=0)[:, 1].reshape(len(images), -1)
     rows, columns = people.cameras == 0, people.cameras == 1
     sides = [label[side] for label in labels for side in (rows, columns)]
@@ -161,7 +164,7 @@ def test_the_command_takes_onednn_unless_told_otherwise(said):
 
 def test_bad_input_is_one_clear_line_and_costs_nothing(campus, tmp_path, split):
     train = ["train", "cuhk01", "--run", tmp_path / "run"]
-    assert "cuhk01 needs --data" in error_of(*train)
+    assert "cuhk01 needs a path (--data)" in error_of(*train)
     assert "no such folder" in error_of(*train, "--data", tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     assert "no picture of CUHK01 here" in error_of(*train, "--data", tmp_path / "empty")
@@ -183,11 +186,10 @@ def test_bad_input_is_one_clear_line_and_costs_nothing(campus, tmp_path, split):
 
 
 def test_a_colour_histogram_is_above_chance_and_far_from_perfect_on_the_embedded_set():
-    from tfnxc.datasets import get_split
+    from tfnxc.datasets import get_split, open_dataset
     from tfnxc.evaluation import EvaluationPlan, colour_histogram_scores
-    from tfnxc.evaluation.guard import open_source
 
-    people = open_source("synthetic", None)
+    people = open_dataset("synthetic", None)
     tested = people.of_identities(get_split("random-100-0", people.identities).test)
     images = tested.images()
     plan = EvaluationPlan("cross-camera", tested.identities, tested.cameras)

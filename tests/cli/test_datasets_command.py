@@ -154,7 +154,7 @@ def test_prepare_leaves_nothing_behind_a_broken_picture(campus, tmp_path):
 def test_bad_input_is_one_clear_line(tmp_path, campus):
     assert "'nowhere' is not one of 'cuhk01'" in error_of("info", "nowhere")
     for command in (("check", "cuhk01"), ("prepare", "cuhk01", "--to", tmp_path / "x")):
-        assert "cuhk01 needs --data: the folder campus" in error_of(*command)
+        assert "cuhk01 needs a path (--data): the folder campus" in error_of(*command)
         assert "no such folder" in error_of(*command, "--data", tmp_path / "nowhere")
     assert "the synthetic set is drawn" in error_of("check", "synthetic", "--data", tmp_path)
     to = ("prepare", "cuhk01", "--data", campus, "--to")

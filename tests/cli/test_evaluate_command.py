@@ -88,7 +88,7 @@ def test_a_run_is_not_tested_on_whom_it_was_trained_on(campus, families, tmp_pat
     found = evaluate(folder, "--both-orders", "--flips", "--repeats", 1, "--batch-size", 8, "--protocol", "market")
     assert found.exit_code == 0, found.output
     (path,) = (folder / "results").glob("trained-both-orders-flips-market-*.json")
-    assert json.loads(path.read_text())["looks"] == [
+    assert json.loads(path.read_text())["views"] == [
         [False, [False, False]],
         [False, [True, False]],
         [True, [False, False]],
@@ -100,12 +100,12 @@ def test_the_best_model_is_measured_and_by_nobody_whom_it_saw(campus, families, 
     run = Run.open(trained_run(campus, tmp_path / "run"))
     assert "no such model" in error_of(run.folder, "--state", "best")
     shutil.copy(run.model_path("initial"), run.model_path("best"))
-    write_json(run.folder / "best.json", {"pass": 2, "val_rank_1": 0.5, "val_mAP": 0.5})
+    write_json(run.folder / "best.json", {"epoch": 2, "val_rank_1": 0.5, "val_mAP": 0.5})
     found = evaluate(run.folder, "--state", "best", "--protocol", "market", "--batch-size", 8)
     assert found.exit_code == 0, found.output
     (path,) = (run.folder / "results").glob("best-market-*.json")
     result = json.loads(path.read_text())
-    assert result["epochs_done"] == 3 and result["model_digest"] == run.load_model("initial")[1]
+    assert result["epochs_done"] == 3 and result["model_digest"] == run.model_digest("initial")
     assert "would mean nothing" in error_of(run.folder, "--split", "random-3-2", "--state", "best")
 
 

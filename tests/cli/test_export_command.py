@@ -9,14 +9,16 @@ from tests.cli.run_command import error_of, run
 from tfnxc import models
 from tfnxc.datasets import Split
 from tfnxc.files import write_json
-from tfnxc.serving import CARD
-from tfnxc.training import Run
+from tfnxc.metrics import cmc
+from tfnxc.runs import Result
+from tfnxc.serving import CARD, export_run
+from tfnxc.training import Recipe, Run, RunSettings
 
 
 @pytest.fixture
 def trained(campus, tmp_path):
     """A run that is finished, of a small model for pictures of the usual size."""
-    settings = {"dataset": "cuhk01", "model": "normxcorr", "epochs": 1, "seed": 0}
+    settings = RunSettings("cuhk01", "normxcorr", Recipe(epochs=1))
     split = Split.from_dict({"name": "mine", "train": [1, 2], "test": [7, 8, 9]})
     run = Run.start(tmp_path / "run", settings, split, campus)
     models.normxcorr(filters=(2, 3), units=4).save(run.model_path())
@@ -24,11 +26,17 @@ def trained(campus, tmp_path):
     return run
 
 
+def add_result(run, state, digest, protocol="cross-camera"):
+    """A result of two probes, one of whom is found at rank 1."""
+    curve = cmc([[0.9, 0.1], [0.8, 0.7]], [1, 2], [1, 2], [0, 0], [1, 1], protocol, repeats=1)
+    about = {"dataset": "cuhk01", "split": "mine", "split_digest": run.split.digest, "model_digest": digest}
+    Result.of(curve, "normxcorr", state=state, **about).save(run.folder / "results")
+
+
 def test_float16_prints_what_it_costs_and_keeps_it(trained, tmp_path):
-    digest = trained.load_model()[1]
-    own = {"model_digest": digest, "protocol": "cross-camera", "mean": [50.0, 75.0]}
-    write_json(trained.folder / "results" / "trained-mine.json", own)
-    write_json(trained.folder / "results" / "trained-other.json", {**own, "model_digest": "of another model"})
+    digest = trained.model_digest()
+    add_result(trained, "trained", digest)
+    add_result(trained, "trained", "of another model", protocol="market")
     arguments = ["export", trained.folder, "--name", "mine", "--to", tmp_path / "served"]
     found = run(*arguments, "--variant", "float16", "--probes", 4)
     assert found.exit_code == 0, found.output
@@ -39,7 +47,8 @@ def test_float16_prints_what_it_costs_and_keeps_it(trained, tmp_path):
     assert card["variant"] == "float16" and card["variant_loss"]["probes"] == 4
     loss, figures = card["variant_loss"]["loss"], card["variant_loss"]
     assert loss == {"rank 1": figures["float32"]["rank 1"] - figures["float16"]["rank 1"]}
-    assert card["cmc"] == [{"protocol": "cross-camera", "rank 1": 50.0}]
+    (measured,) = card["cmc"]
+    assert (measured["protocol"], measured["rank 1"]) == ("cross-camera", 50.0) and "rank 5" not in measured
     assert card["data"] == [{"dataset": "cuhk01", "training_identities": 2}]
     assert "embed_bytes" in tf.saved_model.load(str(path)).signatures
 
@@ -47,10 +56,9 @@ def test_float16_prints_what_it_costs_and_keeps_it(trained, tmp_path):
 def test_the_best_model_is_exported_with_a_card_of_its_own(trained, tmp_path):
     models.normxcorr(filters=(2, 3), units=4).save(trained.model_path("best"))
     write_json(trained.folder / "best.json", {"pass": 4, "val_rank_1": 0.5, "val_mAP": 0.5})
-    digest = trained.load_model("best")[1]
+    digest = trained.model_digest("best")
     for state in ("trained", "best"):
-        of = {"model_digest": trained.load_model(state)[1], "protocol": "cross-camera", "mean": [50.0]}
-        write_json(trained.folder / "results" / f"{state}-mine.json", of)
+        add_result(trained, state, trained.model_digest(state))
     found = run("export", trained.folder, "--name", "mine", "--to", tmp_path / "served", "--state", "best")
     assert found.exit_code == 0, found.output
     card = json.loads((tmp_path / "served" / "mine" / "1" / CARD).read_text())
@@ -61,3 +69,11 @@ def test_what_cannot_be_measured_is_not_written(trained, tmp_path):
     arguments = ["export", trained.folder, "--name", "mine", "--to", tmp_path / "served", "--variant", "float16"]
     assert "no such folder" in error_of(*arguments, "--data", tmp_path / "nowhere")
     assert not (tmp_path / "served").exists()
+
+
+def test_the_library_call_is_the_command_without_a_word(trained, tmp_path, capsys):
+    path = export_run(trained.folder, "mine", tmp_path / "served", version=3)
+    assert path == tmp_path / "served" / "mine" / "3" and capsys.readouterr().out == ""
+    assert json.loads((path / CARD).read_text())["model_digest"] == trained.model_digest()
+    for name in ("no name", "../up", ""):
+        assert "takes letters, digits" in error_of("export", trained.folder, "--name", name)

@@ -1,7 +1,5 @@
 """`tfnxc plot` on runs that nobody trained, of six drawn people."""
 
-import dataclasses
-
 import keras
 import numpy as np
 import pytest
@@ -9,9 +7,9 @@ import pytest
 from tests.cli.run_command import error_of, run
 from tfnxc import models, training, visualization
 from tfnxc.datasets import Split, synthetic
-from tfnxc.evaluation import EvaluationPlan, colour_histogram_scores, rank_lists
-from tfnxc.evaluation import rankings as _plot_data
-from tfnxc.scoring.features import embed
+from tfnxc.evaluation import EvaluationPlan, ProbeChoice, Result, Results, colour_histogram_scores, rank_lists
+from tfnxc.evaluation.galleries import draw_galleries, galleries_of
+from tfnxc.scoring import embed
 from tfnxc.visualization import save_figure
 
 TESTED = (3, 50, 111, 200, 250, 299)
@@ -24,7 +22,7 @@ def runs(tmp_path_factory):
     split = Split("few-1", "by hand", tuple(range(100, 110)), TESTED)
     for name in ("normxcorr", "ahmed"):
         keras.utils.set_random_seed(0)
-        settings = {"dataset": "synthetic", "model": name, "epochs": 1, "seed": 0}
+        settings = training.RunSettings("synthetic", name, training.Recipe(epochs=1))
         made = training.Run.start(folder / name, settings, split)
         models.BUILDERS[name]().save(made.model_path())
         made.note_progress(1, pairs_per_epoch=1)
@@ -119,8 +117,8 @@ def test_kinds_of_probes_are_found_with_bounded_scoring(runs, drawn, people, tmp
 def test_the_hardest_probes_are_those_that_the_set_knows(people, kind):
     from tfnxc.datasets.synthetic.people import conditions
 
-    drawn = _plot_data._draw(people, "cross-camera", 0, None)
-    (hardest,) = _plot_data._galleries(people, "synthetic", "cross-camera", _plot_data.Choice(kind, count=1))
+    drawn = draw_galleries(people, "cross-camera")
+    (hardest,) = galleries_of(people, "synthetic", "cross-camera", ProbeChoice(kind, count=1))
     known = conditions(people.paths)
 
     def difficulty(probe):
@@ -137,7 +135,7 @@ def test_the_hardest_probes_are_those_that_the_set_knows(people, kind):
 
 def test_maps_are_those_of_the_tower(runs, drawn, people, tmp_path):
     done("maps", runs / "normxcorr", "--probe", 0, "--scale", "map", "--to", tmp_path / "maps.png", "--dpi", 50)
-    model, _ = training.Run.open(runs / "normxcorr").load_model()
+    model = training.Run.open(runs / "normxcorr").load_model()
     expected = embed(models.split(model).tower, people.images()[:1])[0]
     found = [image for image in drawn[0].axes[0].get_images() if image.get_array().shape == (37, 12)]
     found = sorted(found, key=lambda image: (image.get_extent()[3], image.get_extent()[0]))[:25]
@@ -180,37 +178,19 @@ def test_bad_input_is_one_clear_line(runs, tmp_path, monkeypatch):
 
 
 def test_runs_on_several_splits_are_one_curve_and_others_each_their_own(people):
-    from tfnxc.evaluation.groups import grouped
-    from tfnxc.evaluation.measure import Measured, Subject
-
     images, plan = people.images(), EvaluationPlan.of("cross-camera", people, repeats=2)
-    result = plan.measure(colour_histogram_scores(images, images))
+    measured = plan.measure(colour_histogram_scores(images, images))
 
-    def measured(name, split, **settings):
-        about = {"split": split, "split_digest": split, "settings": {"model": "fused", **settings}}
-        return name, "synthetic", [Measured(Subject("fused", people, about, None, name, None), result, None)]
+    def result(name, split, **settings):
+        settings = training.RunSettings("synthetic", "fused", **settings)
+        about = {"split_digest": split, "settings": settings, "test_identities": 6}
+        return Result.of(measured, "fused", name, dataset="synthetic", split=split, **about)
 
-    found = [measured("a", "few-1", seed=1), measured("b", "few-2", seed=2), measured("c", "few-2", l2=0.1)]
-    (panel,) = _plot_data.cmc_panels(grouped(found))
+    l2 = training.Recipe(l2=0.1)
+    found = Results([result("a", "few-1", seed=1), result("b", "few-2", seed=2), result("c", "few-2", recipe=l2)])
+    (panel,) = found.panels()
     assert list(panel.curves) == ["Fused, a", "Fused, c"] and panel.title.endswith(", 6 test identities")
-    assert panel.curves["Fused, a"].repeats == 2 and panel.curves["Fused, c"].repeats == result.repeats
-    np.testing.assert_allclose(panel.curves["Fused, a"].curves, [result.mean, result.mean])
-    again = grouped([measured("a", "few-1"), measured("b", "few-1")])
-    assert [group.label for group in again] == ["fused, a", "fused, b"]  # two on one split are not put together
-
-
-def test_rankings_of_other_people_are_not_drawn_together(runs, people):
-    histogram = np.zeros((len(people),) * 2, np.float32)
-    from tfnxc.evaluation.measure import Subject
-
-    subject = Subject(
-        "a", people, {"split_digest": "one"}, None, "a", lambda needed: (lambda r, c: histogram[np.ix_(r, c)], 0, 0)
-    )
-    other = dataclasses.replace(subject, label="b", about={"split_digest": "two"})
-    with pytest.raises(ValueError, match="b is tested on other people"):
-        _plot_data.find_rankings([("a", "synthetic", subject), ("b", "synthetic", other)])
-
-
-def test_labels_are_those_of_the_paper_and_tell_runs_apart():
-    named = [("x-trained", "normxcorr"), ("y-trained", "normxcorr"), ("z-initial", "fused, initial"), ("h", "mine")]
-    assert _plot_data.labels(named) == ["NormXcorr, x-trained", "NormXcorr, y-trained", "Fused, initial", "mine"]
+    assert panel.curves["Fused, a"].repeats == 2 and panel.curves["Fused, c"].repeats == measured.repeats
+    np.testing.assert_allclose(panel.curves["Fused, a"].curves, [measured.mean, measured.mean])
+    again = Results([result("a", "few-1"), result("b", "few-1")])
+    assert [group.label for group in again.groups] == ["fused, a", "fused, b"]  # two on one split stay apart

@@ -1,8 +1,11 @@
 """`tfnxc train` up to the training itself, which tests/training tests."""
 
 import importlib
+import inspect
 import json
 import shutil
+import sys
+import types
 
 import keras
 import numpy as np
@@ -12,18 +15,21 @@ from click.testing import CliRunner
 from PIL import Image
 
 from tests.datasets.readers.cuhk03_file import write_mat
-from tfnxc import models, training
+from tfnxc import distribution, models
 from tfnxc.cli import main
-from tfnxc.datasets import Split, get_split
+from tfnxc.datasets import get_split
 from tfnxc.errors import InputError
-from tfnxc.training import Recipe, Run, distribution
+from tfnxc.training import Recipe, Run
 
 
 @pytest.fixture
 def trained(monkeypatch):
-    """What the trainings of a test were called with."""
-    calls = []
-    monkeypatch.setattr(training, "train", lambda *arguments, **options: calls.append((arguments, options)))
+    """What the trainings of a test would have fitted: the arguments by name."""
+    calls, module = [], sys.modules["tfnxc.training.train"]
+    names = tuple(inspect.signature(module.fit).parameters)
+    monkeypatch.setattr(
+        module, "fit", lambda *given: calls.append(types.SimpleNamespace(**dict(zip(names, given, strict=True))))
+    )
     return calls
 
 
@@ -38,12 +44,13 @@ def test_the_options_reach_the_training(trained, train, tmp_path):
     options = ["--split", "random-2-0", "--positives", "cross-camera", "--negatives", "hard", "--pool", 7]
     result = train(*options, "--hard-share", 0.25, "--checkpoint-seconds", 60)
     assert result.exit_code == 0, result.output
-    (((run, model, images, identities, recipe, seed, search_size), named),) = trained
-    assert (model, seed, search_size, len(images)) == ("normxcorr", 0, None, 12)
+    (given,) = trained
+    run, recipe, start, (images, identities, cameras, _) = given.run, given.recipe, given.start, given.pictures
+    assert (start.model, start.seed, start.search_size, len(images)) == ("normxcorr", 0, None, 12)
     assert (recipe.positives, recipe.negatives, recipe.pool, recipe.hard_share) == ("cross-camera", "hard", 7, 0.25)
-    assert named["checkpoint_seconds"] == 60
-    np.testing.assert_array_equal(named["cameras"], np.tile([0, 0, 1, 1], 3))
-    assert run.settings["negatives"] == "hard" and sorted(set(identities)) == run.record["split"]["train"]
+    assert given.execution.checkpoint_seconds == 60
+    np.testing.assert_array_equal(cameras, np.tile([0, 0, 1, 1], 3))
+    assert run.settings.recipe.negatives == "hard" and sorted(set(identities)) == list(run.split.train)
 
 
 def test_a_run_that_an_earlier_version_began_goes_on(trained, train, tmp_path):
@@ -65,9 +72,9 @@ def test_a_part_of_a_data_set_is_trained_on_by_its_own_name_only_when_asked(trai
     assert result.exit_code == 1 and "To train with the part that is there, add --partial" in result.output
     result = train("--partial")
     assert result.exit_code == 0, result.output
-    split = trained[0][0][0].record["split"]
-    assert split["name"] == "cuhk01-486-01-partial"
-    assert sorted(split["train"] + split["test"]) == [1, 2, 7, 8, 9]
+    split = trained[0].run.split
+    assert split.name == "cuhk01-486-01-partial"
+    assert sorted(split.train + split.test) == [1, 2, 7, 8, 9]
 
 
 def test_a_family_is_no_split_to_train_on(trained, train):
@@ -105,20 +112,20 @@ def test_a_recipe_is_named_and_changed(trained, train):
         ).exit_code
         == 0
     )
-    recipe = trained[0][0][4]
+    recipe = trained[0].recipe
     assert recipe == Recipe.named("grouped", epochs=3, identities_per_group=2, batch_size=8)
 
 
 def test_few_images_are_seen_more_often_unless_passes_are_given(trained, train, tmp_path):
     result = train("--split", "random-2-0", "--recipe", "grouped")
     assert "Note: 8334 epochs, not 70, because 12 pictures are few" in result.output
-    (((run, *_, recipe, _, _), _),) = trained
+    ((run, recipe),) = ((given.run, given.recipe) for given in trained)
     assert recipe == Recipe.named("grouped", epochs=8334)  # 18 pairs a pass
-    assert run.settings["epochs"] == 8334
+    assert run.settings.recipe.epochs == 8334
     for words in (("--recipe", "grouped", "--epochs", 70), ("--recipe", "published")):
         result = train("--split", "random-2-0", *words, "--run", tmp_path / words[1])
         assert result.exit_code == 0 and "epochs, not" not in result.output
-    assert [arguments[4].epochs for arguments, _ in trained[1:]] == [70, 20]
+    assert [given.recipe.epochs for given in trained[1:]] == [70, 20]
 
 
 def test_validation_people_do_not_train(trained, train):
@@ -126,12 +133,13 @@ def test_validation_people_do_not_train(trained, train):
     assert result.exit_code == 1 and "of the 3 training people at least two have to be held back" in result.output
     result = train("--split", "random-1-0", "--validate", 2, "--patience", 3)
     assert result.exit_code == 0, result.output
-    ((run, _, images, identities, *_), named) = trained[-1]
-    pictures, held, cameras = named["validation"]
-    assert set(held) | set(identities) == set(run.record["split"]["train"]) and not set(held) & set(identities)
+    given = trained[-1]
+    run, (images, identities, *_) = given.run, given.pictures
+    pictures, held, cameras, _ = given.validation.pictures
+    assert set(held) | set(identities) == set(run.split.train) and not set(held) & set(identities)
     assert len(pictures) == len(held) == len(cameras) == 8 and len(images) == 8
-    assert named["patience"] == 3
-    assert run.settings["validate"] == 2
+    assert given.validation.patience == 3
+    assert run.settings.validate == 2
 
 
 def test_patience_without_validation_is_one_clear_error(train):
@@ -152,10 +160,10 @@ def test_other_sets_train_under_numbers_of_their_own(trained, train, tmp_path):
     people = own_pictures(tmp_path / "people", ("ann", "bob"))
     result = train("--split", "random-2-0", "--with", f"folder={people}")
     assert result.exit_code == 0, result.output
-    ((run, _, images, identities, *_), named) = trained[0]
-    assert len(images) == 16 and named["sources"].tolist() == [0] * 12 + [1] * 4
+    run, (images, identities, _, domains) = trained[0].run, trained[0].pictures
+    assert len(images) == 16 and domains.tolist() == [0] * 12 + [1] * 4
     assert not set(identities[:12]) & set(identities[12:]) and len(set(identities)) == 5
-    assert run.settings["with"] == ["folder"]
+    assert run.settings.others == ("folder",)
     assert [dataset for dataset, _ in run.trained_on] == ["cuhk01", "folder"]
 
 
@@ -164,13 +172,13 @@ def test_the_camera_pairs_of_cuhk03_are_places_of_their_own(trained, train, tmp_
     words = "--split", "random-2-0", "--with", f"cuhk03-labeled={write_mat(tmp_path / 'cuhk-03.mat')}"
     result = train(*words, "--recipe", "grouped")
     assert result.exit_code == 0, result.output
-    ((arguments, options),) = trained
-    assert options["sources"].tolist() == [0] * 12 + [1] * 28 + [2] * 19 + [3] * 10 + [4] * 10 + [5] * 10
-    assert arguments[0].settings["places"] is True  # a run of before is another training
+    (given,) = trained
+    assert given.pictures.domains.tolist() == [0] * 12 + [1] * 28 + [2] * 19 + [3] * 10 + [4] * 10 + [5] * 10
+    assert given.run.settings.domains is True  # a run of before is another training
     result = train(*words, "--run", tmp_path / "separate")
     assert result.exit_code == 0, result.output
-    arguments, options = trained[1]
-    assert options["sources"].tolist() == [0] * 12 + [1] * 77 and "places" not in arguments[0].settings
+    given = trained[1]
+    assert given.pictures.domains.tolist() == [0] * 12 + [1] * 77 and not given.run.settings.domains
 
 
 def test_own_people_with_the_numbers_of_others_are_told_apart_by_a_promise(tmp_path):
@@ -215,21 +223,21 @@ def test_people_who_are_tested_may_not_train(trained, train, campus, tmp_path):
     assert train("--split", "random-2-1", "--run", tmp_path / "earlier").exit_code == 0
     earlier = Run.open(tmp_path / "earlier")
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(earlier.model_path())
-    seen = set(earlier.record["split"]["train"]) & set(get_split("random-2-0", [1, 2, 7, 8, 9]).test)
+    seen = set(earlier.split.train) & set(get_split("random-2-0", [1, 2, 7, 8, 9]).test)
     result = train("--split", "random-2-0", "--from", tmp_path / "earlier")
     assert seen and result.exit_code == 1 and f"{len(seen)} of the 2 test identities" in result.output
     result = train("--split", "random-2-1", "--from", tmp_path / "earlier")
-    assert result.exit_code == 0 and trained[-1][1]["weights"] is not None
-    assert Run.open(tmp_path / "run").trained_on[1] == ("cuhk01", earlier.record["split"]["train"])
+    assert result.exit_code == 0 and trained[-1].weights is not None
+    assert Run.open(tmp_path / "run").trained_on[1] == ("cuhk01", list(earlier.split.train))
 
 
 def test_the_model_that_comes_with_the_package_is_a_beginning(trained, train, tmp_path):
     result = train("--split", "random-2-0", "--recipe", "grouped", "--from", "pretrained")
     assert result.exit_code == 0, result.output
-    (((run, *_), named),) = trained
-    for kept, given in zip(models.pretrained().get_weights(), named["weights"].get_weights(), strict=True):
+    ((run, weights),) = ((given.run, given.weights) for given in trained)
+    for kept, given in zip(models.pretrained().get_weights(), weights.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, given)
-    assert run.settings["from"] == models.pretrained_card()["digest"]
+    assert run.settings.weights == models.pretrained_card()["digest"]
     assert [dataset for dataset, _ in run.trained_on] == ["cuhk01"]
 
 
@@ -264,7 +272,7 @@ def test_people_who_are_held_back_may_not_have_been_trained_on(trained, train, t
 
 
 def held(run, seed):
-    return Split.from_dict(run.record["split"]).hold_back(2, seed).test
+    return run.split.hold_back(2, seed).test
 
 
 def test_pictures_of_one_camera_are_trained_on_and_how_they_are_measured_is_said(trained, tmp_path):
@@ -292,7 +300,7 @@ def test_pictures_of_one_camera_are_trained_on_and_how_they_are_measured_is_said
 def test_a_command_with_a_mistake_leaves_no_folder_that_refuses_the_next(trained, train):
     assert train("--split", "random-2-0", "--epochs", 3).exit_code == 0  # of which nothing was trained here
     result = train("--split", "random-2-0", "--epochs", 4)
-    assert result.exit_code == 0 and trained[1][0][0].settings["epochs"] == 4
+    assert result.exit_code == 0 and trained[1].run.settings.recipe.epochs == 4
 
 
 def test_a_set_that_nobody_knows_is_one_clear_error(train):
@@ -302,25 +310,26 @@ def test_a_set_that_nobody_knows_is_one_clear_error(train):
 
 def test_ranking_may_be_asked_for_every_few_passes(trained, train):
     assert train("--split", "random-1-0", "--validate", 2, "--validate-every", 3).exit_code == 0
-    assert trained[0][1]["validate_every"] == 3
+    assert trained[0].validation.every == 3
     # No setting: the weights are the same.
     assert train("--split", "random-1-0", "--validate", 2).exit_code == 0
-    assert trained[1][1]["validate_every"] == 1
+    assert trained[1].validation.every == 1
 
 
 def test_the_strategy_reaches_the_training(trained, train, monkeypatch):
     asked = []
     monkeypatch.setattr(distribution, "training_strategy", lambda name: asked.append(name) or "a strategy")
+    monkeypatch.setattr(sys.modules["tfnxc.training.train"], "training_strategy", lambda strategy: strategy)
     assert train("--split", "random-2-0", "--strategy", "mirrored").exit_code == 0
     assert train("--split", "random-2-0").exit_code == 0
-    assert asked == ["mirrored", "none"] and [named["strategy"] for _, named in trained] == ["a strategy"] * 2
+    assert asked == ["mirrored", "none"] and [given.execution.strategy for given in trained] == ["a strategy"] * 2
 
 
 @pytest.mark.skipif(len(tf.config.list_physical_devices("GPU")) > 1, reason="two GPUs or more share the training")
 def test_one_device_trains_without_a_strategy(trained, train):
     result = train("--split", "random-2-0", "--strategy", "mirrored")
     assert result.exit_code == 0, result.output
-    assert trained[0][1]["strategy"] is None
+    assert trained[0].execution.strategy is None
 
 
 @pytest.mark.parametrize(("devices", "calls"), [([], 1), (["one"], 0)])
@@ -343,5 +352,5 @@ def test_the_demo_adds_up_in_a_fixed_order_too(monkeypatch):
         done.append("people")
         raise InputError("that is enough")
 
-    monkeypatch.setattr(module, "open_source", people)
+    monkeypatch.setattr(module, "open_dataset", people)
     assert CliRunner().invoke(main, ["demo"]).exit_code == 1 and done == ["order", "people"]

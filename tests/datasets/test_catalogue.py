@@ -58,7 +58,7 @@ def test_the_parts_of_a_set_are_all_of_it_and_do_not_overlap(on_disk):
         assert not belongs or (np.sum(belongs, axis=0) == 1).all(), name
 
 
-def test_each_camera_pair_of_cuhk03_is_a_place(on_disk, tmp_path):
+def test_each_camera_pair_of_cuhk03_is_a_domain(on_disk, tmp_path):
     people = open_dataset("cuhk03-labeled", on_disk["cuhk03-labeled"])
     pairs = [int(path.rsplit("/", 1)[1].split("_")[0]) for path in people.paths]
     assert domains_of(people).tolist() == pairs and set(pairs) == {1, 2, 3, 4, 5}
@@ -77,7 +77,7 @@ def test_parts_are_counted(on_disk):
 
 
 def test_official_counts():
-    assert {name: (source.pictures, source.identities) for name, source in CATALOGUE.items()} == {
+    assert {name: (entry.pictures, entry.identities) for name, entry in CATALOGUE.items()} == {
         "cuhk01": (3884, 971),
         "cuhk03-labeled": (14096, 1467),
         "cuhk03-detected": (14097, 1467),
@@ -93,14 +93,14 @@ def test_official_counts():
 
 
 def test_protocols_and_default_splits_are_those_of_the_package():
-    for name, source in CATALOGUE.items():
-        assert source.default_protocol in PROTOCOLS
-        assert source.own_split or dataset_splits(name, made_up(name, range(1000), [0] * 1000))
-        assert "\n" not in source.about and source.layout and source.title and source.reference
+    for name, entry in CATALOGUE.items():
+        assert entry.default_protocol in PROTOCOLS
+        assert entry.own_split or dataset_splits(name, made_up(name, range(1000), [0] * 1000))
+        assert "\n" not in entry.about and entry.layout and entry.title and entry.reference
 
 
 def test_every_family_of_splits_belongs_to_a_data_set():
-    assert {name for source in CATALOGUE.values() for name in source.families} == set(families())
+    assert {name for entry in CATALOGUE.values() for name in entry.families} == set(families())
     assert CATALOGUE["cuhk03-detected"].families == ("cuhk03-767-detected", "cuhk03-classic", "cuhk03-classic-1260")
     assert CATALOGUE["market1501"].families == CATALOGUE["csv"].families == ()
 
@@ -146,7 +146,7 @@ def test_of_the_other_sets_nothing_is_known_to_be_missing():
         assert missing_pictures(name, made_up(name, [1, JUNK], [0, 0])) == []
 
 
-def test_a_prepared_folder_opens_by_the_name_of_its_source(on_disk, tmp_path):
+def test_a_prepared_folder_opens_by_the_name_of_its_set(on_disk, tmp_path):
     people = open_dataset("market1501", on_disk["market1501"])
     prepare(people, tmp_path / "prepared", size=(8, 4))
     again = open_dataset("market1501", tmp_path / "prepared")
@@ -160,7 +160,7 @@ def test_a_prepared_folder_opens_by_the_name_of_its_source(on_disk, tmp_path):
 def test_a_name_or_a_path_that_cannot_be_is_refused(tmp_path):
     with pytest.raises(InputError, match="no data set is called 'cuhk02'; expected one of cuhk01, cuhk03-labeled"):
         open_dataset("cuhk02", tmp_path)
-    with pytest.raises(InputError, match="viper needs a path: a folder with cam_a and cam_b"):
+    with pytest.raises(InputError, match=r"viper needs a path \(--data\): a folder with cam_a and cam_b"):
         open_dataset("viper")
     with pytest.raises(InputError, match="the synthetic set is drawn, not read: leave its path out"):
         open_dataset("synthetic", tmp_path)

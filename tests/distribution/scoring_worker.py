@@ -15,7 +15,7 @@ def scores_of(strategy, model=None, count=COUNTS[0], **options):
     import tensorflow as tf
 
     from tfnxc import models
-    from tfnxc.distribution.scoring import DistributedScorer
+    from tfnxc.distribution import DistributedScorer
 
     tower, head = models.split(model or small_model())
     rng = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def small_model():
 def main(kind, results):
     import tensorflow as tf
 
-    from tfnxc.distribution.scoring import DistributedScorer, is_chief, strategy_named
+    from tfnxc.distribution import DistributedScorer, is_chief, strategy_named
     from tfnxc.errors import InputError
 
     if kind == "mirrored":

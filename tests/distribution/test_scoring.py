@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.distribution import scoring_worker as distributed_worker
 from tests.workers import run_workers, two_workers
-from tfnxc.distribution.scoring import DistributedScorer, is_chief, strategy_named
+from tfnxc.distribution import DistributedScorer, is_chief, strategy_named
 from tfnxc.errors import InputError
 
 PROGRAM = ["tests.distribution.scoring_worker"]

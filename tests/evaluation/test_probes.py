@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfnxc.errors import InputError
-from tfnxc.evaluation.probes import KINDS, choose_by_difficulty, choose_by_ranks
+from tfnxc.evaluation.probes import PROBE_KINDS, ProbeChoice, choose_by_difficulty, choose_by_ranks
 
 MODELS = ["ahmed", "normxcorr", "fused"]
 RANKS = [
@@ -48,6 +48,9 @@ def test_the_hardest_come_first_and_easy_ones_never():
 
 
 def test_the_command_knows_these_kinds():
-    from tfnxc.cli import _plot_options
+    from tfnxc.cli.plot.ranking import ranking
 
-    assert _plot_options.KINDS == KINDS
+    (kind,) = [option for option in ranking.params if option.name == "kind"]
+    assert tuple(kind.type.choices) == PROBE_KINDS
+    with pytest.raises(ValueError, match=r"kind must be one of random, all-right.*got 'nice'"):
+        ProbeChoice("nice")

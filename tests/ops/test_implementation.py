@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfnxc import models, ops
 from tfnxc.errors import InputError
 from tfnxc.layers import CrossInputSummary, NormXcorr
-from tfnxc.ops import _implementation, _library
+from tfnxc.ops import _library
+from tfnxc.ops import implementation as choice
 
 MAPS = np.zeros((1, 6, 5, 2))
 
@@ -58,7 +59,7 @@ def test_without_a_library_native_is_an_error_with_the_remedy(no_library):
 
 
 def test_without_a_library_auto_says_so_once_and_computes(no_library, monkeypatch, caplog):
-    monkeypatch.setattr(_implementation, "_said", set())
+    monkeypatch.setattr(choice, "_said", set())
     with caplog.at_level(logging.INFO, "tfnxc"):
         for _ in range(3):
             assert "Tfnxc>NormXcorr" not in operations(implementation="auto")
@@ -100,9 +101,9 @@ def test_inside_xla_plain_tensorflow_computes(native_library, monkeypatch, rng):
 
 def test_where_there_is_a_gpu_an_operation_without_a_gpu_kernel_is_plain(native_library, monkeypatch):
     monkeypatch.setenv("TFNXC_OPS", "native")
-    assert CrossInputSummary(2).supports_jit is False and _implementation.native_cpu_ops() is not None
+    assert CrossInputSummary(2).supports_jit is False and choice.native_cpu_ops() is not None
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [f"a {kind}"] if kind == "GPU" else [])
-    assert CrossInputSummary(2).supports_jit is True and _implementation.native_cpu_ops() is None
+    assert CrossInputSummary(2).supports_jit is True and choice.native_cpu_ops() is None
     assert NormXcorr().supports_jit is False
 
 

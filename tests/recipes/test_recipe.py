@@ -1,11 +1,15 @@
+import dataclasses
 import math
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
+from tfnxc import models
 from tfnxc.errors import InputError
-from tfnxc.training import Recipe
+from tfnxc.recipes import Recipe, make_optimizer
 
 
 def rate(optimizer, step):
@@ -15,7 +19,7 @@ def rate(optimizer, step):
 
 def test_the_default_is_the_published_recipe():
     recipe = Recipe()
-    optimizer = recipe.make_optimizer(steps=100)
+    optimizer = make_optimizer(recipe, steps=100)
     assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.9 and not optimizer.nesterov
     assert (recipe.batch_size, recipe.epochs, recipe.l2) == (128, 20, 5e-4)
     assert (recipe.positives, recipe.negatives) == ("any", "uniform")
@@ -24,9 +28,9 @@ def test_the_default_is_the_published_recipe():
 
 
 def test_schedules():
-    cosine = Recipe(schedule="cosine", learning_rate=0.1).make_optimizer(steps=100)
+    cosine = make_optimizer(Recipe(schedule="cosine", learning_rate=0.1), steps=100)
     np.testing.assert_allclose([rate(cosine, step) for step in (0, 50, 100)], [0.1, 0.05, 0], atol=1e-7)
-    constant = Recipe(schedule="constant", optimizer="Adam", learning_rate=0.25).make_optimizer(steps=100)
+    constant = make_optimizer(Recipe(schedule="constant", optimizer="Adam", learning_rate=0.25), steps=100)
     assert isinstance(constant, keras.optimizers.Adam)
     assert float(np.asarray(constant.learning_rate)) == 0.25
 
@@ -40,7 +44,7 @@ def test_of_few_images_groups_make_more_passes():
 
 
 def test_a_cosine_may_begin_with_a_rise():
-    warm = Recipe(schedule="cosine", learning_rate=0.1, warmup=20).make_optimizer(steps=100)
+    warm = make_optimizer(Recipe(schedule="cosine", learning_rate=0.1, warmup=20), steps=100)
     np.testing.assert_allclose([rate(warm, step) for step in (0, 10, 20, 60, 100)], [0, 0.05, 0.1, 0.05, 0], atol=1e-7)
 
 
@@ -48,7 +52,7 @@ def test_an_unknown_optimizer_is_one_clear_error():
     with pytest.raises(
         InputError, match=r"optimizer must be kernel-muon or the name of a Keras optimizer, .*; got 'magic'"
     ):
-        Recipe(optimizer="magic").make_optimizer(1)
+        make_optimizer(Recipe(optimizer="magic"), 1)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +61,13 @@ def test_an_unknown_optimizer_is_one_clear_error():
         ({"schedule": "linear"}, "schedule must be one of published, constant, cosine; got 'linear'"),
         ({"warmup": 5}, "warmup is 0, or a number of steps of the schedule cosine; got 5"),
         ({"ranking": 1.0, "accumulate": 2}, "accumulate, ranking belong to grouped pairs; got separate ones"),
-        ({"pairs": "grouped"}, "makes 9 pairs: people must be 2 or more and batch_size a multiple of that; got 128"),
+        ({"pairs": "grouped"}, "makes 9 pairs: batch_size must be a multiple of that; got 128"),
         ({"pairs": "grouped", "batch_size": 18, "accumulate": 4}, "accumulate must divide the 2 groups of a batch"),
-        ({"pairs": "grouped", "batch_size": 9, "smoothing": 0.5}, "smoothing 0 up to 0.5; got 0.0 and 0.5"),
+        ({"pairs": "grouped", "batch_size": 9, "smoothing": 0.5}, "smoothing must be 0 or more and below 0.5; got 0.5"),
         ({"positives": "all"}, "positives must be one of any, cross-camera; got 'all'"),
         ({"negatives": "easy"}, "negatives must be one of uniform, hard; got 'easy'"),
-        ({"hard_share": 0}, "hard_share must be above 0 and at most 1, and pool 1 or more; got 0 and 20"),
-        ({"pool": 0}, "pool 1 or more; got 0.5 and 0"),
+        ({"hard_share": 0}, "hard_share must be above 0 and at most 1; got 0"),
+        ({"pool": 0}, "pool must be 1 or more; got 0"),
         ({"learning_rate": math.nan}, "learning_rate must be a finite number; got nan"),
         ({"light": math.inf}, "light must be a finite number; got inf"),
     ],
@@ -71,3 +75,33 @@ def test_an_unknown_optimizer_is_one_clear_error():
 def test_pairs_that_cannot_be_chosen_are_one_clear_error(options, message):
     with pytest.raises(InputError, match=message):
         Recipe(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pairs": "grouped", "identities_per_group": 1}, "identities_per_group must be 2 or more; got 1"),
+        ({"warmup": -1}, "warmup must be 0 or more; got -1"),
+        ({"erase": 1.5}, "erase must be 0 or more and at most 1; got 1.5"),
+        ({"epochs": 0}, "epochs must be 1 or more; got 0"),
+    ],
+)
+def test_numbers_out_of_their_range_are_one_clear_error(options, message):
+    with pytest.raises(InputError, match=message):
+        Recipe(**options)
+
+
+def test_the_recipe_knows_what_the_models_know():
+    choices = {field.name: field.metadata["choices"] for field in dataclasses.fields(Recipe)}
+    assert choices["scaling"] == tuple(models.SCALINGS) and choices["initializer"] == models.INITIALIZERS
+
+
+def test_every_field_is_described():
+    for field in dataclasses.fields(Recipe):
+        assert f"{field.name}: {field.metadata['help']} Defaults to `{field.default!r}`." in Recipe.__doc__
+
+
+def test_a_recipe_needs_no_tensorflow():
+    code = "import sys; from tfnxc.recipes.recipe import Recipe; Recipe.named('grouped').for_images(9); "
+    code += "assert not {'tensorflow', 'keras'} & set(sys.modules), 'slow'"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,6 +12,7 @@ from tests.report.page_parts import Page
 from tests.report.small_run import add_result, small_run
 from tfnxc.errors import InputError
 from tfnxc.report import Pictures, report_page
+from tfnxc.runs import Run
 from tfnxc.visualization import MapRow, PairCorrelation, RankedProbe, Ranking
 
 NONE = "Left out."
@@ -35,7 +36,7 @@ def text(tmp_path_factory):
     run = small_run(tmp_path_factory.mktemp("runs") / "whole")
     add_result(run)
     add_result(run, "normxcorr, initial", "initial")
-    (run.folder / "best.json").write_text('{"pass": 1, "val_rank_1": 0.2, "val_mAP": 0.3}')
+    (run.folder / "best.json").write_text('{"epoch": 1, "val_rank_1": 0.2, "val_mAP": 0.3}')
     return report_page(run, pictures())
 
 
@@ -95,14 +96,14 @@ def test_curves_and_tables_show_the_results(page, tmp_path):
     assert trained[1].startswith(f"{100 * result.rank(1):.2f} ± ") and trained[-3:] == ["3", "3", "2"]
     assert f"{100 * result.rank(1):.2f} % cross-camera, 3 probes, 2 draws" in page.texts("dd")
     assert page.rows("Speed of scoring, towers included")[1][-1] == "18"  # pairs in half a second: 9
-    assert ["keras", run.record["versions"]["keras"], run.record["versions"]["keras"]] in page.rows("Versions")
+    assert ["keras", run.versions["keras"], run.versions["keras"]] in page.rows("Versions")
 
 
 def test_the_history_is_also_a_table(page):
-    heads, *rows = page.rows("The training, pass by pass; shares in per cent")
-    assert heads[:4] == ["Pass", "Accuracy", "Loss", "Validation rank 1"] and heads[-1] == "Validation mAP"
+    heads, *rows = page.rows("The training, epoch by epoch; shares in per cent")
+    assert heads[:4] == ["Epoch", "Accuracy", "Loss", "Validation rank 1"] and heads[-1] == "Validation mAP"
     assert [row[:4] for row in rows] == [["1", "50.00", "0.9000", "–"], ["2", "75.00", "0.4000", "20.00"]]
-    assert any("The best model is that of pass 2." in caption for caption in page.texts("figcaption"))
+    assert any("The best model is that of epoch 2." in caption for caption in page.texts("figcaption"))
 
 
 def test_settings_stand_beside_the_published_recipe(page):
@@ -110,7 +111,7 @@ def test_settings_stand_beside_the_published_recipe(page):
     assert rows["learning rate"] == ["0.5", "0.005"] and rows["batch size"] == ["128", "128"]
     assert {"0.5", "2"} == set(page.texts("strong")) - {"bold"}
     rows = dict(page.rows("Who trains and who tests"))
-    assert rows["People who test"] == "3" and rows["Passes finished"] == "2 of 2"
+    assert rows["People who test"] == "3" and rows["Epochs finished"] == "2 of 2"
 
 
 def test_tables_have_captions_and_scopes_and_boxes_that_scroll_by_keyboard(page):
@@ -148,9 +149,12 @@ def test_the_same_run_gives_the_same_page(tmp_path):
 def test_what_comes_from_disk_is_text(tmp_path):
     hostile = "<script>alert('x')<b onload=\"y\"> $x^$ &"
     run = small_run(tmp_path / hostile, name=hostile)
-    run.record["settings"] |= {hostile: hostile, "other": "\udc80\x00"}
-    run.record["versions"][hostile] = hostile
-    run.record["before"] = [[hostile, [1]]]
+    record = json.loads((run.folder / "run.json").read_text())
+    record["settings"] |= {hostile: hostile, "other": "\udc80\x00"}
+    record["versions"][hostile] = hostile
+    record["before"] = [[hostile, [1]]]
+    (run.folder / "run.json").write_text(json.dumps(record))
+    run = Run.open(run.folder)
     add_result(run, dataset="mine", split="mine")
     (path,) = (run.folder / "results").glob("*.json")
     told = dict.fromkeys(("label", "dataset", "split"), hostile)
@@ -179,11 +183,11 @@ def test_a_run_that_only_began_says_how_to_get_the_rest(tmp_path):
     notes = [" ".join(text.split()) for _, attributes, text in page.all("p") if attributes.get("class") == "missing"]
     assert notes == [
         "Nothing is measured yet. tfnxc evaluate RUN does it; RUN is the run's folder.",
-        "No pass is finished yet. Give the tfnxc train command that began the run again: it goes on.",
+        "No epoch is finished yet. Give the tfnxc train command that began the run again: it goes on.",
         NONE,
         "No speed is noted yet. tfnxc evaluate RUN notes it where it scores pairs anew.",
     ]
-    assert page.texts("dt") == ["Passes"]
+    assert page.texts("dt") == ["Epochs"]
 
 
 def test_a_model_without_correlation_says_so(tmp_path):
@@ -211,7 +215,7 @@ def test_a_published_split_of_another_set_is_known_by_its_name(tmp_path):
     assert page.rows("Results: CUHK01 (campus), cuhk01-486-02, protocol cross-camera")[2] == [
         "Published (protocol, ? where the source does not say)"
     ]
-    assert page.texts("dt") == ["Passes"]  # a figure of other people is not the run's own
+    assert page.texts("dt") == ["Epochs"]  # a figure of other people is not the run's own
 
 
 @pytest.mark.parametrize("measured, first", [(["paper"], "paper"), (["market", "cross-camera"], "cross-camera")])
@@ -225,7 +229,7 @@ def test_the_usual_protocol_comes_first_and_where_it_is_missing_another(tmp_path
 def test_the_ways_a_pair_was_shown_are_told(tmp_path):
     run = small_run(tmp_path / "run")
     both = [[False, [False, False]], [True, [False, False]]]
-    add_result(run, looks=both)
+    add_result(run, views=both)
     page = Page(report_page(run, NONE))
     assert page.rows("Results: Synthetic people, mine, protocol cross-camera")[1][0] == "normxcorr, both orders"
 

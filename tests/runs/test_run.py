@@ -5,56 +5,60 @@ import pytest
 
 from tfnxc.datasets import Split
 from tfnxc.errors import InputError
-from tfnxc.training import Run
+from tfnxc.runs import Run, RunSettings
 
 SPLIT = Split("mine", "by hand", (1, 2), (3,))
 
 
+def settings(**values):
+    return RunSettings.from_dict(values)
+
+
 def test_a_run_keeps_its_settings_split_and_versions(tmp_path):
-    Run.start(tmp_path / "run", {"seed": 1}, SPLIT)
+    Run.start(tmp_path / "run", settings(seed=1), SPLIT)
     run = Run.open(tmp_path / "run")
-    assert run.settings == {"seed": 1}
-    assert run.record["split"]["test"] == [3] and run.record["split_digest"] == SPLIT.digest
-    assert {"tfnxc", "tensorflow", "keras", "numpy", "python"} <= set(run.record["versions"])
+    assert run.settings == settings(seed=1)
+    assert run.split == SPLIT and run.split.test == (3,)
+    assert {"tfnxc", "tensorflow", "keras", "numpy", "python"} <= set(run.versions)
 
 
 def test_the_same_settings_resume_and_others_are_refused(tmp_path):
-    Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, SPLIT)
-    assert Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, SPLIT).settings["seed"] == 1
+    Run.start(tmp_path / "run", settings(seed=1, rate=0.1), SPLIT)
+    assert Run.start(tmp_path / "run", settings(seed=1, rate=0.1), SPLIT).settings.seed == 1
     (tmp_path / "run" / "model.keras").touch()
     with pytest.raises(InputError, match=r"other settings \(rate: 0.1 there, 0.2 now; seed: 1 there, 2 now\)"):
-        Run.start(tmp_path / "run", {"seed": 2, "rate": 0.2}, SPLIT)
+        Run.start(tmp_path / "run", settings(seed=2, rate=0.2), SPLIT)
     with pytest.raises(InputError, match="split"):
-        Run.start(tmp_path / "run", {"seed": 1, "rate": 0.1}, Split("mine", "", (1,), (3,)))
+        Run.start(tmp_path / "run", settings(seed=1, rate=0.1), Split("mine", "", (1,), (3,)))
 
 
 @pytest.mark.parametrize("kept", ["model.keras", "checkpoint.keras", "nan.json", "scores", "results"])
 def test_a_folder_in_which_nothing_was_trained_takes_other_settings(tmp_path, kept):
     """A command with a mistake leaves one, and the command without it is given to the same folder."""
-    first = Run.start(tmp_path / "run", {"seed": 1}, SPLIT)
+    first = Run.start(tmp_path / "run", settings(seed=1), SPLIT)
     first.begin({"pictures": 4})
     left = [tmp_path / "run" / name for name in ("initial.keras", "negatives.npz", "best.keras", "best.json")]
     for path in left:
         path.touch()
     other = Split("other", "by hand", (1,), (3,))
-    assert Run.start(tmp_path / "run", {"seed": 2}, other).settings == {"seed": 2}
+    assert Run.start(tmp_path / "run", settings(seed=2), other).settings == settings(seed=2)
     run = Run.open(tmp_path / "run")
-    assert run.record["split"]["name"] == "other" and "pictures" not in run.record
+    assert run.split.name == "other" and run.pictures == {}
     assert not any(path.exists() for path in left)
     with pytest.raises(InputError, match="another command has just begun another run here"):
         first.check_record()
     run.check_record()
     with pytest.raises(InputError, match="other settings"):  # of a worker that is not the chief
-        Run.start(tmp_path / "run", {"seed": 3}, other, take_over=False)
+        Run.start(tmp_path / "run", settings(seed=3), other, take_over=False)
     with run.alone(), pytest.raises(InputError, match=f"process {os.getpid()} trains there"):
-        Run.start(tmp_path / "run", {"seed": 3}, other)
+        Run.start(tmp_path / "run", settings(seed=3), other)
     (tmp_path / "run" / kept).touch()
     with pytest.raises(InputError, match="other settings"):
-        Run.start(tmp_path / "run", {"seed": 3}, other)
+        Run.start(tmp_path / "run", settings(seed=3), other)
 
 
 def test_other_pictures_are_refused_once_something_was_trained(tmp_path):
-    run = Run.start(tmp_path / "run", {}, SPLIT)
+    run = Run.start(tmp_path / "run", settings(), SPLIT)
     run.begin({"pictures": 4, "pixels": 7})
     run.begin({"pictures": 5, "pixels": 7, "sets": 1})  # nothing was trained on the four
     run.model_path().touch()
@@ -66,49 +70,41 @@ def test_other_pictures_are_refused_once_something_was_trained(tmp_path):
         InputError, match=r"other training pictures \(pixels: 7 there, 8 now; sets: 1 there, None now\)"
     ):
         again.check_pictures({"pictures": 5, "pixels": 8})
-    assert Run.open(tmp_path / "run").record["pictures"] == {"pictures": 5, "pixels": 7, "sets": 1}
+    assert Run.open(tmp_path / "run").pictures == {"pictures": 5, "pixels": 7, "sets": 1}
 
 
-def test_a_run_of_an_earlier_version_takes_the_pictures_that_it_is_given(tmp_path):
-    run = Run.start(tmp_path / "run", {}, SPLIT)
-    run.model_path().touch()
-    run.check_pictures({"pictures": 4})
-    assert Run.open(tmp_path / "run").record["pictures"] == {"pictures": 4}
-
-
-def test_a_run_of_groups_of_an_earlier_version_does_not_go_on(tmp_path):
-    """Those were drawn in another way, whatever the pictures were."""
-    run = Run.start(tmp_path / "run", {}, SPLIT)
+def test_a_run_whose_groups_were_drawn_in_another_way_does_not_go_on(tmp_path):
+    run = Run.start(tmp_path / "run", settings(), SPLIT)
     run.model_path().touch()
     with pytest.raises(InputError, match="a version of tfnxc that draws pairs in another way"):
         run.check_pictures({"pictures": 4, "drawing": 2})
-    assert "pictures" not in Run.open(tmp_path / "run").record
+    assert Run.open(tmp_path / "run").pictures == {}
 
 
 def test_those_held_back_are_known_and_not_fitted(tmp_path):
     split = Split("mine", "by hand", (1, 2, 3, 4, 5), (6,))
-    run = Run.start(tmp_path / "run", {"dataset": "viper", "validate": 2, "seed": 1}, split, before=[("grid", (7,))])
+    run = Run.start(tmp_path / "run", settings(dataset="viper", validate=2, seed=1), split, before=[("grid", (7,))])
     held = set(run.held_back.test)
     assert len(held) == 2 and run.trained_on == [("viper", [1, 2, 3, 4, 5]), ("grid", [7])]
     fitted = ("viper", sorted({1, 2, 3, 4, 5} - held))
     assert run.fitted_on == [fitted, ("grid", [7])]
     after = Run.start(tmp_path / "after", run.settings, split, before=run.trained_on, fitted_before=run.fitted_on)
     assert after.trained_on[1:] == run.trained_on and after.fitted_on == [fitted, *run.fitted_on]
-    without = Run.start(tmp_path / "without", {"dataset": "viper", "seed": 1}, split)
+    without = Run.start(tmp_path / "without", settings(dataset="viper", seed=1), split)
     assert without.fitted_on == without.trained_on
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("x")
     with pytest.raises(InputError, match="exists and is not a run"):
-        Run.start(tmp_path, {}, SPLIT)
+        Run.start(tmp_path, settings(), SPLIT)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_what_is_missing_or_broken_is_one_clear_error(tmp_path):
     with pytest.raises(InputError, match=r"no run here \(no run.json\)"):
         Run.open(tmp_path)
-    run = Run.start(tmp_path / "run", {}, SPLIT)
+    run = Run.start(tmp_path / "run", settings(), SPLIT)
     with pytest.raises(InputError, match="no such model; finish the training"):
         run.load_model()
     run.model_path().write_bytes(b"PK broken")
@@ -124,34 +120,37 @@ def test_what_is_missing_or_broken_is_one_clear_error(tmp_path):
 
 def test_what_a_kill_left_behind_does_not_block_the_folder(tmp_path):
     (tmp_path / ".tfnxc-run.1234.json").write_text("half")
-    assert Run.start(tmp_path, {}, SPLIT, data="somewhere").record["data"].endswith("somewhere")
+    assert Run.start(tmp_path, settings(), SPLIT, data="somewhere").data.endswith("somewhere")
 
 
 def test_the_data_may_move(tmp_path):
-    Run.start(tmp_path / "run", {"seed": 1}, SPLIT, data="here")
-    assert Run.start(tmp_path / "run", {"seed": 1}, SPLIT, data="there").settings == {"seed": 1}
+    Run.start(tmp_path / "run", settings(seed=1), SPLIT, data="here")
+    assert Run.start(tmp_path / "run", settings(seed=1), SPLIT, data="there").settings == settings(seed=1)
 
 
 def test_a_run_of_before_a_setting_existed_goes_on_with_its_default(tmp_path):
-    earlier = {"batch_size": 64, "epochs": 3}
-    Run.start(tmp_path / "run", earlier, SPLIT)
+    earlier = settings(batch_size=64, epochs=3)
+    run = Run.start(tmp_path / "run", earlier, SPLIT)
+    record = json.loads((run.folder / "run.json").read_text())
+    record["settings"] = {"batch_size": 64, "passes": 3}
+    (run.folder / "run.json").write_text(json.dumps(record))
     (tmp_path / "run" / "model.keras").touch()
-    now = {**earlier, "positives": "any", "negatives": "uniform", "hard_share": 0.5, "pool": 20}
-    assert Run.start(tmp_path / "run", now, SPLIT).settings == earlier
+    now = {"batch_size": 64, "epochs": 3, "positives": "any", "negatives": "uniform", "hard_share": 0.5, "pool": 20}
+    assert Run.start(tmp_path / "run", settings(**now), SPLIT).settings == earlier
     with pytest.raises(InputError, match=r"other settings \(negatives: uniform there, hard now\)"):
-        Run.start(tmp_path / "run", {**now, "negatives": "hard"}, SPLIT)
+        Run.start(tmp_path / "run", settings(**{**now, "negatives": "hard"}), SPLIT)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"epochs_done": "1"}', '{"epochs_done": -1}', "\xff"])
 def test_damaged_progress_is_one_clear_error(tmp_path, text):
-    run = Run.start(tmp_path / "run", {}, SPLIT)
+    run = Run.start(tmp_path / "run", settings(), SPLIT)
     assert run.epochs_done == run.pairs_done == 0
     run.note_progress(2, pairs_per_epoch=30)
     assert (run.epochs_done, run.pairs_done, run.stopped_early) == (2, 60, False)
     run.note_progress(2, pairs_per_epoch=30, stopped_early=True)
     assert Run.open(run.folder).stopped_early
-    (run.folder / "progress.json").write_text('{"epochs_done": 2, "pairs_done": 60}')  # of an earlier version
-    assert not run.stopped_early
+    (run.folder / "progress.json").write_text('{"passes_done": 2, "pairs_done": 60, "stopped_early": false}')
+    assert (run.epochs_done, run.pairs_done, run.stopped_early) == (2, 60, False)
     (run.folder / "progress.json").write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=r"progress.json: damaged. The tfnxc train command that began the run"):
         run.epochs_done  # noqa: B018

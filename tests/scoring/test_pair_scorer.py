@@ -3,9 +3,10 @@ import pytest
 import tensorflow as tf
 
 from tfnxc import models
-from tfnxc.scoring import pair_scorer as scoring
+from tfnxc.scoring import pair_head, pair_scorer
 from tfnxc.scoring.features import embed
-from tfnxc.scoring.pair_scorer import PairScorer, tiled
+from tfnxc.scoring.pair_head import PairHead, best_of, tiled
+from tfnxc.scoring.pair_scorer import PairScorer
 
 
 def whole_model(model, probes, gallery):
@@ -31,7 +32,7 @@ def test_mirrored_images(model, images, mirrored):
 
 
 def test_the_batch_size_is_found_with_the_first_pairs_and_changes_no_score(model, images, monkeypatch):
-    monkeypatch.setattr(scoring, "BATCH_SIZES", (2, 4, 8))
+    monkeypatch.setattr(pair_head, "BATCH_SIZES", (2, 4, 8))
     pairs = np.argwhere(np.ones((7, 7), bool))
     counts = []
     scorer = PairScorer(model, images)
@@ -48,7 +49,7 @@ def test_a_strategy_gives_the_same_scores(model, images):
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
     shared = PairScorer(model, images, 4, strategy=strategy)
     np.testing.assert_allclose(shared.score(pairs), PairScorer(model, images, 4).score(pairs), atol=1e-6)
-    assert PairScorer(model, images, strategy=strategy).batch_size == scoring.BATCH_SIZES[2]  # not measured
+    assert PairScorer(model, images, strategy=strategy).batch_size == pair_head.BATCH_SIZES[2]  # not measured
 
 
 def test_an_order_of_tiles_holds_every_pair_once_and_neighbours_share_images():
@@ -61,7 +62,7 @@ def test_an_order_of_tiles_holds_every_pair_once_and_neighbours_share_images():
 
 
 def test_top_k_is_the_top_of_the_whole_matrix(model, images, monkeypatch):
-    monkeypatch.setattr(scoring, "_BLOCK", 4)
+    monkeypatch.setattr(pair_scorer, "_BLOCK", 4)
     probes, gallery = [5, 0], [6, 1, 2, 3, 4]
     scorer = PairScorer(model, images, 4)
     whole = scorer.score(np.stack(np.meshgrid(probes, gallery, indexing="ij"), -1).reshape(-1, 2)).reshape(2, 5)
@@ -71,6 +72,31 @@ def test_top_k_is_the_top_of_the_whole_matrix(model, images, monkeypatch):
     np.testing.assert_allclose(scores, np.take_along_axis(whole, order, axis=1), atol=1e-6)
     with pytest.raises(ValueError, match="k must be 1 to 5, the number of images in the gallery; got 6"):
         scorer.top_k(probes, gallery, 6)
+
+
+@pytest.mark.parametrize("both_orders", [False, True])
+def test_a_head_scores_feature_maps_as_a_scorer_scores_images(model, images, both_orders):
+    head = PairHead(model, batch_size=4)
+    assert head.image_size == (40, 28)
+    pairs = np.argwhere(np.ones((7, 3), bool))
+    maps = head.embed(images)
+    assert maps.shape[1:] == head.map_shape
+    counts = []
+    found = head.score_pairs(maps, maps[4:], pairs, counts.append, both_orders)
+    scorer = PairScorer(model, images, 4)
+    of_images = np.add(pairs, (0, 4))
+    expected = scorer.score(of_images)
+    if both_orders:
+        expected = (expected + scorer.score(of_images[:, ::-1])) / 2
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert counts == [4, 4, 4, 4, 4, 1]
+
+
+def test_of_equal_scores_the_one_that_came_first_is_best():
+    blocks = [([5, 3], np.array([[0.5, 0.7], [0.5, 0.5]])), ([4, 9], np.array([[0.7, 0.9], [0.5, 0.1]]))]
+    best, scores = best_of(blocks, rows=2, k=3)
+    assert best.tolist() == [[9, 3, 4], [5, 3, 4]] and scores.tolist() == [[0.9, 0.7, 0.7], [0.5] * 3]
+    assert [each.shape for each in best_of([], rows=2, k=3)] == [(2, 0), (2, 0)]
 
 
 def test_a_renewed_scorer_traces_nothing_and_sees_other_weights(model, images):

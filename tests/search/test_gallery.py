@@ -11,10 +11,13 @@ import keras
 import numpy as np
 import pytest
 
+from tfnxc.datasets import get_split
 from tfnxc.datasets.image_set import resize
 from tfnxc.errors import InputError
-from tfnxc.scoring.pair_scorer import PairScorer
-from tfnxc.search import Added, Gallery, Match, Picture, merge_rankings, set_pictures
+from tfnxc.recipes import Recipe
+from tfnxc.runs import Run, RunSettings
+from tfnxc.scoring import PairScorer
+from tfnxc.search import Added, Gallery, Match, Picture, list_pictures, merge_rankings, set_pictures
 from tfnxc.search._manifest import Manifest
 from tfnxc.search.records import Records
 
@@ -67,13 +70,16 @@ def test_filters(gallery, pictures):
         and found(cameras=["b"]) == of_b
         and found(cameras=["a", "b"]) == sorted(of_a + of_b)
     )
-    assert found(without_cameras=["a"]) == of_b and found(cameras=["none"]) == []
+    assert found(without_cameras=["a"]) == of_b
     assert found(since=4.0) == list(range(4, 12)) and found(until=6.0) == list(range(1, 7))
     assert found(since=4.0, until=6.0, cameras=["a"]) == [4, 5]
     assert found(since=4.0, exhaustive=True, cameras=["b"]) == [each for each in of_b if each >= 4]
     assert found(other_cameras=True) == of_b  # its camera, as the picture says
     assert found(pictures[0]._replace(camera=None), other_cameras=True) == of_b  # or as the gallery does
     assert found(pictures[0]._replace(camera="b"), other_cameras=True) == of_a
+    for mistyped in ("cameras", "without_cameras"):
+        with pytest.raises(InputError, match="no picture of camera none; its cameras are: a, b"):
+            found(**{mistyped: ["none"]})
     with pytest.raises(InputError, match="stranger: its camera is not known"):
         gallery.search([Picture("stranger", pictures[0].image)], other_cameras=True)
 
@@ -83,13 +89,12 @@ def test_what_is_not_known_is_found_but_by_no_filter(tmp_path, model_file, pictu
     gallery.add([Picture("plain", pictures[0].image)])
     probe = pictures[1]
     assert gallery.search([probe])[0][0][2:] == (None, None, None)
-    assert (
-        gallery.search([probe], since=0.0)
-        == gallery.search([probe], until=9e9)
-        == gallery.search([probe], cameras=["a"])
-        == [[]]
-    )
-    assert gallery.cameras == {None: 1}
+    assert gallery.search([probe], since=0.0) == gallery.search([probe], until=9e9) == [[]]
+    with pytest.raises(InputError, match="no picture of camera a; its cameras are: none"):
+        gallery.search([probe], cameras=["a"])
+    gallery.add([probe._replace(name="of a")])
+    assert [match.name for match in gallery.search([probe], cameras=["a"])[0]] == ["of a"]
+    assert gallery.cameras == {None: 1, "a": 1}
 
 
 def test_adding_again_passes_over_what_is_there_and_names_what_is_broken(gallery, pictures, tmp_path):
@@ -256,3 +261,29 @@ def test_a_gallery_that_a_kill_left_before_its_first_manifest_is_begun_anew(
         Gallery.start(tmp_path / "index", model_file)
     assert (tmp_path / "index" / "model.keras").exists()
     assert Gallery.start(tmp_path / "index", model_file).add(pictures[:2]).added == 2
+
+
+def test_a_folder_is_deleted_with_all_below_it(tmp_path, model_file, crops):
+    gallery = Gallery.start(tmp_path / "index", model_file)
+    gallery.add(list_pictures(crops, layout=("camera",)))
+    size = gallery.bytes_on_disk
+    assert size == sum(path.stat().st_size for path in gallery.folder.iterdir()) > model_file.stat().st_size
+    one = min((crops / "a").iterdir())
+    with pytest.raises(InputError, match=r"nobody\.png: .* has no such picture and none below; nothing was deleted"):
+        gallery.delete([one, "nobody.png"])
+    assert len(gallery) == 12
+    assert gallery.delete([crops / "b", one, str(one)]) == 7 and gallery.cameras == {"a": 5}
+    gallery.compact()
+    assert gallery.bytes_on_disk < size
+
+
+def test_a_run_gives_its_model(tmp_path, model_file, pictures):
+    run = Run.start(
+        tmp_path / "run", RunSettings("synthetic", "normxcorr", Recipe()), get_split("random-1-2", range(3))
+    )
+    with pytest.raises(InputError, match="no model yet; finish the training"):
+        Gallery.start(tmp_path / "index", run)
+    shutil.copy(model_file, run.model_path())
+    gallery = Gallery.start(tmp_path / "index", run)
+    gallery.add(pictures[:2])
+    assert len(Gallery.start(tmp_path / "index", run.folder)) == len(Gallery.start(tmp_path / "index", model_file)) == 2

@@ -4,7 +4,13 @@ import pytest
 import tensorflow as tf
 
 from tests.serving.small_export import graph_of, small_model
-from tfnxc.serving import CARD, WARM_UP, export_model
+from tfnxc.datasets import Split
+from tfnxc.errors import InputError
+from tfnxc.metrics import cmc
+from tfnxc.recipes import Recipe
+from tfnxc.runs import Result, Run, RunSettings
+from tfnxc.scoring import views
+from tfnxc.serving import CARD, WARM_UP, export_model, run_card
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +51,30 @@ def test_without_the_api_there_are_no_requests(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: None)
     path = export_model(small_model(), tmp_path)
     assert not (path / WARM_UP).exists() and (path / CARD).exists()
+
+
+def test_the_card_of_a_run_has_the_results_of_the_very_model(tmp_path):
+    split = Split("mine", "by hand", (1, 2), (3, 4))
+    run = Run.start(tmp_path, RunSettings("viper", "normxcorr", Recipe(epochs=2)), split, before=[("grid", (7, 8, 9))])
+    small_model().save(run.model_path("best"))
+    (tmp_path / "best.json").write_text('{"epoch": 4, "val_rank_1": 0.5, "val_mAP": 0.5}')
+    assert run_card(run, "best")["cmc"] == "not measured: tfnxc evaluate does"
+    curve = cmc([[0.9, 0.1], [0.8, 0.7]], [3, 4], [3, 4], [0, 0], [1, 1], repeats=1)
+    about = {"dataset": "viper", "split": "mine", "split_digest": split.digest, "views": views(flips=True)}
+    own = run.model_digest("best")
+    for state, digest in (("best", own), ("best", "another"), ("trained", own)):
+        of = {"prefix": f"{state}-{digest}", "state": state, "model_digest": digest, **about}
+        Result.of(curve, "normxcorr", **of).save(tmp_path / "results")
+    card = run_card(run, "best")
+    kept = {"split": "mine", "split_digest": split.digest, "protocol": "cross-camera", "ties": "pessimistic"}
+    kept |= {"dataset": "viper", "repeats": 1, "probes": 2, "gallery": 2, "rank 1": 50.0}
+    assert card["cmc"] == [{**kept, "views": [[False, [False, False]], [False, [True, False]]]}]
+    assert card["data"] == [
+        {"dataset": "viper", "training_identities": 2},
+        {"dataset": "grid", "training_identities": 3},
+    ]
+    assert card["split"] == {"name": "mine", "digest": split.digest} and "viper" in card["licence"]["weights"]
+    training = {"epochs_done": 5, "settings": run.settings.to_dict(), "versions": run.versions}
+    assert card["training"] == training and card["model_digest"] == own
+    with pytest.raises(InputError, match=r"model.keras: no such model"):
+        run_card(run)

@@ -28,25 +28,34 @@ def recipes():
     }
 
 
-def trained(strategy, folder, name, seed=0, **options):
+def trained(strategy, folder, name, **options):
     """A model that is trained in a folder."""
+    from tests.training.small_training import small_training
+
+    return small_training(folder, recipes()[name], strategy=strategy, **options)
+
+
+def seeded(strategy, folder, name, seed):
+    """The same from a run whose settings do not tell the seed, as where a worker was given another one."""
     from tests.training.small_training import CAMERAS, IDENTITIES, SPLIT, make_images, tiny
     from tfnxc import models
-    from tfnxc.training import train
+    from tfnxc.training import Execution, Pictures, RunSettings, Start
+    from tfnxc.training._fitting import fit
     from tfnxc.training.distribution import start_run
 
-    run = start_run(strategy, folder, {"name": name}, SPLIT)
-    options = {"verbose": 0, "cameras": CAMERAS, **options}
+    run = start_run(strategy, folder, RunSettings("arrays", "tiny", recipes()[name]), SPLIT)
+    pictures = Pictures(make_images(), IDENTITIES, CAMERAS)
     with unittest.mock.patch.dict(models.BUILDERS, tiny=tiny):
-        return train(run, "tiny", make_images(), IDENTITIES, recipes()[name], seed, strategy=strategy, **options)
+        start, execution = Start("tiny", seed=seed), Execution(strategy=strategy, verbose=0)
+        return fit(run, pictures, recipes()[name], start, None, None, (), execution)
 
 
-def refused(*arguments, **options):
+def refused(*arguments, call=trained, **options):
     """What an `InputError` says."""
     from tfnxc.errors import InputError
 
     try:
-        trained(*arguments, **options)
+        call(*arguments, **options)
     except InputError as error:
         return str(error)
     return None
@@ -65,7 +74,7 @@ def mirrored(folder, found):
 
 def multi_worker(folder, found):
     from tests.training.small_training import CAMERAS, At
-    from tfnxc.training.distribution import training_strategy
+    from tfnxc.distribution import training_strategy
 
     strategy = training_strategy("multi-worker")
     task = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
@@ -76,7 +85,7 @@ def multi_worker(folder, found):
     found["separate"] = trained(strategy, folder / "separate", "separate").get_weights()
     return [
         int(stopped.optimizer.iterations),
-        refused(strategy, folder / "seeds", "separate", seed=task),
+        refused(strategy, folder / "seeds", "separate", seed=task, call=seeded),
         refused(strategy, folder / "cameras", "grouped", cameras=1 - CAMERAS if task else CAMERAS),
         refused(strategy, folder / "domains", "grouped", domains=None if task else 0 * CAMERAS),
         refused(strategy, folder / f"of worker {task}", "separate"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfnxc import models
 from tfnxc.datasets import Split
-from tfnxc.training import Recipe, Run, train
+from tfnxc.training import Execution, Pictures, Recipe, Run, RunSettings, Start, TrainingData, Validation, train
 
 IDENTITIES = np.repeat(np.arange(4), 2)
 CAMERAS = np.tile([0, 1], 4)
@@ -46,14 +46,51 @@ def make_images():
 
 
 def run_in(folder):
-    return Run.start(folder, {"epochs": RECIPE.epochs}, SPLIT)
+    """The run in a folder, or a new one of the tiny model."""
+    if (folder / "run.json").exists():
+        return Run.open(folder)
+    return Run.start(folder, RunSettings("arrays", "tiny", RECIPE), SPLIT)
 
 
-def small_training(folder, recipe=RECIPE, **options):
-    """Trains the tiny model in a folder."""
-    options = {"verbose": 0, "cameras": CAMERAS, **options}
+def fitted_model(*arguments, **options):
+    """The model that a training ends with, as it is in memory."""
+    found, module = [], sys.modules["tfnxc.training.train"]
+
+    def fit(*given, fit=module.fit):
+        found.append(fit(*given))
+        return found[-1]
+
+    with unittest.mock.patch.object(module, "fit", fit):
+        train(*arguments, **options)
+    return found[-1]
+
+
+def small_training(
+    folder,
+    recipe=RECIPE,
+    model="tiny",
+    cameras=CAMERAS,
+    domains=None,
+    weights=None,
+    seed=0,
+    validation=None,
+    validate_every=1,
+    patience=None,
+    callbacks=(),
+    **execution,
+):
+    """Trains the tiny model in a folder, by arrays."""
     with unittest.mock.patch.dict(models.BUILDERS, tiny=tiny):
-        return train(run_in(folder), "tiny", make_images(), IDENTITIES, recipe, **options)
+        ranked = [] if validation is None else [Pictures(*validation)]
+        return fitted_model(
+            folder,
+            TrainingData.of_arrays(make_images(), IDENTITIES, cameras, domains, SPLIT),
+            recipe,
+            start=Start(model, weights=weights, seed=seed),
+            validation=Validation(0, validate_every, patience, *ranked),
+            callbacks=callbacks,
+            execution=Execution(**{"verbose": 0, **execution}),
+        )
 
 
 class At(keras.callbacks.Callback):

@@ -8,9 +8,11 @@ from tests.training import distribution_worker
 from tests.training.small_training import IDENTITIES, RECIPE, make_images
 from tests.workers import run_workers, two_workers
 from tfnxc.datasets import GroupPipeline
+from tfnxc.distribution import training_strategy
 from tfnxc.errors import InputError
 from tfnxc.locks import LOCK
-from tfnxc.training.distribution import checked_strategy, share_of, training_strategy
+from tfnxc.recipes import make_pipeline
+from tfnxc.training.distribution import share_of
 
 PROGRAM = ["tests.training.distribution_worker"]
 
@@ -33,7 +35,7 @@ def assert_as_on_one_device(folder, found):
 def test_two_devices_train_as_one(tmp_path):
     ((refused, found),) = run_workers([*PROGRAM, "mirrored", str(tmp_path / "runs")], tmp_path, [{}], seconds=300)
     assert_as_on_one_device(tmp_path, found)
-    assert "smallest batch of a pass has 1 of 12 pairs, too few for 2" in refused[0]
+    assert "smallest batch of an epoch has 1 of 12 pairs, too few for 2" in refused[0]
     assert "the 1 groups of a batch cannot be shared out evenly in 2 parts" in refused[1]
     assert "the 2 groups of a batch cannot be shared out evenly in 4 parts" in refused[2]
 
@@ -76,8 +78,8 @@ def test_shares_of_groups_are_the_batch():
 
 def test_one_device_needs_no_strategy():
     assert training_strategy("none") is None
-    assert checked_strategy(tf.distribute.OneDeviceStrategy("CPU:0")) is None
-    pairs = RECIPE.make_pipeline(make_images(), IDENTITIES)
+    assert training_strategy(tf.distribute.OneDeviceStrategy("CPU:0")) is None
+    pairs = make_pipeline(RECIPE, make_images(), IDENTITIES)
     assert share_of(pairs, None) is pairs
     with pytest.raises(InputError, match="Unknown strategy 'tpu'"):
         training_strategy("tpu")
@@ -86,4 +88,4 @@ def test_one_device_needs_no_strategy():
 def test_a_strategy_of_another_kind_is_refused():
     other = types.SimpleNamespace(num_replicas_in_sync=2)
     with pytest.raises(InputError, match=r"a MirroredStrategy or a MultiWorkerMirroredStrategy.*; got SimpleNamespace"):
-        checked_strategy(other)
+        training_strategy(other)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests.training.small_training import CAMERAS, GROUPED, IDENTITIES, At, make_images, small_training, tiny
 from tfnxc import models
+from tfnxc.recipes import make_loss, make_optimizer, make_pipeline
 from tfnxc.training.gradient_accumulation import accumulating, part_of
 
 WHOLE = dataclasses.replace(GROUPED, batch_size=16, l2=0.05, epochs=2)
@@ -32,7 +33,7 @@ def test_parts_of_separate_pairs_are_the_batch_in_its_order():
 
 
 def test_parts_of_groups_have_the_images_of_their_pairs():
-    inputs, same = next(iter(WHOLE.make_pipeline(make_images(), IDENTITIES, CAMERAS).one_epoch(0)))
+    inputs, same = next(iter(make_pipeline(WHOLE, make_images(), IDENTITIES, CAMERAS).one_epoch(0)))
     parts = [part_of(inputs, same, number, 2) for number in range(2)]
     assert [each["images"].shape[0] for each, _ in parts] == [8, 8]
     for side in ("probe", "gallery"):
@@ -95,8 +96,8 @@ def test_one_part_is_computed_after_the_other():
     images = [keras.Input((40, 28, 3), name=side) for side in ("probe", "gallery")]
     pair_model = keras.Model(images, head([tower(image) for image in images]))
     fitted = accumulating(models.in_batch(pair_model), WHOLE.batch_size, 2)
-    fitted.compile("sgd", WHOLE.make_loss(), jit_compile=False)
-    batches = WHOLE.make_pipeline(make_images(), IDENTITIES, CAMERAS).one_epoch(0)
+    fitted.compile("sgd", make_loss(WHOLE), jit_compile=False)
+    batches = make_pipeline(WHOLE, make_images(), IDENTITIES, CAMERAS).one_epoch(0)
     del noted[:]
     fitted.fit(batches, verbose=0, shuffle=False)
     assert noted == [(b"forward", 8), (b"backward", 8)] * 2
@@ -104,13 +105,13 @@ def test_one_part_is_computed_after_the_other():
 
 def test_the_last_smaller_batch_weighs_as_it_would_alone():
     pairs = dataclasses.replace(GROUPED, pairs="separate", identities_per_group=3, ranking=0.0, batch_size=7)
-    batches = pairs.make_pipeline(make_images(), IDENTITIES, CAMERAS).one_epoch(0)  # 7 pairs, then 5
+    batches = make_pipeline(pairs, make_images(), IDENTITIES, CAMERAS).one_epoch(0)  # 7 pairs, then 5
     trained = []
     for partwise in (False, True):
         keras.utils.set_random_seed(0)
         model = tiny((40, 28, 3), 0.1, None, None)
         fitted = accumulating(model, 7) if partwise else model
-        fitted.compile(pairs.make_optimizer(2), pairs.make_loss(), metrics=["accuracy"], jit_compile=False)
+        fitted.compile(make_optimizer(pairs, 2), make_loss(pairs), metrics=["accuracy"], jit_compile=False)
         logs = fitted.fit(batches, verbose=0, shuffle=False).history
         trained.append((model.get_weights(), logs["loss"], logs["accuracy"]))
     for one, other in zip(trained[0][0], trained[1][0], strict=True):

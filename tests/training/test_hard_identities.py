@@ -1,4 +1,4 @@
-"""Who is hard to tell from whom by colour, on people whose colours are worked out by hand."""
+"""Hard identities by colour, on people whose colours are worked out by hand."""
 
 import itertools
 
@@ -19,15 +19,15 @@ def pictures():
     return images
 
 
-def alike(people, count, **options):
+def hard(people, count, **options):
     return hard_identities_by_colour(pictures(), IDENTITIES, people, count, **options).tolist()
 
 
 def test_nearest_first_and_nobody_beside_themselves():
     # Mean shares 11, 1, 8 and 4 of persons 4, 7, 9 and 12: positions, not identities.
-    assert alike([4, 7, 9, 12], 3) == [[2, 3, 1], [3, 2, 0], [0, 3, 1], [1, 2, 0]]
-    assert alike([4, 7, 9, 12], 1) == [[2], [3], [0], [1]]
-    assert alike([12, 7, 4], 2) == [[1, 2], [0, 2], [0, 1]]
+    assert hard([4, 7, 9, 12], 3) == [[2, 3, 1], [3, 2, 0], [0, 3, 1], [1, 2, 0]]
+    assert hard([4, 7, 9, 12], 1) == [[2], [3], [0], [1]]
+    assert hard([12, 7, 4], 2) == [[1, 2], [0, 2], [0, 1]]
 
 
 def test_places_that_nobody_takes_hold_minus_one():
@@ -36,15 +36,15 @@ def test_places_that_nobody_takes_hold_minus_one():
     assert found.tolist() == [[2, 1, -1, -1, -1], [2, 0, -1, -1, -1], [0, 1, -1, -1, -1]]
 
 
-def test_only_people_of_one_source_are_compared():
+def test_only_people_of_one_domain_are_compared():
     domains = np.isin(IDENTITIES, (9, 12)).astype(int)  # 4 and 7 from one set, 9 and 12 from another
-    assert alike([4, 7, 9, 12], 2, domains=domains) == [[1, -1], [0, -1], [3, -1], [2, -1]]
+    assert hard([4, 7, 9, 12], 2, domains=domains) == [[1, -1], [0, -1], [3, -1], [2, -1]]
 
 
 def test_a_pipeline_takes_it():
     pairs = GroupPipeline(pictures(), IDENTITIES, batch_size=8, identities_per_group=2, hard_share=1.0)
     assert pairs.grouped.tolist() == [4, 7, 9, 12]
-    mined = hard_identities_by_colour(pairs.images, pairs.identities, pairs.grouped, 1)
-    images, _ = pairs.groups(0, mined)
+    found = hard_identities_by_colour(pairs.images, pairs.identities, pairs.grouped, 1)
+    images, _ = pairs.groups(0, found)
     found = {tuple(IDENTITIES[group[:, 0]]) for group in images}
     assert found and found <= {(4, 9), (7, 12), (9, 4), (12, 7)}

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from tests.training.small_training import CAMERAS, GROUPED, IDENTITIES, At, make_images, run_in, tiny
+from tests.training.small_training import CAMERAS, GROUPED, IDENTITIES, At, make_images, small_training, tiny
 from tfnxc import models
 from tfnxc.errors import InputError
+from tfnxc.recipes import make_loss, make_pipeline
 from tfnxc.scoring.pair_scorer import PairScorer
-from tfnxc.training import Run, train
+from tfnxc.training import Run
 from tfnxc.training.checkpoint import load_latest
 from tfnxc.training.gradient_accumulation import accumulating
 from tfnxc.training.precision import precision
@@ -22,8 +23,7 @@ RECIPE = dataclasses.replace(GROUPED, learning_rate=0.01)  # a step a pass
 def trained(folder, name, **options):
     with unittest.mock.patch.dict(models.BUILDERS, normxcorr=SMALL):
         recipe = dataclasses.replace(RECIPE, precision=name)
-        options = {"verbose": 0, "cameras": CAMERAS, **options}
-        return train(run_in(folder), "normxcorr", make_images(), IDENTITIES, recipe, **options)
+        return small_training(folder, recipe, "normxcorr", **options)
 
 
 def interrupt():
@@ -51,7 +51,7 @@ def test_a_mixed_training_resumes_exactly_and_its_model_ranks(name, tmp_path, in
     resumed = trained(tmp_path / "cut", name)
     for one, other in zip(model.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    loaded = Run.open(tmp_path / "cut").load_model()[0]
+    loaded = Run.open(tmp_path / "cut").load_model()
     scores, others = (PairScorer(each, make_images(), 4).score([[0, 1], [0, 2], [5, 3]]) for each in (model, loaded))
     np.testing.assert_array_equal(scores, others)
     np.testing.assert_allclose(
@@ -77,9 +77,9 @@ def test_a_step_that_overflows_moves_nothing_and_counts():
         model = SMALL((40, 28, 3))
         fitted = accumulating(models.in_batch(model), RECIPE.batch_size)
     optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**100)
-    fitted.compile(optimizer, RECIPE.make_loss(), metrics=["accuracy"], jit_compile=False)
+    fitted.compile(optimizer, make_loss(RECIPE), metrics=["accuracy"], jit_compile=False)
     before = model.get_weights()
-    fitted.fit(RECIPE.make_pipeline(make_images(), IDENTITIES, CAMERAS).one_epoch(0), verbose=0, shuffle=False)
+    fitted.fit(make_pipeline(RECIPE, make_images(), IDENTITIES, CAMERAS).one_epoch(0), verbose=0, shuffle=False)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert int(optimizer.iterations) == 1 and scale_and_steps(optimizer) == (2.0**99, 0)

@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ import unittest.mock
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from rich.console import Console
 
 from tests.training import small_training as small
@@ -37,7 +37,7 @@ from tfnxc.datasets.pipelines.hard_negatives import hard_negatives
 from tfnxc.errors import InputError
 from tfnxc.locks import LOCK
 from tfnxc.scoring.colour_histogram import colour_histogram_scores
-from tfnxc.training import Recipe, Run, train
+from tfnxc.training import Recipe, Run, make_deterministic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BROKEN = {"nan.json", "nan_batch.npz"}
@@ -98,17 +98,21 @@ def assert_like_the_whole(whole, folder, model):
 @pytest.mark.parametrize("architecture", ["normxcorr", "ahmed", "fused"])
 def test_training_keeps_both_models_and_the_history(tmp_path, architecture):
     images = make_images()
-    run = run_in(tmp_path / "run")
     recipe = Recipe("adam", 0.001, l2=0.0, batch_size=12, epochs=2)
-    model = train(run, architecture, images, IDENTITIES, recipe, verbose=0)
-    initial, trained = run.load_model("initial")[0], run.load_model()[0]
+    model = small_training(tmp_path / "run", recipe, architecture, cameras=None)
+    run = Run.open(tmp_path / "run")
+    initial, trained = run.load_model("initial"), run.load_model()
     pair = [images[:2] / 255.0, images[2:4] / 255.0]
     np.testing.assert_allclose(trained.predict(pair, verbose=0), model.predict(pair, verbose=0), atol=1e-6)
     assert np.abs(initial.predict(pair, verbose=0) - trained.predict(pair, verbose=0)).max() > 1e-4
     assert [row["epoch"] for row in history(run.folder)] == [0, 1]
     assert names(run.folder) == KEPT
+    with pytest.raises(InputError, match=rf"holds a run with other settings \(model: {architecture} there, tiny now\)"):
+        small_training(run.folder, recipe, cameras=None)
+    small_training(tmp_path / "tiny", recipe, cameras=None)
+    shutil.copy(run.model_path(), tmp_path / "tiny")
     with pytest.raises(InputError, match=f"holds a model {architecture}; asked for was tiny"):
-        train(run, "tiny", images, IDENTITIES, recipe, verbose=0)
+        small_training(tmp_path / "tiny", recipe, cameras=None)
 
 
 def test_a_training_interrupted_twice_ends_with_the_same_weights_and_history(tmp_path, whole):
@@ -164,7 +168,7 @@ def test_hard_negatives_are_mined_once_a_pass_and_kept_for_its_rest(tmp_path, wh
         mined.append((number, hard_negatives(identities, probes, score, number, *options)))
         return mined[-1][1]
 
-    monkeypatch.setattr(sys.modules["tfnxc.training.train"], "hard_negatives", spy)
+    monkeypatch.setattr(sys.modules["tfnxc.training.epoch_negatives"], "hard_negatives", spy)
     expected = small_training(tmp_path / "whole", HARD).get_weights()
     assert [number for number, _ in mined] == [0, 1, 2] and names(tmp_path / "whole") == KEPT
     # All positives of these identities are across cameras, so without them the training would be that of `whole`.
@@ -188,7 +192,7 @@ def test_a_damaged_file_is_one_clear_error_that_says_how_to_go_on(tmp_path):
     with pytest.raises(InputError, match=r"negatives.npz: damaged. Delete it and checkpoint.keras to go on after the"):
         small_training(tmp_path, HARD)
     negatives.unlink()
-    with pytest.raises(InputError, match=r"lacks the hard negatives of its pass 2. Delete checkpoint.keras to go on"):
+    with pytest.raises(InputError, match=r"lacks the hard negatives of its epoch 2. Delete checkpoint.keras to go on"):
         small_training(tmp_path, HARD)
     checkpoint.write_bytes(b"PK broken")
     with pytest.raises(InputError, match=r"checkpoint.keras: broken model file .* Delete it to go on after the last"):
@@ -222,7 +226,7 @@ def test_a_callback_that_stops_in_the_middle_of_a_pass_leaves_a_checkpoint(tmp_p
 
 def test_a_loss_of_nan_stops_with_a_clear_error_and_keeps_no_broken_model(tmp_path):
     recipe = Recipe("sgd", 1e30, "constant", batch_size=7, epochs=3)
-    with pytest.raises(InputError, match=r"became NaN or infinite in pass \d.*smaller learning rate"):
+    with pytest.raises(InputError, match=r"became NaN or infinite in epoch \d.*smaller learning rate"):
         small_training(tmp_path, recipe)
     assert names(tmp_path) == {"run.json", "initial.keras", "progress.json", *BROKEN}
     assert Run.open(tmp_path).epochs_done == 0
@@ -241,12 +245,12 @@ class BreakWeights(keras.callbacks.Callback):
 @pytest.mark.parametrize(("batch_size", "kept"), [(12, set()), (7, {"checkpoint.keras"})])
 def test_weights_of_nan_are_kept_neither_after_a_pass_nor_in_it(tmp_path, batch_size, kept):
     recipe = Recipe("adam", 0.001, batch_size=batch_size, epochs=1)
-    with pytest.raises(InputError, match="became NaN or infinite in pass 1"):
+    with pytest.raises(InputError, match="became NaN or infinite in epoch 1"):
         small_training(tmp_path, recipe, callbacks=[BreakWeights()], checkpoint_seconds=0)
     # What is kept is the model before its weights broke.
     assert names(tmp_path) == {"run.json", "initial.keras", "progress.json", *BROKEN} | kept
     for state in ["checkpoint"] * len(kept):
-        assert np.isfinite(run_in(tmp_path).load_model(state)[0].get_weights()[0]).all()
+        assert np.isfinite(run_in(tmp_path).load_model(state).get_weights()[0]).all()
 
 
 TWO_STEPS = dataclasses.replace(GROUPED, batch_size=4)
@@ -268,18 +272,18 @@ def test_a_grouped_training_goes_on_with_the_same_weights(tmp_path, whole):
     for one, other in zip(history(tmp_path / "whole"), history(tmp_path / "cut"), strict=True):
         assert other == pytest.approx(one, rel=1e-5)
     # What is kept is the model of single pairs, with the published loss: all else reads it as any other.
-    kept, _ = run_in(tmp_path / "cut").load_model(compile=True)
+    kept = run_in(tmp_path / "cut").load_model(compile=True)
     images = make_images() / np.float32(255)
     assert kept.name == "tiny" and kept.loss is not None
     np.testing.assert_allclose(kept([images, images[::-1]]), model([images, images[::-1]]), atol=1e-6)
 
 
 def test_a_training_may_begin_with_the_weights_of_another(tmp_path):
-    recipe = dataclasses.replace(TWO_STEPS, learning_rate=0.0, schedule="constant")  # which leaves them as they began
+    recipe = dataclasses.replace(TWO_STEPS, learning_rate=1e-30, schedule="constant")  # which leaves them as they began
     first, other = (small_training(tmp_path / str(seed), recipe, seed=seed) for seed in (1, 2))
     assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
     second = small_training(tmp_path / "second", recipe, seed=2, weights=first)
-    initial = run_in(tmp_path / "second").load_model("initial")[0]
+    initial = run_in(tmp_path / "second").load_model("initial")
     for one, *copies in zip(first.get_weights(), second.get_weights(), initial.get_weights(), strict=True):
         for copy in copies:
             np.testing.assert_array_equal(copy, one)
@@ -365,7 +369,7 @@ def history_texts(path):
 
 @pytest.fixture(scope="module")
 def ranked(tmp_path_factory):
-    """The figures of a training that is ranked after each pass."""
+    """The figures of a training that is ranked after each epoch."""
     folder = tmp_path_factory.mktemp("ranked")
     validated_training(folder / "run", every=1)
     figures = validated(folder / "run")
@@ -380,7 +384,7 @@ def test_every_other_pass_is_ranked_and_the_best_model_kept(tmp_path, ranked):
     model = validated_training(run.folder)
     assert validated(run.folder) == [None, ranked[1], ranked[1], ranked[3]]
     order = [(ranked[number]["val_rank_1"], ranked[number]["val_mAP"]) for number in (1, 3)]
-    best, trained = run.load_model("best")[0], run.load_model()[0]
+    best, trained = run.load_model("best"), run.load_model()
     check = ValidationCMC(*validation(), model=best, probes=100)
     check.set_params({"epochs": 1})
     check.on_epoch_end(0, {})
@@ -535,8 +539,9 @@ def test_a_console_has_a_line_a_pass(tmp_path, capsys):
     console = Console(file=io.StringIO(), width=40)
     # The table takes the place of the bar, whatever `verbose` says.
     small_training(tmp_path, console=console, validation=validation(), verbose=1)
-    lines = console.file.getvalue().splitlines()
-    assert [line.split("  ")[:2] for line in lines] == [[f"pass {k}/3", f"steps {STEPS}/{STEPS}"] for k in (1, 2, 3)]
+    first, *lines = console.file.getvalue().splitlines()
+    assert first == f"Training tiny on 4 identities of arrays, split mine ({small.SPLIT.digest}), into {tmp_path}"
+    assert [line.split("  ")[:2] for line in lines] == [[f"epoch {k}/3", f"steps {STEPS}/{STEPS}"] for k in (1, 2, 3)]
     for line, row in zip(lines, history(tmp_path), strict=True):
         assert f"  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  " in line
         assert f"  val_mAP {row['val_mAP']:.4f}  " in line
@@ -556,7 +561,7 @@ def test_a_terminal_has_a_table_that_ends_with_an_error_and_begins_again(tmp_pat
         assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1 and written.rstrip().endswith("\x1b[?25h")
         rows = [line.split()[:2] for line in written.rpartition("\x1b[2K")[2].splitlines() if "/" in line]
         assert rows[-1][0] == last
-    assert rows == [["pass", "steps"], ["2/3", "2/2"], ["3/3", "2/2"]]
+    assert rows == [["epoch", "steps"], ["2/3", "2/2"], ["3/3", "2/2"]]
 
 
 def test_a_table_that_a_callback_breaks_is_ended(tmp_path):
@@ -571,12 +576,11 @@ def test_a_table_that_a_callback_breaks_is_ended(tmp_path):
 
 def convolutional_training(folder, kill=False):
     """What `tfnxc train` does on a CPU, with a tower of convolutions; run in a process of its own, for its settings."""
-    tf.config.experimental.enable_op_determinism()
+    make_deterministic()
     callbacks = [At(1, 0, lambda: os.kill(os.getpid(), signal.SIGKILL))] if kill else []
     builder = functools.partial(models.normxcorr, filters=(3, 4), units=8)
     with unittest.mock.patch.dict(models.BUILDERS, normxcorr=builder):
-        run = run_in(folder)
-        train(run, "normxcorr", make_images(), IDENTITIES, RECIPE, verbose=0, callbacks=callbacks, checkpoint_seconds=0)
+        small_training(folder, model="normxcorr", cameras=None, callbacks=callbacks, checkpoint_seconds=0)
 
 
 def test_a_killed_training_with_convolutions_ends_with_the_same_weights(tmp_path):
@@ -590,8 +594,8 @@ def test_a_killed_training_with_convolutions_ends_with_the_same_weights(tmp_path
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
         assert names(tmp_path / "cut") == KEPT | (set() if code == 0 else {"checkpoint.keras"})
-    expected, found = (Run.open(folder).load_model()[0].get_weights() for folder in (whole, cut))
-    initial = Run.open(whole).load_model("initial")[0].get_weights()
+    expected, found = (Run.open(folder).load_model().get_weights() for folder in (whole, cut))
+    initial = Run.open(whole).load_model("initial").get_weights()
     assert np.abs(initial[0] - expected[0]).max() > 0
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,12 +1,11 @@
-"""The learning rate of an optimizer as a number, which the Keras lines keep in different ways."""
+"""The learning rate of an optimizer as a number, which Keras 2 and Keras 3 keep in different ways."""
 
-from __future__ import annotations
-
+import keras
 import numpy as np
 
 
-def learning_rate(optimizer):
-    """The learning rate as it stands, also where it is a variable or follows a schedule.
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The current learning rate of an optimizer, also where it is a variable or follows a schedule.
 
     Args:
         optimizer: A Keras optimizer, wrapped by a `LossScaleOptimizer` or not, or one of `keras.optimizers.legacy`.

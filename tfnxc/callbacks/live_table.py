@@ -1,18 +1,19 @@
-"""A table of a training that grows while it runs, or one line a pass where the output is no terminal."""
+"""A table of a training that grows while it runs, or one line an epoch where the output is no terminal."""
 
 from __future__ import annotations
 
 import atexit
 import time
+from typing import Any
 
 import keras
 from rich import box
+from rich.console import Console
 from rich.live import Live
 from rich.measure import Measurement
 from rich.table import Table
 
 from tfnxc.callbacks.learning_rate import learning_rate
-from tfnxc.errors import InputError
 
 _SECONDS_BETWEEN_DRAWINGS = 0.5
 
@@ -23,13 +24,13 @@ _RATE_IN_LOGS = ("learning_rate", "lr")
 class LiveTable(keras.callbacks.Callback):
     """Shows a training as a table: a row for each of the last epochs, and a live one for the current.
 
-    The columns are the pass, its steps, pairs a second, loss and metrics (means over the pass), learning rate, what
+    The columns are the epoch, its steps, pairs a second, loss and metrics (means over the epoch), learning rate, what
     begins with `val_`, and the time that is left of the training, in which validation and pauses so far have their
-    share. Pairs a second leave out the first step of a pass, which waits for the pipeline and, once, for TensorFlow's
-    tracing, unless the pass has no other. Where the console is too narrow, the last of the `val_` columns are left out,
-    and then the last of the others.
+    share. Pairs a second leave out the first step of an epoch, which waits for the pipeline and, once, for TensorFlow's
+    tracing, unless the epoch has no other. Where the console is too narrow, the last of the `val_` columns are left
+    out, and then the last of the others.
 
-    Where the output is no terminal, it prints one line a pass instead.
+    Where the output is no terminal, it prints one line an epoch instead.
 
     Call `fit` with `verbose=0`, and put this last into the list of callbacks, so that it sees what the others add to
     the logs. A console holds one live display at a time, so no progress bar may run beside it. `fit` tells no callback
@@ -39,49 +40,62 @@ class LiveTable(keras.callbacks.Callback):
     Args:
         console: The `rich.console.Console` to print to.
         batch_size: Pairs in a step.
-        pairs_per_epoch: Pairs in a pass, whose last step may have fewer than the others. Defaults to `None`: all steps
-            have as many.
-        first_step: Step of the first pass at which this training begins, where it goes on in the middle of a pass.
+        pairs_per_epoch: Pairs in an epoch, whose last step may have fewer than the others. Defaults to `None`: all
+            steps have as many.
+        first_step: Step of the first epoch at which this training begins, where it goes on in the middle of an epoch.
             Defaults to `0`.
         rows: Finished epochs that stay visible, 1 or more. Defaults to `10`.
 
     Raises:
-        InputError: If `batch_size` or `rows` is below 1, or `first_step` below 0.
+        ValueError: If `batch_size` or `rows` is below 1, or `first_step` below 0.
         rich.errors.LiveError: When the training begins, if the console shows another live display (rich before 14.1).
 
     Example:
-        >>> with LiveTable(Console(), batch_size=128, pairs_per_epoch=pairs.pairs_per_epoch) as table:
-        ...     model.fit(pairs.dataset(), steps_per_epoch=68, shuffle=False, verbose=0, callbacks=[table])
-        pass 1/20  steps 68/68  pairs/s 64.2  loss 0.6412  accuracy 0.6703  learning rate 0.00497  time left 0:38:11
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> with LiveTable(Console(force_terminal=False), batch_size=4) as table:
+        ...     fitted = model.fit(np.ones((8, 2)), np.ones((8, 1)), 4, epochs=2, verbose=0, callbacks=[table])
+        epoch 1/2  steps 2/2  pairs/s ...  loss ...  learning rate 0.01  time left 0:00:...
+        epoch 2/2  steps 2/2  pairs/s ...  loss ...  learning rate 0.01  time left 0:00:00
     """
 
     _now = staticmethod(time.monotonic)
 
-    def __init__(self, console, batch_size, pairs_per_epoch=None, first_step=0, rows=10):
+    def __init__(
+        self,
+        console: Console,
+        batch_size: int,
+        pairs_per_epoch: int | None = None,
+        first_step: int = 0,
+        rows: int = 10,
+    ):
         super().__init__()
         if batch_size < 1 or rows < 1 or first_step < 0:
-            raise InputError(
+            raise ValueError(
                 "batch_size and rows must be 1 or more and first_step 0 or more; "
                 f"got {batch_size}, {rows} and {first_step}."
             )
         self._console, self._visible, self._skipped = console, rows, first_step
-        self._batch_size, self._pairs_per_pass = batch_size, pairs_per_epoch
-        self._live = self._steps = None
+        self._batch_size, self._pairs_per_epoch = batch_size, pairs_per_epoch
+        self._live: Live | None = None
+        self._steps: int | None = None  # of an epoch, where somebody knows
+        self._begin: float | None = None  # of the first step's end
+        self._finished: list[dict[str, str]] = []
 
-    def __enter__(self):
+    def __enter__(self) -> LiveTable:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Ends the live display, which stays on the screen as it is; nothing where there is none."""
         if self._live is not None:
             self._live.stop()
             self._live = None
             atexit.unregister(self.close)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Starts the table."""
         self.close()
         self._finished, self._begin, self._steps_since = [], None, 0
@@ -91,20 +105,20 @@ class LiveTable(keras.callbacks.Callback):
             atexit.register(self.close)
             self._live.start()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Any = None) -> None:
         """Ends the table."""
         self.close()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the live row."""
-        self._pass = epoch
+        self._epoch = epoch
         if self.params["steps"] is not None:
             self._steps = self._skipped + self.params["steps"]
-        # Moments (time, step) of the pass: its begin, the end of its first step, the end of its last one so far.
+        # Moments (time, step) of the epoch: its begin, the end of its first step, the end of its last one so far.
         self._moments = [(self._now(), self._skipped)]
         self._draw({})
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Notes the time, and draws the live row if that is due."""
         moment = self._now(), self._skipped + batch + 1
         if self._begin is None:
@@ -115,7 +129,7 @@ class LiveTable(keras.callbacks.Callback):
         if moment[0] - self._drawn >= _SECONDS_BETWEEN_DRAWINGS:
             self._draw(logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Turns the live row into a finished one."""
         if self._steps is None:  # nobody knew how many there are
             self._steps = self._moments[-1][1]
@@ -137,7 +151,7 @@ class LiveTable(keras.callbacks.Callback):
         figures = {name: f"{float(value):.4f}" for name, value in logs.items() if name not in _RATE_IN_LOGS}
         means = {name: text for name, text in figures.items() if not name.startswith("val_")}
         return {
-            "pass": f"{self._pass + 1}/{self.params['epochs']}",
+            "epoch": f"{self._epoch + 1}/{self.params['epochs']}",
             "steps": f"{self._moments[-1][1]}" + ("" if self._steps is None else f"/{self._steps}"),
             "pairs/s": self._speed(),
             "loss": means.pop("loss", ""),
@@ -155,13 +169,13 @@ class LiveTable(keras.callbacks.Callback):
 
     def _pairs_until(self, step):
         pairs = step * self._batch_size
-        return pairs if self._pairs_per_pass is None else min(pairs, self._pairs_per_pass)
+        return pairs if self._pairs_per_epoch is None else min(pairs, self._pairs_per_epoch)
 
     def _time_left(self):
         """Hours, minutes and seconds that the steps to come take, if they take as long as those so far."""
         if self._steps is None or not self._steps_since:
             return ""
-        epochs = self.params["epochs"] - self._pass
+        epochs = self.params["epochs"] - self._epoch
         steps = 0 if self.model.stop_training else epochs * self._steps - self._moments[-1][1]
         minutes, seconds = divmod(round(steps * (self._now() - self._begin) / self._steps_since), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"

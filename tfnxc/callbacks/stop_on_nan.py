@@ -1,17 +1,16 @@
 """Stopping a training at the step that breaks it, with what is needed to see why."""
 
-from __future__ import annotations
-
 import math
+import os
 import pathlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
 from tfnxc.callbacks.learning_rate import learning_rate
-from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_json
 
 
@@ -27,60 +26,72 @@ class StopOnNaN(keras.callbacks.Callback):
 
     The folder receives, each file whole or not at all:
 
-    - `nan.json`: `pass` and `step` in it, counted from 0; `loss`, the mean over the pass so far; `learning_rate`;
-      `weights`, the names of those that are not finite; `weights_finite_after`, the last `[pass, step]` after which all
-      weights were seen to be finite, or null. Numbers that are not finite are strings: `"nan"`, `"inf"`, `"-inf"`.
+    - `nan.json`: `epoch` and `step` in it, counted from 0; `loss`, the mean over the epoch so far; `learning_rate`;
+      `weights`, the names of those that are not finite; `weights_finite_after`, the last `[epoch, step]` after which
+      all weights were seen to be finite, or null. Numbers that are not finite are strings: `"nan"`, `"inf"`, `"-inf"`.
     - `nan_batch.npz`: the arrays of that batch, keys of nested dicts and positions in tuples joined with "/", such as
       `0/probe`; a structure that is one array is `batch`. `numpy.load` reads it without pickles. bfloat16 arrays are
       float32 there, exactly.
 
     Args:
         folder: Where both files go; made if need be. Files of an earlier failure are replaced by a new one only.
-        batch_at: Function of `(pass, step)`, both counted from 0, which gives the batch of that step: an array or
+        batch_at: Function of `(epoch, step)`, both counted from 0, which gives the batch of that step: an array or
             tensor, or dicts, tuples and lists of them; `None` in it is left out.
         every: Steps from one look at the weights to the next, 1 or more. Defaults to `1`.
-        first_step: Step of the first pass at which this training begins, where it goes on in the middle of a pass.
+        first_step: Step of the first epoch at which this training begins, where it goes on in the middle of an epoch.
             Defaults to `0`.
 
     Attributes:
         failed: `None`, or `(epoch, step)`, counted from 0.
 
     Raises:
-        InputError: If `every` is below 1 or `first_step` below 0; while training, if there is no loss in the logs, or a
+        ValueError: If `every` is below 1 or `first_step` below 0; while training, if there is no loss in the logs, or a
             batch holds what is no array of numbers or texts.
 
     Example:
-        >>> guard = StopOnNaN("runs/mine", lambda number, step: next(iter(pairs.one_epoch(number, step))))
-        >>> model.fit(pairs.dataset(), steps_per_epoch=68, epochs=20, shuffle=False, callbacks=[guard])
+        >>> x, y = np.ones((12, 2), np.float32), np.ones((12, 1), np.float32)
+        >>> x[9, 1] = np.nan  # in the third batch of four
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> guard = StopOnNaN("broken", lambda epoch, step: (x[4 * step :][:4], y[4 * step :][:4]))
+        >>> fitted = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=[guard])
         >>> guard.failed
-        (3, 17)
-        >>> numpy.load("runs/mine/nan_batch.npz")["0/probe"].shape
-        (128, 160, 60, 3)
+        (0, 2)
+        >>> with np.load("broken/nan_batch.npz") as batch:
+        ...     {name: array.shape for name, array in batch.items()}
+        {'0': (4, 2), '1': (4, 1)}
     """
 
-    def __init__(self, folder, batch_at, every=1, first_step=0):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        batch_at: Callable[[int, int], Any],
+        every: int = 1,
+        first_step: int = 0,
+    ):
         super().__init__()
         if every < 1 or first_step < 0:
-            raise InputError(f"every must be 1 or more and first_step 0 or more; got {every} and {first_step}.")
-        self.failed = None
+            raise ValueError(f"every must be 1 or more and first_step 0 or more; got {every} and {first_step}.")
+        self.failed: tuple[int, int] | None = None
         self._folder, self._batch_at, self._every = pathlib.Path(folder), batch_at, every
         self._skipped = first_step
-        self._step = self._finite_after = None
+        self._step: int | None = None
+        self._finite_after: list[int] | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Forgets an earlier failure."""
         self.failed = self._finite_after = None
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Notes the number of the pass."""
-        self._pass, self._step = epoch, None
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Notes the number of the epoch."""
+        self._epoch, self._step = epoch, None
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Looks at the loss, and at the weights where that is due."""
         self._step = self._skipped + batch
         self._look(logs, (self._step + 1) % self._every == 0)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Looks at loss and weights once more."""
         if self._step is not None:
             self._look(logs, True)
@@ -90,13 +101,13 @@ class StopOnNaN(keras.callbacks.Callback):
         if self.failed is not None:
             return
         if "loss" not in logs:
-            raise InputError(f"StopOnNaN watches the loss, which is not in the logs; they have {sorted(logs)}.")
+            raise ValueError(f"StopOnNaN watches the loss, which is not in the logs; they have {sorted(logs)}.")
         loss = float(logs["loss"])
         broken = self._broken_weights() if also_weights or not math.isfinite(loss) else []
         if broken or not math.isfinite(loss):
             self._fail(loss, broken)
         elif also_weights:
-            self._finite_after = [self._pass, self._step]
+            self._finite_after = [self._epoch, self._step]
 
     def _broken_weights(self):
         # Keras 2 has names only, which are paths there.
@@ -104,10 +115,10 @@ class StopOnNaN(keras.callbacks.Callback):
         return [name for name, weight in named if not np.isfinite(np.asarray(weight)).all()]
 
     def _fail(self, loss, broken):
-        self.failed = self._pass, self._step
+        self.failed = self._epoch, self._step
         self.model.stop_training = True
         report = {
-            "pass": self._pass,
+            "epoch": self._epoch,
             "step": self._step,
             "loss": _plain(loss),
             "learning_rate": _plain(learning_rate(self.model.optimizer)),
@@ -135,7 +146,7 @@ def _arrays(batch, keys):
         return
     name, array = "/".join(keys) or "batch", np.asarray(batch)
     if array.dtype.kind == "O":
-        raise InputError(f"{name} of the batch must be an array of numbers or texts; got {type(batch).__name__}.")
+        raise ValueError(f"{name} of the batch must be an array of numbers or texts; got {type(batch).__name__}.")
     # bfloat16 and the like, which the file format of NumPy does not know, fit into float32.
     yield name, array.astype(np.float32) if array.dtype.kind == "V" else array
 

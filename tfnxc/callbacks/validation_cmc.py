@@ -1,15 +1,15 @@
 """Ranking of validation identities during a training, as figures that other callbacks can watch."""
 
-from __future__ import annotations
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfnxc import models
 from tfnxc.errors import InputError
 from tfnxc.metrics import EvaluationPlan, cmc, draw_trials, get_protocol, needed_pairs
-from tfnxc.scoring.pair_scorer import PairScorer
-from tfnxc.scoring.test_time_augmentation import views
+from tfnxc.scoring import PairScorer, views
 
 RANKS = (1, 5, 10, 20)
 """The ranks that go into the logs."""
@@ -31,7 +31,7 @@ class ValidationCMC(keras.callbacks.Callback):
     figure warn then. A model whose scores are NaN gets NaN for every figure.
 
     Callbacks see the figures only if they come later in the list: `EarlyStopping("val_rank_1", mode="max")`,
-    `ReduceLROnPlateau`, `ModelCheckpoint`, `tfnxc.callbacks.live_table.LiveTable`. To go on with an interrupted
+    `ReduceLROnPlateau`, `ModelCheckpoint`, `tfnxc.callbacks.LiveTable`. To go on with an interrupted
     training, give `history` of the first part to the new callback before `fit`.
 
     Args:
@@ -45,7 +45,7 @@ class ValidationCMC(keras.callbacks.Callback):
         both_orders: Whether each pair is scored in both orders and the mean is taken. Defaults to `False`.
         repeats: How many galleries are drawn. Defaults to `10`.
         seed: Seed of the draws, 0 or above. Defaults to `0`.
-        protocol: Name of a protocol in `tfnxc.evaluation.PROTOCOLS`. Defaults to `"cross-camera"`.
+        protocol: Name of a protocol in `tfnxc.metrics.PROTOCOLS`. Defaults to `"cross-camera"`.
         probes: The most probe images, drawn by `seed`: those that the first draw of `tfnxc.metrics.cmc` takes with
             the same number, in all repeats. Under `"paper"`, where each draw has other probes, the most of a draw.
             Defaults to `None`: all.
@@ -56,18 +56,24 @@ class ValidationCMC(keras.callbacks.Callback):
             the images that are ranked.
 
     Raises:
-        InputError: If images, identities and cameras are not as described or differ in number; if there are fewer than
-            two identities, or under a protocol with galleries from other cameras none that two cameras saw; if all
-            galleries hold a single image, so that every figure would be 1; if `every` is below 1; and, when the
+        InputError: If there are fewer than two identities, or under a protocol with galleries from other cameras none
+            that two cameras saw; if all galleries hold a single image, so that every figure would be 1; and, when the
             training begins, if the model is no pair model for such images.
-        ValueError: If `protocol`, `repeats`, `seed` or `probes` is not one.
+        ValueError: If images, identities and cameras are not as described or differ in number; if `every` is below 1;
+            if `protocol`, `repeats`, `seed` or `probes` is not one.
 
     Example:
-        >>> ranking = ValidationCMC(people.images(), people.identities, people.cameras, probes=100)
+        >>> people = tfnxc.datasets.synthetic(identities=4)
+        >>> images = people.images()
+        >>> ranking = ValidationCMC(images, people.identities, people.cameras, repeats=2, probes=4)
         >>> stop = keras.callbacks.EarlyStopping("val_rank_1", mode="max", patience=3)
-        >>> model.fit(pairs.dataset(), steps_per_epoch=68, epochs=20, shuffle=False, callbacks=[ranking, stop])
-        >>> ranking.history[0]
-        (0, {'val_rank_1': 0.02, 'val_rank_5': 0.11, 'val_rank_10': 0.2, 'val_rank_20': 0.37, 'val_mAP': 0.08})
+        >>> model = tfnxc.models.normxcorr(filters=(2, 3), units=4)
+        >>> model.compile("sgd", "sparse_categorical_crossentropy")
+        >>> pair = [images[:1] / 255, images[1:2] / 255]
+        >>> fitted = model.fit(pair, np.array([1]), verbose=0, callbacks=[ranking, stop])
+        >>> epoch, figures = ranking.history[0]
+        >>> epoch, list(figures)
+        (0, ['val_rank_1', 'val_rank_5', 'val_rank_10', 'val_rank_20', 'val_mAP'])
 
     References:
         SPEC section 5.
@@ -75,24 +81,24 @@ class ValidationCMC(keras.callbacks.Callback):
 
     def __init__(
         self,
-        images,
-        identities,
-        cameras,
-        model=None,
-        every=1,
-        both_orders=False,
-        repeats=10,
-        seed=0,
-        protocol="cross-camera",
-        probes=None,
+        images: np.ndarray,
+        identities: ArrayLike,
+        cameras: ArrayLike,
+        model: keras.Model | None = None,
+        every: int = 1,
+        both_orders: bool = False,
+        repeats: int = 10,
+        seed: int = 0,
+        protocol: str = "cross-camera",
+        probes: int | None = None,
     ):
         super().__init__()
         if every < 1:
-            raise InputError(f"every must be 1 or more epochs; got {every}.")
+            raise ValueError(f"every must be 1 or more epochs; got {every}.")
         identities, cameras = np.asarray(identities), np.asarray(cameras)
         _check(images, identities, cameras)
         _check_people(identities, cameras, get_protocol(protocol))
-        self.history = []
+        self.history: list[tuple[int, dict[str, float]]] = []
         self._scorer = None
         self._pair_model, self._every, self._views = model, every, views(both_orders=both_orders)
         self._options = {"protocol": protocol, "repeats": repeats, "seed": seed, "probes": probes}
@@ -122,7 +128,7 @@ class ValidationCMC(keras.callbacks.Callback):
         self.pairs = pairs.reshape(shown.shape).astype(np.int32)
         self._images = images if len(ranked) == len(images) else images[ranked]
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         """Checks the model, so that a wrong one fails now and not after the first epoch."""
         self._scorer = None
         try:
@@ -135,7 +141,7 @@ class ValidationCMC(keras.callbacks.Callback):
                 f"{self._images.shape[1:]}. Read them in the model's size."
             )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Puts the figures into the logs, measured anew where an evaluation is due."""
         if (epoch + 1) % self._every == 0 or epoch + 1 == self.params["epochs"]:
             self.history.append((epoch, self._figures()))
@@ -168,10 +174,10 @@ class ValidationCMC(keras.callbacks.Callback):
 def _check(images, identities, cameras):
     shape, dtype = np.shape(images), getattr(images, "dtype", None)
     if len(shape) != 4 or dtype != np.uint8:
-        raise InputError(f"images must be uint8 of shape (images, height, width, 3); got {dtype} of shape {shape}.")
+        raise ValueError(f"images must be uint8 of shape (images, height, width, 3); got {dtype} of shape {shape}.")
     for name, labels in (("identities", identities), ("cameras", cameras)):
         if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
-            raise InputError(
+            raise ValueError(
                 f"{shape[0]} images need as many {name}, as integers; got {labels.dtype} of shape {labels.shape}."
             )
 

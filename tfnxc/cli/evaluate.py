@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import pathlib
-import tempfile
-
 import click
 
-from tfnxc.cli._sources import OTHER_PEOPLE, SOURCES
+from tfnxc.cli._measured import check_options, measured
+from tfnxc.cli._options import OTHER_PEOPLE
+from tfnxc.datasets import CATALOGUE
 from tfnxc.errors import InputError
-from tfnxc.evaluation import PROTOCOLS
-from tfnxc.metrics.ranking import TIES
+from tfnxc.evaluation import PROTOCOLS, TIES
 
 
 @click.command()
@@ -20,7 +17,7 @@ from tfnxc.metrics.ranking import TIES
 @click.option(
     "--scores", "files", multiple=True, type=click.Path(), help="Measure scores that --save-scores wrote; no model."
 )
-@click.option("--dataset", type=click.Choice(list(SOURCES)), help="Data set to test on. Default: the run's own.")
+@click.option("--dataset", type=click.Choice(list(CATALOGUE)), help="Data set to test on. Default: the run's own.")
 @click.option("--data", type=click.Path(), help="Its folder or file. Default: the one that the run was trained from.")
 @click.option(
     "--split", "split_name", help="Split, or family of splits, to test on: see tfnxc splits. Default: the run's own."
@@ -44,7 +41,7 @@ from tfnxc.metrics.ranking import TIES
     default="trained",
     show_default=True,
     type=click.Choice(["trained", "best", "initial"]),
-    help="The model after the last pass; the best by tfnxc train --validate; or before the first.",
+    help="The model after the last epoch; the best by tfnxc train --validate; or before the first.",
 )
 @click.option(
     "--repeats",
@@ -108,42 +105,22 @@ def evaluate(folders, baseline, files, results, **options):
     """
     if not folders and not files and baseline is None:
         raise InputError("nothing to measure: name a run folder, --scores FILE.npz, or --baseline colour-histogram.")
-    from tfnxc.distribution.scoring import is_chief, strategy_named
-    from tfnxc.evaluation import subjects as _subjects
-    from tfnxc.evaluation.measure import measure
-
-    strategy_name = options.pop("strategy_name")
-    strategy = strategy_named(strategy_name)
-    chief = is_chief(strategy)
-    draws = {name: options.pop(name) for name in ("repeats", "probes", "seed", "ties")}
-    save_to, protocols = options.pop("save_to"), tuple(dict.fromkeys(options.pop("protocols")))
-    all_pairs = options.pop("all_pairs")
-    _subjects.check_options(folders, baseline, files, options)
-    if save_to is not None:
-        pathlib.Path(save_to).mkdir(parents=True, exist_ok=True)
-    found = []
-    with contextlib.ExitStack() as stack:
-        # Workers have to score the same pairs, so that none may find scores of its own.
-        kept = None if strategy_name != "multi-worker" else stack.enter_context(tempfile.TemporaryDirectory())
-        if not chief:
-            stack.enter_context(_quiet())
-        for name, dataset, subject in _subjects.subjects(
-            folders, baseline, files, results, strategy=strategy, scores=kept, writes=chief, **options
-        ):
-            save = pathlib.Path(save_to) / f"{name}.npz" if save_to is not None and chief else None
-            if any(name == other for other, _, _ in found):
-                raise InputError(f"two of what is to be measured are called {name}; measure them one by one.")
-            asked = protocols or _subjects.default_protocols(dataset, subject.people)
-            measured = measure(subject, asked, draws, save, all_pairs)
-            found.append((name, dataset, measured))
-        if chief:
-            _subjects.report(found, pathlib.Path(results))
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Nothing on the console: the chief speaks for all workers."""
     from tfnxc.console import console
+    from tfnxc.distribution import is_chief, strategy_named
+    from tfnxc.evaluation import Results
 
-    console.quiet = True
-    yield
+    options["strategy"] = strategy_named(options.pop("strategy_name"))
+    chief = is_chief(options["strategy"])  # it speaks and writes for all workers
+    save_to = options.pop("save_to")
+    check_options(folders, baseline, files, options)
+    found = Results()
+    for each in measured(folders, baseline, files, console=console if chief else None, **options):
+        found = Results.join([found, each])
+        if chief:
+            each.save_results(results)
+            for path in each.save_scores(save_to) if save_to is not None else ():
+                console.print(f"Scores: {path}")
+    if chief:
+        for path in found.save_summaries(results):
+            console.print(f"Summary: {path}")
+        console.print(found)

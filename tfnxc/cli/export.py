@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path())
 @click.option("--name", required=True, help="Name of the model on the server: letters, digits, - and _.")
-@click.option("--version", "number", default=None, type=click.IntRange(1), help="Default: one more than the last.")
+@click.option("--version", default=None, type=click.IntRange(1), help="Default: one more than the last.")
 @click.option(
     "--to", "savedmodels", default="savedmodels", show_default=True, type=click.Path(), help="Folder of all models."
 )
@@ -26,13 +24,13 @@ import click
     default="trained",
     show_default=True,
     type=click.Choice(["trained", "best"]),
-    help="The model after the last pass, or the best by tfnxc train --validate.",
+    help="The model after the last epoch, or the best by tfnxc train --validate.",
 )
 @click.option("--data", type=click.Path(), help="For float16: the data set, if it is not where the run found it.")
 @click.option(
     "--probes", default=100, show_default=True, type=click.IntRange(1), help="For float16: measure so many at most."
 )
-def export(folder, name, number, savedmodels, variant, state, data, probes):
+def export(folder, name, savedmodels, **options):
     """Writes the model of a run as a SavedModel: savedmodels/NAME/VERSION.
 
     It loads where there is TensorFlow and no tfnxc: TensorFlow Serving, saved_model_cli, any program. It can be asked
@@ -45,24 +43,10 @@ def export(folder, name, number, savedmodels, variant, state, data, probes):
     saved_model_cli run --dir savedmodels/campus/1 --tag_set serve --signature_def serving_default \
         --inputs "probe=probe.npy;gallery=gallery.npy"
     """
-    import pathlib
-
-    from tfnxc import serving, training
+    from tfnxc import serving
     from tfnxc.console import console
-    from tfnxc.errors import InputError
-    from tfnxc.evaluation.measure import warn_if_unfinished
 
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise InputError(f"--name takes letters, digits, - and _, a letter or digit first; got {name!r}.")
-    run = training.Run.open(folder)
-    warn_if_unfinished(run)
-    model, digest = run.load_model(state)
-    card = serving.run_card(run, digest, state)
-    if variant != "float32":
-        from tfnxc.evaluation.variant_loss import measure_variant
-
-        card["variant_loss"] = measure_variant(run, model, variant, data, probes)
-    path = serving.export_model(model, pathlib.Path(savedmodels) / name, number, variant, card)
+    path = serving.export_run(folder, name, savedmodels, **options, console=console)
     console.print(f"Exported: {path}")
     if not (path / serving.WARM_UP).exists():
         console.print(

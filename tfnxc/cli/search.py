@@ -38,59 +38,39 @@ def search(folder, files, top, json_file, picture, probe_camera, since, until, s
     if exhaustive and shortlist is not None:
         raise InputError("--exhaustive scores all pictures, so that --shortlist has nothing to say; leave one out.")
     if picture is not None:
-        from tfnxc.search.figure import MOST_ROWS, TOP
+        from tfnxc.visualization.rankings import MOST_ROWS, TOP
         from tfnxc.visualization.save import check_form
 
         check_form(picture)
         if top > TOP or len(files) > MOST_ROWS:
             raise InputError(f"--picture draws at most {TOP} matches a row and {MOST_ROWS} rows.")
 
+    from tfnxc.console import console
     from tfnxc.files import write_json
-    from tfnxc.search import SHORTLIST, Gallery, Picture, parse_time
+    from tfnxc.search import SHORTLIST, Gallery, Picture, format_matches, parse_time
+    from tfnxc.search.picture import printable
 
     options["cameras"] = options["cameras"] or None
     times = {name: text and parse_time(text) for name, text in (("since", since), ("until", until))}
     gallery = Gallery(folder)
-    _check_cameras(gallery, [*(options["cameras"] or ()), *options["without_cameras"]])
     probes = [Picture.of_file(file, camera=probe_camera) for file in files]
-    count = max(top, SHORTLIST) if shortlist is None else shortlist
-    found = gallery.search(probes, top, shortlist=count, exhaustive=exhaustive, **times, **options)
+    found = gallery.search(probes, top, shortlist=shortlist, exhaustive=exhaustive, **times, **options)
     for file, matches in zip(files, found, strict=True):
-        _print(file, matches)
+        console.print(printable(file), markup=False)
+        # Not a table of rich, which would fold long paths.
+        table = format_matches(matches) if matches else "nothing found; the filters leave no picture"
+        for line in table.split("\n"):
+            console.print(f"  {line}", markup=False)
     if json_file is not None:
-        about = {"index": folder, "pictures": len(gallery), "shortlist": None if exhaustive else count}
+        used = None if exhaustive else shortlist or max(top, SHORTLIST)
+        about = {"index": folder, "pictures": len(gallery), "shortlist": used}
         lists = [
             {"probe": file, "matches": [match.to_dict() for match in matches]}
             for file, matches in zip(files, found, strict=True)
         ]
         write_json(json_file, {**about, "since": since, "until": until, **options, "probes": lists})
     if picture is not None:
-        from tfnxc.search.figure import plot_matches
+        from tfnxc.search import plot_matches
         from tfnxc.visualization.save import save_figure
 
         save_figure(plot_matches(probes, found), picture)
-
-
-def _check_cameras(gallery, cameras):
-    """A mistyped camera would find nothing, or leave nothing out, without a word."""
-    unknown = [camera for camera in cameras if camera not in gallery.cameras]
-    if unknown:
-        known = ", ".join(str(camera) for camera in gallery.cameras if camera is not None) or "none"
-        raise InputError(f"{gallery.folder}: no picture of camera {unknown[0]}; its cameras are: {known}.")
-
-
-def _print(file, matches):
-    from tfnxc.console import console
-    from tfnxc.search.match import MATCH_FIELDS
-    from tfnxc.search.picture import printable
-
-    console.print(printable(file), markup=False)
-    if not matches:
-        console.print("  nothing found; the filters leave no picture", markup=False)
-        return
-    rows = [["rank", *MATCH_FIELDS], *([str(rank), *match.texts()] for rank, match in enumerate(matches, start=1))]
-    # Not a table of rich, which would fold long paths; what is known of no picture is left out.
-    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-    widths = [max(map(len, column)) for column in columns[:-1]] + [0]
-    for row in zip(*columns, strict=True):
-        console.print("  " + "  ".join(map(str.ljust, row, widths)), markup=False)

@@ -14,40 +14,32 @@ import click
 def serve_ui(folder, host, port, shortlist, open_browser):
     """Serves a page on which one drops a picture and sees where else the person may have been seen.
 
-    INDEX is what tfnxc index made; pictures added to it later are found too. Without one, 100 drawn people are indexed
-    with the model that comes with tfnxc, in some seconds, to try the page on. It needs the extra: pip install
+    INDEX is what tfnxc index made; pictures added to it later are found too. Without one, 100 synthetic people are
+    indexed with the model that comes with tfnxc, in some seconds, to try the page on. It needs the extra: pip install
     "tfnxc[cpu,ui]".
 
     The page is for this machine alone. With another --host, whoever reaches the address can search and see the
     pictures that are found: there is no password.
 
     \b
-    tfnxc serve-ui                                     drawn people, to try it
+    tfnxc serve-ui                                     synthetic people, to try it
     tfnxc serve-ui index --open
     tfnxc serve-ui index --port 8080 --shortlist 2000
     """
-    import contextlib
     import signal
     import sys
-    import tempfile
     import webbrowser
 
     from tfnxc.console import console
-    from tfnxc.search import SHORTLIST, Gallery
-    from tfnxc.search._page_server import LOCAL, PageServer
-    from tfnxc.search.drawn import drawn_gallery
-    from tfnxc.search.page import check_gradio, search_page
+    from tfnxc.search import SHORTLIST, serve_page
 
-    check_gradio()
-    server = PageServer(host, port)
-    # So that the folder with what was dropped is removed too when the process is asked to end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with tempfile.TemporaryDirectory(prefix="tfnxc-page-") as private, contextlib.suppress(KeyboardInterrupt):
-        gallery, examples = drawn_gallery(private) if folder is None else (Gallery(folder), ())
-        page = search_page(gallery, private, examples, SHORTLIST if shortlist is None else shortlist)
-        console.print(f"{len(gallery)} pictures. The page: {server.address}   (Ctrl+C ends it)", markup=False)
-        if host not in LOCAL:
+    def ready(address, gallery):
+        console.print(f"{len(gallery)} pictures. The page: {address}   (Ctrl+C ends it)", markup=False)
+        if host not in ("127.0.0.1", "localhost"):
             console.print("Whoever reaches this address can search and see what is found: there is no password.")
         if open_browser:
-            webbrowser.open(server.address)
-        server.serve(page)
+            webbrowser.open(address)
+
+    # So that the folder with what was dropped is removed too when the process is asked to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    serve_page(folder, host=host, port=port, shortlist=SHORTLIST if shortlist is None else shortlist, ready=ready)

@@ -1,47 +1,55 @@
 """People: readers behind one record type, splits, and training pairs in `tf.data`."""
 
-import importlib
+from typing import TYPE_CHECKING
 
-from tfnxc.datasets.catalogue import (
-    CATALOGUE,
-    Part,
-    Source,
-    dataset_splits,
-    domains_of,
-    missing_pictures,
-    open_dataset,
-)
+from tfnxc.datasets.catalogue import CATALOGUE, dataset_splits, domains_of, entry_of, missing_pictures, open_dataset
+from tfnxc.datasets.catalogue_entry import CatalogueEntry, Part
+from tfnxc.datasets.check import BrokenFile, DatasetCounts, DatasetReport, PartCount, check_dataset, count_dataset
 from tfnxc.datasets.image_set import IMAGE_SIZE, ImageSet
 from tfnxc.datasets.picture_file import read_picture
-from tfnxc.datasets.pipelines.hard_negatives import hard_negatives
-from tfnxc.datasets.prepared.prepare import prepare
-from tfnxc.datasets.prepared.reader import prepared, prepared_dataset
-from tfnxc.datasets.readers.csv_file import csv_file
-from tfnxc.datasets.readers.cuhk01 import cuhk01
-from tfnxc.datasets.readers.cuhk03 import cuhk03, cuhk03_test_sets
-from tfnxc.datasets.readers.grid import grid
-from tfnxc.datasets.readers.identity_folders import identity_folders
-from tfnxc.datasets.readers.market1501 import market1501, market1501_split
-from tfnxc.datasets.readers.viper import viper
+from tfnxc.datasets.pipelines import hard_negatives
+from tfnxc.datasets.prepared import prepare, prepared, prepared_dataset
+from tfnxc.datasets.readers import (
+    csv_file,
+    cuhk01,
+    cuhk03,
+    cuhk03_test_sets,
+    grid,
+    identity_folders,
+    market1501,
+    market1501_split,
+    viper,
+)
 from tfnxc.datasets.splits import Family, Split, families, get_split, get_splits, load_split, seeded_split
-from tfnxc.datasets.synthetic.people import synthetic
+from tfnxc.datasets.synthetic import synthetic
+from tfnxc.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from tfnxc.datasets.pipelines import GroupPipeline, PairPipeline
 
 __all__ = [
     "CATALOGUE",
     "IMAGE_SIZE",
+    "BrokenFile",
+    "CatalogueEntry",
+    "DatasetCounts",
+    "DatasetReport",
     "Family",
     "GroupPipeline",
     "ImageSet",
     "PairPipeline",
     "Part",
-    "Source",
+    "PartCount",
     "Split",
+    "check_dataset",
+    "count_dataset",
     "csv_file",
     "cuhk01",
     "cuhk03",
     "cuhk03_test_sets",
     "dataset_splits",
     "domains_of",
+    "entry_of",
     "families",
     "get_split",
     "get_splits",
@@ -62,16 +70,9 @@ __all__ = [
     "viper",
 ]
 
-# What imports TensorFlow is imported when it is first used, so that readers and `tfnxc --help` do not wait for it. No
-# name here may be the name of its own module: once imported, the module would stand in its place.
-_MODULES = {"GroupPipeline": "pipelines.groups", "PairPipeline": "pipelines.pairs"}
+# These import TensorFlow.
+__getattr__, _ = lazy_names(__name__, dict.fromkeys(("GroupPipeline", "PairPipeline"), "tfnxc.datasets.pipelines"))
 
 
-def __getattr__(name):
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

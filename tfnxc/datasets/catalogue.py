@@ -1,286 +1,34 @@
-"""The catalogue of data sets: what each must be on disk, how it is read, and what is official about it."""
+"""Data sets and their splits by name."""
 
-from __future__ import annotations
-
-import collections
-import dataclasses
-import functools
-import pathlib
-from collections.abc import Callable
+import os
 
 import numpy as np
 
+from tfnxc.datasets.catalogue_entries import ENTRIES
+from tfnxc.datasets.catalogue_entry import CatalogueEntry
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.prepared.reader import is_prepared, prepared
-from tfnxc.datasets.readers.csv_file import csv_file
-from tfnxc.datasets.readers.cuhk01 import cuhk01
-from tfnxc.datasets.readers.cuhk03 import cuhk03, cuhk03_camera_pair
-from tfnxc.datasets.readers.grid import grid
-from tfnxc.datasets.readers.identity_folders import identity_folders
-from tfnxc.datasets.readers.market1501 import in_market1501_test, in_market1501_train, market1501, market1501_split
-from tfnxc.datasets.readers.viper import viper
+from tfnxc.datasets.prepared import is_prepared, prepared
 from tfnxc.datasets.splits import Split, families, get_splits
-from tfnxc.datasets.synthetic.people import synthetic
 from tfnxc.errors import InputError
-from tfnxc.identities import DISTRACTOR
 
-SYNTHETIC_IDENTITIES = 300
-"""People in the embedded synthetic set, where it is opened by its name."""
-
-
-def _everything(people):
-    return np.ones(len(people), bool)
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A part of a data set, with its official counts; the parts of a set do not overlap.
-
-    Args:
-        name: What the data set calls it, e.g. `"query"`.
-        pictures: How many pictures the official set has in this part.
-        identities: Of how many people; `None` where its pictures are nobody's.
-        belongs: `ImageSet -> booleans`: which of its pictures are in this part. Defaults to all of them.
-    """
-
-    name: str
-    pictures: int
-    identities: int | None
-    belongs: Callable[[ImageSet], np.ndarray] = dataclasses.field(default=_everything, repr=False)
-
-    def count(self, people):
-        """`(pictures, identities)` of this part in an `ImageSet`, to be compared with the official ones."""
-        there = people.take(np.flatnonzero(self.belongs(people)))
-        return len(there), None if self.identities is None else len(there.people)
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A data set by name: how it is read, and what is known about it.
-
-    Args:
-        name: What commands, results and split files call it, e.g. `"cuhk01"`.
-        title: Its name in print.
-        about: One line: what must be on disk.
-        layout: A few lines that show it.
-        reader: `path -> ImageSet`, whose name is `name`.
-        official: The parts of the official set, or none where there is no official set.
-        identities: How many people the official set has; `None` where there is no official set.
-        default_split: Name of the split that commands take where none is named; see `dataset_splits`.
-        default_protocol: Name of the evaluation protocol that goes with it.
-        reference: The paper that presents it.
-        own_split: `ImageSet -> Split`, where the data set itself says who trains and who tests. Defaults to `None`.
-        place: `identities -> integers`: where each person was seen, if the same number of a camera is another camera at
-            another place. Defaults to `None`: all at one place.
-        needs_path: Whether there is something to read. Defaults to `True`.
-    """
-
-    name: str
-    title: str
-    about: str
-    layout: str
-    reader: Callable[[str | pathlib.Path | None], ImageSet] = dataclasses.field(repr=False)
-    official: tuple[Part, ...]
-    identities: int | None
-    default_split: str
-    default_protocol: str
-    reference: str
-    own_split: Callable[[ImageSet], Split] | None = dataclasses.field(default=None, repr=False)
-    place: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, repr=False)
-    needs_path: bool = True
-
-    @property
-    def pictures(self):
-        """How many pictures the official set has; `None` where there is no official set."""
-        return sum(part.pictures for part in self.official) or None
-
-    @property
-    def families(self):
-        """Names of its published families of splits, from their files."""
-        return tuple(family.name for family in families().values() if self.name in family.datasets)
-
-
-def _cuhk03_source(boxes, pictures):
-    return Source(
-        name=f"cuhk03-{boxes}",
-        title=f"CUHK03, {boxes} boxes",
-        about=f"cuhk-03.mat as published, or the {boxes} pictures extracted from it",
-        layout=(
-            "cuhk-03.mat                      MATLAB 7.3: labeled, detected, testsets\n"
-            "or a folder that holds it, or a folder of extracted pictures:\n"
-            f"images_{boxes}/1_266_2_06.png   camera pair 1, identity 266, camera 2 (B), index 6 of 10\n"
-            "The identity of this picture is 1266: 1000 x camera pair + number."
-        ),
-        reader=functools.partial(cuhk03, boxes=boxes),
-        official=(Part("all", pictures, 1467),),
-        identities=1467,
-        default_split="cuhk03-classic-01",
-        default_protocol="cuhk03-classic",
-        reference=(
-            "Li, Zhao, Xiao, Wang, "
-            '"DeepReID: Deep Filter Pairing Neural Network for Person Re-Identification", CVPR 2014'
-        ),
-        place=cuhk03_camera_pair,
-    )
-
-
-_SOURCES = (
-    Source(
-        name="cuhk01",
-        title="CUHK01 (campus)",
-        about="the folder campus with PPPPKKK.png, or the folder that holds it",
-        layout=(
-            "campus/0001001.png   identity 1, camera A\n"
-            "campus/0001002.png   identity 1, camera A\n"
-            "campus/0001003.png   identity 1, camera B\n"
-            "campus/0001004.png   identity 1, camera B"
-        ),
-        reader=cuhk01,
-        official=(Part("all", 3884, 971),),
-        identities=971,
-        default_split="cuhk01-486-01",
-        default_protocol="cross-camera",
-        reference='Li, Zhao, Wang, "Human Reidentification with Transferred Metric Learning", ACCV 2012',
-    ),
-    _cuhk03_source("labeled", 14096),
-    _cuhk03_source("detected", 14097),
-    Source(
-        name="grid",
-        title="QMUL GRID (underground_reid)",
-        about="the folder underground_reid with probe and gallery, or the folder that holds it",
-        layout=(
-            "underground_reid/probe/0001_1_25004_107_32_106_221.jpeg     identity 1, camera A\n"
-            "underground_reid/gallery/0001_2_25023_116_134_128_330.jpeg  identity 1, camera B\n"
-            "underground_reid/gallery/0000_1_25698_101_16_87_246.jpeg    a distractor"
-        ),
-        reader=grid,
-        official=(
-            Part("probe", 250, 250, lambda people: people.cameras == 0),
-            Part("gallery", 250, 250, lambda people: (people.cameras == 1) & (people.identities >= 0)),
-            Part("distractors", 775, None, lambda people: people.identities == DISTRACTOR),
-        ),
-        identities=250,
-        default_split="grid-125-01",
-        default_protocol="cross-camera",
-        reference=(
-            'Loy, Liu, Gong, "Person Re-Identification by Manifold Ranking", ICIP 2013; '
-            'Loy, Xiang, Gong, "Multi-Camera Activity Correlation Analysis", CVPR 2009'
-        ),
-    ),
-    Source(
-        name="viper",
-        title="VIPeR",
-        about="a folder with cam_a and cam_b, or the folder VIPeR that holds them",
-        layout=(
-            "cam_a/000_45.bmp   identity 0, camera A, seen from 45 degrees\n"
-            "cam_b/000_90.bmp   identity 0, camera B, seen from 90 degrees"
-        ),
-        reader=viper,
-        official=(
-            Part("cam_a", 632, 632, lambda people: people.cameras == 0),
-            Part("cam_b", 632, 632, lambda people: people.cameras == 1),
-        ),
-        identities=632,
-        default_split="viper-316-01",
-        default_protocol="cross-camera",
-        reference=(
-            'Gray, Brennan, Tao, "Evaluating Appearance Models for Recognition, Reacquisition, and Tracking", PETS 2007'
-        ),
-    ),
-    Source(
-        name="market1501",
-        title="Market-1501",
-        about="a folder with bounding_box_train, query and bounding_box_test, or the folder that holds it",
-        layout=(
-            "bounding_box_train/0002_c1s1_000451_03.jpg   identity 2, camera 1\n"
-            "query/0001_c1s1_001051_00.jpg                a probe: identity 1, camera 1\n"
-            "bounding_box_test/0001_c2s1_001976_01.jpg    gallery: identity 1, camera 2\n"
-            "bounding_box_test/0000_c1s1_000151_01.jpg    gallery: a distractor\n"
-            "bounding_box_test/-1_c1s1_000401_03.jpg      junk: left out of every gallery"
-        ),
-        reader=market1501,
-        official=(
-            Part("bounding_box_train", 12936, 751, in_market1501_train),
-            Part("query", 3368, 750, lambda people: people.probes),
-            # 15,913 pictures of people and distractors, and 3,819 of junk: all that the folder holds.
-            Part("bounding_box_test", 19732, 750, in_market1501_test),
-        ),
-        identities=1501,
-        default_split="market1501",
-        default_protocol="market",
-        reference='Zheng, Shen, Tian, Wang, Wang, Tian, "Scalable Person Re-identification: A Benchmark", ICCV 2015',
-        own_split=market1501_split,
-    ),
-    Source(
-        name="folder",
-        title="A folder an identity",
-        about="a folder of your own pictures, IDENTITY/picture or IDENTITY/CAMERA/picture",
-        layout=(
-            "people/0001/entrance_c1_0001.jpg   identity 1, camera 1: read from the _c1 in the name\n"
-            "people/0001/lift_c2_0007.jpg       identity 1, camera 2\n"
-            "or a folder a camera:\n"
-            "people/anna/entrance/0001.jpg      identities and cameras that are no numbers are numbered from 0,\n"
-            "people/anna/lift/0007.jpg          in the order of their names\n"
-            "people/junk/..., people/distractor/...   pictures of nobody, where there are any"
-        ),
-        reader=identity_folders,
-        official=(),
-        identities=None,
-        default_split="random-100-0",
-        default_protocol="cross-camera",
-        reference="your own pictures",
-    ),
-    Source(
-        name="csv",
-        title="A CSV file",
-        about="a CSV file that lists your own pictures, with the columns path, identity, camera",
-        layout=(
-            "path,identity,camera,role          role, probe or gallery, may be left out\n"
-            "crops/0001.jpg,anna,entrance,probe\n"
-            "crops/0002.jpg,anna,lift,gallery\n"
-            "crops/0003.jpg,distractor,lift,gallery\n"
-            "Paths are relative to the file. Names that are no numbers are numbered from 0, in their order."
-        ),
-        reader=csv_file,
-        official=(),
-        identities=None,
-        default_split="random-100-0",
-        default_protocol="cross-camera",
-        reference="your own pictures",
-    ),
-    Source(
-        name="synthetic",
-        title="Synthetic people",
-        about=f"nothing: {SYNTHETIC_IDENTITIES} drawn identities, 2 cameras, 2 pictures each",
-        layout="Nothing on disk: a picture is drawn when it is read.",
-        reader=lambda path: synthetic(identities=SYNTHETIC_IDENTITIES),
-        official=(Part("all", 4 * SYNTHETIC_IDENTITIES, SYNTHETIC_IDENTITIES),),
-        identities=SYNTHETIC_IDENTITIES,
-        default_split="random-100-0",
-        default_protocol="cross-camera",
-        reference="drawn by tfnxc.datasets.synthetic",
-        needs_path=False,
-    ),
-)
-
-CATALOGUE = {source.name: source for source in _SOURCES}
+CATALOGUE = {entry.name: entry for entry in ENTRIES}
 """Every data set by name, as commands and split files call it."""
 
 
-def source_of(name):
-    """The `Source` of a name in `CATALOGUE`; raises `InputError` with all names where there is none."""
+def entry_of(name: str) -> CatalogueEntry:
+    """The `CatalogueEntry` of a name in `CATALOGUE`; raises `InputError` with all names where there is none."""
     if name not in CATALOGUE:
         raise InputError(f"no data set is called {name!r}; expected one of {', '.join(CATALOGUE)}.")
     return CATALOGUE[name]
 
 
-def open_dataset(name, path=None):
+def open_dataset(name: str, path: str | os.PathLike | None = None) -> ImageSet:
     """The pictures of a data set, from what a user has on disk.
 
     Args:
         name: A name in `CATALOGUE`.
-        path: The folder or file that its `Source` describes, or a folder made by `tfnxc.datasets.prepare`. Defaults to
-            `None`, for a set that is drawn.
+        path: The folder or file that its `CatalogueEntry` describes, or a folder made by `tfnxc.datasets.prepare`.
+            Defaults to `None`, for a set that is drawn.
 
     Returns:
         An `ImageSet` called `name`.
@@ -290,47 +38,41 @@ def open_dataset(name, path=None):
 
     Example:
         >>> len(open_dataset("cuhk01", "cuhk01/campus"))
-        3884
+        20
     """
-    source = source_of(name)
+    entry = entry_of(name)
     if path is not None and is_prepared(path):
-        return _open_prepared(name, path)
-    if source.needs_path and path is None:
-        raise InputError(f"{name} needs a path: {source.about}.")
-    if path is not None and not source.needs_path:
+        people = prepared(path)
+        if people.name != name:
+            raise InputError(
+                f"{path}: pictures prepared from {people.name}, not from {name}. Open them as {people.name}."
+            )
+        return people
+    if entry.needs_path and path is None:
+        raise InputError(f"{name} needs a path (--data): {entry.about}.")
+    if path is not None and not entry.needs_path:
         raise InputError(f"the {name} set is drawn, not read: leave its path out.")
-    return source.reader(path)
+    return entry.reader(path)
 
 
-def _open_prepared(name, folder):
-    people = prepared(folder)
-    if people.name != name:
-        raise InputError(
-            f"{folder}: pictures prepared from {people.name}, not from {name}. Open them as {people.name}."
-        )
-    return people
-
-
-def domains_of(people):
-    """Where the people of a data set were seen, if the same number of a camera is another camera at another place.
-
-    Args:
-        people: An `ImageSet`.
+def domains_of(people: ImageSet) -> np.ndarray:
+    """The place of each picture, if the same number of a camera is another camera at another place.
 
     Returns:
-        Integers, one a picture; all 0 where the set is of one place, or not in `CATALOGUE`.
+        Integers, one a picture; all 0 where the set is of one place, or not in `CATALOGUE`. Of CUHK03 they are the
+        camera pairs, 1 to 5.
 
     Example:
-        >>> set(domains_of(open_dataset("cuhk03-labeled", "cuhk-03.mat")).tolist())
-        {1, 2, 3, 4, 5}
+        >>> set(domains_of(people).tolist())
+        {0}
     """
-    source = CATALOGUE.get(people.name)
-    if source is None or source.place is None:
+    entry = CATALOGUE.get(people.name)
+    if entry is None or entry.domain is None:
         return np.zeros(len(people), int)
-    return source.place(people.identities)
+    return entry.domain(people.identities)
 
 
-def dataset_splits(name, people, split=None):
+def dataset_splits(name: str, people: ImageSet, split: str | os.PathLike | None = None) -> list[Split]:
     """The splits of a name for a data set: its own one, published ones, random ones, or a file.
 
     Args:
@@ -346,51 +88,30 @@ def dataset_splits(name, people, split=None):
         InputError: If there is no such split, or it is published for another data set.
 
     Example:
-        >>> len(dataset_splits("cuhk01", people, "cuhk01-486"))
+        >>> len(dataset_splits("cuhk01", open_dataset("cuhk01", "cuhk01/campus"), "cuhk01-486"))
         10
     """
-    source = source_of(name)
-    split = source.default_split if split is None else split
-    if source.own_split is not None and split == name:
-        return [source.own_split(people)]
+    entry = entry_of(name)
+    split = entry.default_split if split is None else split
+    if entry.own_split is not None and split == name:
+        return [entry.own_split(people)]
     # The same numbers are other people in another data set; a user's own pictures may be any.
-    for family in families().values() if source.official else ():
+    for family in families().values() if entry.official else ():
         if split in (family.name, *family.names) and name not in family.datasets:
             raise InputError(f"the split {split} divides {' and '.join(family.datasets)}, not {name}.")
     return get_splits(split, people.identities)
 
 
-def missing_pictures(name, people):
-    """Names of the pictures that the official set has and this one lacks, where the layout tells.
-
-    Args:
-        name: A name in `CATALOGUE`.
-        people: Its `ImageSet`.
+def missing_pictures(name: str, people: ImageSet) -> list[str]:
+    """Names of the pictures that the official set has and the `ImageSet` of a data set lacks, where the layout tells.
 
     Returns:
         A list of names; `*` stands for what the layout does not tell. Empty where nothing lacks or nothing is known:
         the numbers of CUHK03's empty cells and of Market-1501's pictures follow no rule.
 
     Example:
-        >>> missing_pictures("cuhk01", people)
-        ['0007003.png']
+        >>> missing = missing_pictures("cuhk01", open_dataset("cuhk01", "cuhk01/campus"))
+        >>> len(missing), missing[0]
+        (3864, '0003001.png')
     """
-    pairs = set(zip(people.identities.tolist(), people.cameras.tolist(), strict=True))
-    if name == "cuhk01":
-        there = {pathlib.PurePath(path).stem for path in people.paths}
-        names = [f"{identity:04d}{shot:03d}" for identity in range(1, 972) for shot in range(1, 5)]
-        return [f"{each}.png" for each in names if each not in there]
-    if name == "grid":
-        sides = [(identity, camera) for identity in range(1, 251) for camera in (0, 1)]
-        return [f"{('probe', 'gallery')[side[1]]}/{side[0]:04d}_*" for side in sides if side not in pairs]
-    if name == "viper":
-        cameras = collections.defaultdict(set)
-        for identity, camera in pairs:
-            cameras[identity].add(camera)
-        return [
-            f"{('cam_a', 'cam_b')[camera]}/{identity:03d}_*"
-            for identity in sorted(cameras)
-            for camera in (0, 1)
-            if camera not in cameras[identity]
-        ]
-    return []
+    return entry_of(name).missing(people)

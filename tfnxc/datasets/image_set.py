@@ -38,8 +38,8 @@ class ImageSet:
 
     Example:
         >>> people = tfnxc.datasets.synthetic(identities=4, seed=7)
-        >>> people.images().shape, people.identities[:4], people.cameras[:4]
-        ((16, 160, 60, 3), array([0, 0, 0, 0]), array([0, 0, 1, 1]))
+        >>> people.images().shape, people.identities[:4].tolist(), people.cameras[:4].tolist()
+        ((16, 160, 60, 3), [0, 0, 0, 0], [0, 0, 1, 1])
     """
 
     name: str
@@ -60,14 +60,14 @@ class ImageSet:
             raise ValueError(f"paths, identities, cameras and probes must be equally many; got {lengths}.")
 
     @property
-    def people(self):
+    def people(self) -> np.ndarray:
         """The identities in this set, ascending, each once: neither junk nor distractors."""
         return np.unique(self.identities[self.identities >= 0])
 
     def __len__(self):
         return len(self.paths)
 
-    def images(self, size=IMAGE_SIZE, progress=None):
+    def images(self, size: tuple[int, int] = IMAGE_SIZE, progress: Callable[[int], object] | None = None) -> np.ndarray:
         """Reads every picture, in parallel, and resizes those of another size.
 
         Args:
@@ -81,19 +81,17 @@ class ImageSet:
             InputError: If a picture cannot be read; the message names it.
         """
         images = np.empty((len(self), *size, 3), np.uint8)
-        stream = None if self.read_many is None else self.read_many(np.arange(len(self)), size)
-        if stream is not None:
-            for index, picture in enumerate(stream):
-                images[index] = picture
-                if progress is not None:
-                    progress(1)
-            return images
 
-        def fill(index):
-            images[index] = resize(self.read(index), size)
+        def fill(index, picture=None):
+            images[index] = resize(self.read(index), size) if picture is None else picture
             if progress is not None:
                 progress(1)
 
+        stream = None if self.read_many is None else self.read_many(np.arange(len(self)), size)
+        if stream is not None:
+            for index, picture in enumerate(stream):
+                fill(index, picture)
+            return images
         with concurrent.futures.ThreadPoolExecutor() as pool:
             futures = [pool.submit(fill, index) for index in range(len(self))]
             try:
@@ -103,14 +101,8 @@ class ImageSet:
                 pool.shutdown(cancel_futures=True)
         return images
 
-    def of_identities(self, identities):
+    def of_identities(self, identities: Iterable[int]) -> ImageSet:
         """The pictures of some identities, in the order of this set.
-
-        Args:
-            identities: Integers.
-
-        Returns:
-            An `ImageSet`.
 
         Raises:
             InputError: If the set has no picture of one of them, as when a split belongs to another data set.
@@ -125,9 +117,9 @@ class ImageSet:
             )
         return self.take(np.flatnonzero(np.isin(self.identities, identities)))
 
-    def take(self, indices):
+    def take(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
         """The pictures of these positions, in their order, as an `ImageSet`."""
-        indices = np.asarray(indices, int)
+        indices, many = np.asarray(indices, int), self.read_many
         return dataclasses.replace(
             self,
             paths=[self.paths[index] for index in indices],
@@ -135,11 +127,11 @@ class ImageSet:
             cameras=self.cameras[indices],
             read=lambda index: self.read(indices[index]),
             probes=None if self.probes is None else self.probes[indices],
-            read_many=self.read_many and (lambda some, size: self.read_many(indices[some], size)),
+            read_many=many and (lambda some, size: many(indices[some], size)),
         )
 
 
-def resize(image, size):
+def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A uint8 picture (height, width, 3) resized to `size`, or itself where it already has that size."""
     if image.shape[:2] == tuple(size):
         return image

@@ -1,7 +1,5 @@
 """Reading one picture file from a stranger."""
 
-from __future__ import annotations
-
 import os
 
 import numpy as np
@@ -17,7 +15,7 @@ MOST_PER_SIDE = 65535
 """The most that JPEG can say. A picture of `MOST_PIXELS` in one row would take much memory when it is resized."""
 
 
-def read_picture(path):
+def read_picture(path: str | os.PathLike) -> np.ndarray:
     """Reads a picture file as RGB.
 
     Args:
@@ -30,7 +28,7 @@ def read_picture(path):
         InputError: If the file is missing, no picture of these formats, too large, or broken; the message names it.
 
     Example:
-        >>> read_picture("campus/0001001.png").shape
+        >>> read_picture("cuhk01/campus/0001001.png").shape
         (160, 60, 3)
     """
     path = os.fspath(path)

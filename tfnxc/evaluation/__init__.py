@@ -1,55 +1,48 @@
 """Measuring runs and models: who is tested, under which protocols, by which scorer; and the metrics themselves."""
 
+from typing import TYPE_CHECKING
+
+from tfnxc import metrics as _metrics
+from tfnxc.evaluation.default_protocols import default_protocol, default_protocols
+from tfnxc.evaluation.evaluate import evaluate
+from tfnxc.evaluation.guard import refuse_seen
+from tfnxc.evaluation.probes import PROBE_KINDS, ProbeChoice
+from tfnxc.evaluation.results import Results
 from tfnxc.evaluation.saved_scores import SavedScores
-from tfnxc.metrics import (
-    CMC,
-    PROTOCOLS,
-    REPORTED_RANKS,
-    TIES,
-    TITLES,
-    EvaluationPlan,
-    Protocol,
-    Published,
-    RankLists,
-    Spread,
-    Summary,
-    Trial,
-    cmc,
-    draw_trials,
-    get_protocol,
-    mean_average_precision,
-    mean_inverse_negative_penalty,
-    needed_pairs,
-    published_figures,
-    rank_lists,
-)
-from tfnxc.scoring.colour_histogram import colour_histogram_features, colour_histogram_scores
-from tfnxc.scoring.test_time_augmentation import View, views
+from tfnxc.lazy import lazy_names
+from tfnxc.metrics import *  # noqa: F403
+from tfnxc.runs import Result
+from tfnxc.scoring import View, colour_histogram_features, colour_histogram_scores, views
+
+if TYPE_CHECKING:
+    from tfnxc.evaluation.correlation import correlate, find_correlation, pair_correlation
+    from tfnxc.evaluation.rankings import Rankings, rank_probes
 
 __all__ = [
-    "CMC",
-    "PROTOCOLS",
-    "REPORTED_RANKS",
-    "TIES",
-    "TITLES",
-    "EvaluationPlan",
-    "Protocol",
-    "Published",
-    "RankLists",
+    "PROBE_KINDS",
+    "ProbeChoice",
+    "Rankings",
+    "Result",
+    "Results",
     "SavedScores",
-    "Spread",
-    "Summary",
-    "Trial",
     "View",
-    "cmc",
     "colour_histogram_features",
     "colour_histogram_scores",
-    "draw_trials",
-    "get_protocol",
-    "mean_average_precision",
-    "mean_inverse_negative_penalty",
-    "needed_pairs",
-    "published_figures",
-    "rank_lists",
+    "correlate",
+    "default_protocol",
+    "default_protocols",
+    "evaluate",
+    "find_correlation",
+    "pair_correlation",
+    "rank_probes",
+    "refuse_seen",
     "views",
 ]
+__all__ += _metrics.__all__
+
+_CORRELATION = ("correlate", "find_correlation", "pair_correlation")
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    dict.fromkeys(_CORRELATION, "tfnxc.evaluation.correlation")
+    | dict.fromkeys(("Rankings", "rank_probes"), "tfnxc.evaluation.rankings"),
+)

@@ -1,8 +1,12 @@
-"""Which probes are worth a picture: the categories of the supplement's Figures 2 to 6."""
+"""Which probes are pictured: the kinds of the supplement's Figures 2 to 6."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
 
@@ -21,12 +25,49 @@ BY_CONDITIONS = {
 }
 """Kinds of probes that the pictures themselves tell, where the data set knows it."""
 
-KINDS = ("random", *BY_RANKS, *BY_CONDITIONS)
-"""What `tfnxc plot ranking --kind` takes."""
+PROBE_KINDS = ("random", *BY_RANKS, *BY_CONDITIONS)
+"""All kinds of probes."""
 
 
-def choose_by_ranks(kind, ranks, models, count, seed=0, shown=20):
-    """Chooses probes by where some models rank their true matches.
+@dataclasses.dataclass(frozen=True)
+class ProbeChoice:
+    """Which probes are pictured.
+
+    Args:
+        kind: One of `PROBE_KINDS`. Defaults to `"random"`.
+        probes: Positions or names of pictures in the test part instead. Defaults to none.
+        count: The most probes. Defaults to 4.
+        among: The most that are scored to find those of a kind that ranks tell. Defaults to 50.
+        seed: Of the draws: the gallery, and which probes. Defaults to 0.
+
+    Raises:
+        ValueError: If the kind is not known.
+
+    Example:
+        >>> ProbeChoice("all-fail", among=200).about
+        ': no model has the true match among the pictures shown'
+    """
+
+    kind: str = "random"
+    probes: Sequence[int | str] = ()
+    count: int = 4
+    among: int = 50
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.kind not in PROBE_KINDS:
+            raise ValueError(f"kind must be one of {', '.join(PROBE_KINDS)}; got {self.kind!r}.")
+
+    @property
+    def about(self) -> str:
+        """What a title says of the kind; nothing where probes are named or drawn at random."""
+        return "" if self.probes or self.kind == "random" else f": {(BY_RANKS | BY_CONDITIONS)[self.kind]}"
+
+
+def choose_by_ranks(
+    kind: str, ranks: ArrayLike, models: Sequence[str | None], count: int, seed: int = 0, shown: int = 20
+) -> np.ndarray:
+    """Chooses at most `count` probes by where some models rank their true matches.
 
     Args:
         kind: `"random"`, or a name in `BY_RANKS`.
@@ -44,10 +85,10 @@ def choose_by_ranks(kind, ranks, models, count, seed=0, shown=20):
 
     Example:
         >>> choose_by_ranks("only-fused", np.array([[2, 1, 7], [1, 1, 1]]), ["normxcorr", "fused"], count=1, seed=3)
-        array([2])
+        array([0])
     """
     ranks = np.asarray(ranks)
-    right = ranks == 1
+    right = np.equal(ranks, 1)
     if kind == "random":
         there = np.ones(ranks.shape[1], bool)
     elif kind == "all-right":
@@ -58,7 +99,7 @@ def choose_by_ranks(kind, ranks, models, count, seed=0, shown=20):
     elif kind == "false-match":
         there = ~right[_of("normxcorr", models, kind)].any(axis=0)
     elif kind == "all-fail":
-        there = (ranks > shown).all(axis=0)
+        there = np.greater(ranks, shown).all(axis=0)
     else:
         raise ValueError(f"kind must be 'random' or one of {', '.join(BY_RANKS)}; got {kind!r}.")
     found = np.flatnonzero(there)
@@ -72,31 +113,22 @@ def choose_by_ranks(kind, ranks, models, count, seed=0, shown=20):
     return np.sort(found[order[:count]])
 
 
-def choose_by_difficulty(kind, difficulty, count, seed=0):
-    """Chooses the probes that are the hardest in one respect.
+def choose_by_difficulty(kind: str, difficulty: ArrayLike, count: int, seed: int = 0) -> np.ndarray:
+    """Positions of the probes that are the hardest in the respect of a kind, the hardest first.
 
-    Args:
-        kind: A name in `BY_CONDITIONS`, for the error.
-        difficulty: A number for each probe, 0 or below for one that is not of the kind.
-        count: The most probes.
-        seed: Which of equally hard ones. Defaults to `0`.
-
-    Returns:
-        Positions in `difficulty`, the hardest first.
-
-    Raises:
-        InputError: If no probe is of this kind.
+    A difficulty of 0 or below is of a probe that is not of the kind. The seed chooses among equally hard ones. Raises
+    `InputError` where no probe is of the kind.
 
     Example:
         >>> choose_by_difficulty("light", [0.1, 0.5, 0.3], count=2)
         array([1, 2])
     """
-    difficulty = np.asarray(difficulty, float)
-    shuffled = np.argsort(np.random.default_rng(seed).random(len(difficulty)), kind="stable")
-    hardest = shuffled[np.argsort(-difficulty[shuffled], kind="stable")][:count]
-    hardest = hardest[difficulty[hardest] > 0]
+    values = np.asarray(difficulty, float)
+    shuffled = np.argsort(np.random.default_rng(seed).random(len(values)), kind="stable")
+    hardest = shuffled[np.argsort(-values[shuffled], kind="stable")][:count]
+    hardest = hardest[values[hardest] > 0]
     if not len(hardest):
-        raise InputError(f"none of the {len(difficulty)} probes is of the kind {kind} ({BY_CONDITIONS[kind]}).")
+        raise InputError(f"none of the {len(values)} probes is of the kind {kind} ({BY_CONDITIONS[kind]}).")
     return hardest
 
 

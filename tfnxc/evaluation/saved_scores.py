@@ -1,12 +1,14 @@
-"""Scores with all that is needed to measure them again, in one file: under another protocol, without the model."""
+"""Scores with all that is needed to measure them again, in one file."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +17,14 @@ from tfnxc.files import replacing
 
 FORMAT = 1
 
+_BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+_OLD_NAMES = {"passes_done": "epochs_done", "looks": "views"}
+"""What files of version 0.1 call a field of `about`."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SavedScores:
-    """Scores of a set of images.
+    """Scores of a set of images, to be measured again under another protocol, without the model and the pictures.
 
     Args:
         scores: float32 matrix (images, images), rows probes, columns gallery; NaN where a pair was not scored.
@@ -27,6 +33,12 @@ class SavedScores:
         probes: Booleans, one an image, where the set fixes its probes, or `None`.
         names: Names of the pictures.
         about: What they are of, in plain types: label, data set, split and its digest, model digest and so on.
+
+    Example:
+        >>> saved = SavedScores(np.eye(2), np.array([1, 2]), np.array([0, 1]), None, ["1.png", "2.png"], {})
+        >>> saved.save("eye.npz")
+        >>> SavedScores.load("eye.npz").names
+        ['1.png', '2.png']
     """
 
     scores: np.ndarray
@@ -34,23 +46,23 @@ class SavedScores:
     cameras: np.ndarray
     probes: np.ndarray | None
     names: list[str]
-    about: dict
+    about: dict[str, Any]
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike) -> None:
         """Writes an `.npz` file, whole or not at all."""
         path = pathlib.Path(path)
         if path.suffix != ".npz":
             raise InputError(f"{path}: scores are saved as .npz; give a name that ends so.")
-        arrays = {"scores": self.scores, "identities": self.identities, "cameras": self.cameras}
+        arrays: dict[str, Any] = {"scores": self.scores, "identities": self.identities, "cameras": self.cameras}
         if self.probes is not None:
             arrays["probes"] = self.probes
-        texts = {"names": np.array(self.names), "about": np.array(json.dumps({"format": FORMAT, **self.about}))}
+        arrays |= {"names": np.array(self.names), "about": np.array(json.dumps({"format": FORMAT, **self.about}))}
         with replacing(path) as new:
-            np.savez_compressed(new, **arrays, **texts)
+            np.savez_compressed(new, **arrays)
 
     @classmethod
-    def load(cls, path):
-        """Reads such a file.
+    def load(cls, path: str | os.PathLike) -> SavedScores:
+        """The scores in such a file.
 
         Raises:
             InputError: If it is missing, broken, or not of this form.
@@ -59,23 +71,18 @@ class SavedScores:
             with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 held = {name: file[name] for name in file.files}
             about = json.loads(str(held["about"]))
+            about = {_OLD_NAMES.get(name, name): value for name, value in about.items()}
             images = len(held["identities"])
-            found = cls(
-                held["scores"],
-                held["identities"],
-                held["cameras"],
-                held.get("probes"),
-                held["names"].tolist(),
-                about,
-            )
+            arrays = held["scores"], held["identities"], held["cameras"], held.get("probes")
+            found = cls(*arrays, held["names"].tolist(), about)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file.") from None
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        except _BROKEN as error:
             raise InputError(
                 f"{path}: not a file of scores that tfnxc evaluate --save-scores wrote ({error})."
             ) from None
         labels = [found.identities, found.cameras]
-        if not isinstance(about, dict) or any(each.dtype.kind not in "iu" or each.ndim != 1 for each in labels):
+        if any(each.dtype.kind not in "iu" or each.ndim != 1 for each in labels):
             raise InputError(f"{path}: not a file of scores; identities and cameras must be whole numbers.")
         if found.probes is not None and found.probes.dtype != bool:
             raise InputError(f"{path}: not a file of scores; probes must be booleans.")

@@ -1,12 +1,10 @@
 """What the layers of two feature maps share."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 
-from tfnxc.ops._arguments import check_map_shapes, check_map_types, check_search_size
-from tfnxc.ops._implementation import check_implementation, native_ops
+from tfnxc.ops.arguments import check_map_shapes, check_map_types, check_search_size
+from tfnxc.ops.implementation import check_implementation, native_ops
 
 
 class PairLayer(keras.layers.Layer):

@@ -1,7 +1,5 @@
 """What the layers share that summarize their maps by a convolution."""
 
-from __future__ import annotations
-
 import keras
 
 

@@ -1,12 +1,14 @@
 """The layer of cross-input neighborhood differences."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import Literal
 
 import keras
+import tensorflow as tf
 
 from tfnxc import ops
 from tfnxc.layers._pair_layer import PairLayer
-from tfnxc.ops._arguments import check_layout
+from tfnxc.ops.arguments import check_layout
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
@@ -42,22 +44,24 @@ class CrossInputNeighborhood(PairLayer):
         Ahmed, Jones, Marks, "An Improved Deep Learning Architecture for Person Re-Identification", CVPR 2015.
     """
 
-    def __init__(self, search_size=(5, 5), layout="maps", **kwargs):
+    def __init__(
+        self, search_size: tuple[int, int | None] = (5, 5), layout: Literal["maps", "blocks"] = "maps", **kwargs
+    ) -> None:
         super().__init__(search_size, **kwargs)
         self.layout = check_layout(layout)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         """Shape of the output for a list of two input shapes."""
         (batch, height, width, channels), (rows, columns) = self._map_shape(input_shape)
         if self.layout == "blocks":
             return batch, height * rows, width * columns, channels
         return batch, height, width, channels * rows * columns
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Subtracts the neighborhoods of the second map of the list `inputs` from the first."""
         x, y = self._pair(inputs)
         return ops.cross_input_neighborhood(x, y, self.search_size, self.layout)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments of the constructor."""
         return {**super().get_config(), "layout": self.layout}

@@ -1,8 +1,8 @@
 """The layer of cross-input neighborhood differences with the convolution that summarizes them."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -10,8 +10,8 @@ import tensorflow as tf
 from tfnxc import ops
 from tfnxc.layers._pair_layer import NativePairLayer
 from tfnxc.layers._summarizing import Summarizing
-from tfnxc.ops._arguments import check_layout
-from tfnxc.ops._implementation import native_cpu_ops
+from tfnxc.ops.arguments import check_layout
+from tfnxc.ops.implementation import native_cpu_ops
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
@@ -61,18 +61,18 @@ class CrossInputSummary(Summarizing, NativePairLayer):
 
     def __init__(
         self,
-        filters,
-        search_size=(5, 5),
-        layout="maps",
-        both_ways=False,
-        implementation=None,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
+        filters: int,
+        search_size: tuple[int, int | None] = (5, 5),
+        layout: Literal["maps", "blocks"] = "maps",
+        both_ways: bool = False,
+        implementation: Literal["auto", "native", "python"] | None = None,
+        activation: str | Callable | None = None,
+        kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
+        bias_regularizer: str | keras.regularizers.Regularizer | None = None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(search_size, implementation, **kwargs)
         self.layout = check_layout(layout)
         self.both_ways = bool(both_ways)
@@ -80,7 +80,7 @@ class CrossInputSummary(Summarizing, NativePairLayer):
             filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
         """Makes the kernel and the bias."""
         (*_, channels), window = self._map_shape(input_shape)
         channels *= 1 + self.both_ways
@@ -88,7 +88,7 @@ class CrossInputSummary(Summarizing, NativePairLayer):
         self._make_weights((*window, channels) if blocks else (1, 1, channels * math.prod(window)))
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Takes the differences of the two maps of the list `inputs` and summarizes."""
         x, y = self._pair(inputs)
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
@@ -101,6 +101,6 @@ class CrossInputSummary(Summarizing, NativePairLayer):
             summary += ops.cross_input_summary(y, x, kernels[1], **options)
         return self.activation(summary)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments of the constructor."""
         return {**super().get_config(), "layout": self.layout, "both_ways": self.both_ways}

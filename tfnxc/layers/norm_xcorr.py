@@ -1,12 +1,14 @@
 """The normalized correlation layer."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import Literal
 
 import keras
+import tensorflow as tf
 
 from tfnxc import ops
 from tfnxc.layers._pair_layer import NativePairLayer
-from tfnxc.ops._arguments import check_epsilon, check_gradient, check_patch_size
+from tfnxc.ops.arguments import check_epsilon, check_gradient, check_patch_size
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
@@ -49,29 +51,29 @@ class NormXcorr(NativePairLayer):
 
     def __init__(
         self,
-        patch_size=(5, 5),
-        search_size=(5, None),
-        epsilon=0.01,
-        gradient="exact",
-        implementation=None,
+        patch_size: tuple[int, int] = (5, 5),
+        search_size: tuple[int, int | None] = (5, None),
+        epsilon: float = 0.01,
+        gradient: Literal["exact", "published"] = "exact",
+        implementation: Literal["auto", "native", "python"] | None = None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(search_size, implementation, **kwargs)
         self.patch_size = check_patch_size(patch_size)
         self.epsilon = check_epsilon(epsilon)
         self.gradient = check_gradient(gradient)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         """Shape of the output for a list of two input shapes."""
         (batch, height, width, channels), (rows, columns) = self._map_shape(input_shape)
         return batch, height, width, channels * rows * columns
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Correlates the two maps of the list `inputs`."""
         x, y = self._pair(inputs)
         return ops.norm_xcorr(x, y, **self._correlation())
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """The arguments of the constructor."""
         return {**super().get_config(), **self._correlation()}
 

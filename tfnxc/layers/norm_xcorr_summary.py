@@ -1,6 +1,7 @@
 """The normalized correlation layer with the convolution that summarizes its maps."""
 
-from __future__ import annotations
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import keras
 import tensorflow as tf
@@ -53,30 +54,30 @@ class NormXcorrSummary(Summarizing, NormXcorr):
 
     def __init__(
         self,
-        filters,
-        patch_size=(5, 5),
-        search_size=(5, None),
-        epsilon=0.01,
-        gradient="exact",
-        implementation=None,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
+        filters: int,
+        patch_size: tuple[int, int] = (5, 5),
+        search_size: tuple[int, int | None] = (5, None),
+        epsilon: float = 0.01,
+        gradient: Literal["exact", "published"] = "exact",
+        implementation: Literal["auto", "native", "python"] | None = None,
+        activation: str | Callable | None = None,
+        kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | keras.initializers.Initializer = "zeros",
+        kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
+        bias_regularizer: str | keras.regularizers.Regularizer | None = None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(patch_size, search_size, epsilon, gradient, implementation, **kwargs)
         self._set_summary(
             filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
         """Makes the kernel and the bias."""
         self._make_weights((1, 1, NormXcorr.compute_output_shape(self, input_shape)[-1]))
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Correlates the two maps of the list `inputs` and summarizes."""
         x, y = self._pair(inputs)
         kernel, bias = tf.convert_to_tensor(self.kernel)[0, 0], tf.convert_to_tensor(self.bias)

@@ -1,11 +1,10 @@
 """The cumulative matching characteristic (CMC) of a score matrix, with mean average precision and mINP beside it."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfnxc.metrics.protocols import Protocol, draw, whole_number
 from tfnxc.metrics.ranking import check_scores, rank_matches
@@ -77,16 +76,8 @@ class CMC:
         return float(self.inverse_negative_penalties.mean())
 
     def rank(self, k: int) -> float:
-        """Share of the probes whose identity is among the k best, averaged over the repeats.
-
-        Args:
-            k: The rank, 1 or above. Beyond the gallery the last value of the curve holds.
-
-        Returns:
-            A share in [0, 1].
-
-        Raises:
-            ValueError: If `k` is not a whole number, 1 or above.
+        """Share of the probes whose identity is among the `k` best, averaged over the repeats; beyond the gallery the
+        last value of the curve. Raises `ValueError` if `k` is not a whole number, 1 or above.
         """
         return float(self.at(k).mean())
 
@@ -94,21 +85,16 @@ class CMC:
         """`rank(k)` of each repeat."""
         return self.curves[:, min(whole_number("k", k, least=1), self.curves.shape[1]) - 1]
 
-    def figures(self) -> dict[str, np.ndarray]:
-        """The reported figures by name, of each repeat: `"rank 1"` and so on, `"mAP"`, `"mINP"`; shares in [0, 1]."""
-        ranks = {f"rank {k}": self.at(k) for k in REPORTED_RANKS}
-        return {**ranks, "mAP": self.average_precisions, "mINP": self.inverse_negative_penalties}
+    @property
+    def figures(self) -> dict[str, Spread]:
+        """The reported figures by name, over the repeats: `"rank 1"` and so on, `"mAP"`, `"mINP"`; shares in [0, 1]."""
+        values = {f"rank {k}": self.at(k) for k in REPORTED_RANKS}
+        values |= {"mAP": self.average_precisions, "mINP": self.inverse_negative_penalties}
+        return {name: Spread.of(each) for name, each in values.items()}
 
-    def to_dict(self) -> dict:
-        """Everything but the single curves, in plain Python types for JSON; all shares in per cent.
-
-        Returns:
-            A dict of `protocol`, `ties`, `repeats`, `seed`, `probes`, `unmatched`, `gallery`; `unit`, which is
-            `"per cent"`; `ranks`, `{"1": {"mean": ..., "deviation": ..., "interval95": ...}, ...}` for ranks 1, 5, 10,
-            20 and 50 over the repeats; `mAP` and `mINP` likewise; and `mean`, the mean curve from rank 1 on, at most
-            1,000 ranks of it.
-        """
-        spreads = {name: Spread.of(values).to_dict(100) for name, values in self.figures().items()}
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the single curves, in plain types for JSON, in per cent; at most 1,000 ranks of the mean."""
+        spreads = {name: spread.to_dict(100) for name, spread in self.figures.items()}
         return {
             "protocol": self.protocol,
             "ties": self.ties,
@@ -126,11 +112,11 @@ class CMC:
 
 
 def cmc(
-    scores,
-    probe_ids,
-    gallery_ids,
-    probe_cameras=None,
-    gallery_cameras=None,
+    scores: ArrayLike,
+    probe_ids: ArrayLike,
+    gallery_ids: ArrayLike,
+    probe_cameras: ArrayLike | None = None,
+    gallery_cameras: ArrayLike | None = None,
     protocol: str | Protocol = "cross-camera",
     ties: Literal["pessimistic", "optimistic"] = "pessimistic",
     repeats: int | None = None,
@@ -195,22 +181,19 @@ def cmc(
     )
 
 
-def mean_average_precision(scores, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None, **options):
+def mean_average_precision(
+    scores: ArrayLike,
+    probe_ids: ArrayLike,
+    gallery_ids: ArrayLike,
+    probe_cameras: ArrayLike | None = None,
+    gallery_cameras: ArrayLike | None = None,
+    **options: Any,
+) -> float:
     """Mean average precision (mAP) of a score matrix: a share in [0, 1].
 
     The mean over probes and draws of the average precision: the mean over a probe's matches of the precision at the
     rank of the match. (Market-1501's first evaluation code integrates by trapezoids, which gives a little less.)
-
-    Args:
-        scores: As in `cmc`, like the labels.
-        probe_ids: Identities of the rows.
-        gallery_ids: Identities of the columns.
-        probe_cameras: Cameras of the rows. Defaults to `None`.
-        gallery_cameras: Cameras of the columns. Defaults to `None`.
-        **options: The other options of `cmc`; `protocol` defaults to `"market"`.
-
-    Raises:
-        ValueError: As in `cmc`.
+    Arguments and errors are those of `cmc`; `protocol` defaults to `"market"`.
 
     Example:
         >>> mean_average_precision([[0.9, 0.8, 0.7]], [1], [1, 2, 1])
@@ -220,22 +203,18 @@ def mean_average_precision(scores, probe_ids, gallery_ids, probe_cameras=None, g
     return cmc(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, **options).mean_average_precision
 
 
-def mean_inverse_negative_penalty(scores, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None, **options):
+def mean_inverse_negative_penalty(
+    scores: ArrayLike,
+    probe_ids: ArrayLike,
+    gallery_ids: ArrayLike,
+    probe_cameras: ArrayLike | None = None,
+    gallery_cameras: ArrayLike | None = None,
+    **options: Any,
+) -> float:
     """Mean inverse negative penalty (mINP) of a score matrix: a share in [0, 1].
 
     The mean over probes and draws of the number of a probe's matches over the rank of the last of them: what it costs
-    to find the hardest match.
-
-    Args:
-        scores: As in `cmc`, like the labels.
-        probe_ids: Identities of the rows.
-        gallery_ids: Identities of the columns.
-        probe_cameras: Cameras of the rows. Defaults to `None`.
-        gallery_cameras: Cameras of the columns. Defaults to `None`.
-        **options: The other options of `cmc`; `protocol` defaults to `"market"`.
-
-    Raises:
-        ValueError: As in `cmc`.
+    to find the hardest match. Arguments and errors are those of `cmc`; `protocol` defaults to `"market"`.
 
     Example:
         >>> mean_inverse_negative_penalty([[0.9, 0.8, 0.7]], [1], [1, 2, 1])

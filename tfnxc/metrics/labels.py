@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,15 +27,14 @@ class Labels:
     cameras_given: bool
 
     @classmethod
-    def of(cls, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None) -> Labels:
-        """The labels of two sides.
-
-        Args:
-            probe_ids: Identities of the rows: whole numbers, or names, which are always people.
-            gallery_ids: Identities of the columns, of the same kind.
-            probe_cameras: Cameras of the rows: integers, or names. `None` (default), with `gallery_cameras`: all rows
-                are of one camera and all columns of another.
-            gallery_cameras: Cameras of the columns. Defaults to `None`.
+    def of(
+        cls,
+        probe_ids: ArrayLike,
+        gallery_ids: ArrayLike,
+        probe_cameras: ArrayLike | None = None,
+        gallery_cameras: ArrayLike | None = None,
+    ) -> Labels:
+        """The labels of two sides: whole numbers, or names, which are always people.
 
         Raises:
             ValueError: If a side is empty or no sequence, identities and cameras of a side differ in number, a label is
@@ -45,13 +45,14 @@ class Labels:
             raise ValueError(f"Give both probe_cameras and gallery_cameras or neither; received none for {missing}")
         ids = _sequence("probe", probe_ids), _sequence("gallery", gallery_ids)
         if probe_cameras is None:
-            return cls(*_integers(*ids), np.zeros(len(ids[0]), int), np.ones(len(ids[1]), int), False)
+            own, other = np.zeros(len(ids[0]), int), np.ones(len(ids[1]), int)
+            return cls(*_integers(*ids), own, other, cameras_given=False)
         sides = ("probe", ids[0], probe_cameras), ("gallery", ids[1], gallery_cameras)
-        cameras = [_one_each(*side) for side in sides]
-        # Cameras only have to be told apart: numbering them keeps `view` small whatever they are called.
-        cameras = np.concatenate(cameras)
+        # Cameras only have to be told apart: numbering them keeps `views` small whatever they are called.
+        cameras = np.concatenate([_one_each(*side) for side in sides])
         _, numbers = np.unique(cameras if cameras.dtype.kind in "iu" else cameras.astype(str), return_inverse=True)
-        return cls(*_integers(*ids), *np.split(numbers.ravel(), [len(ids[0])]), True)
+        own, other = np.split(numbers.ravel(), [len(ids[0])])
+        return cls(*_integers(*ids), own, other, cameras_given=True)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,10 +62,7 @@ class Labels:
     def views(self) -> tuple[np.ndarray, np.ndarray]:
         """One number for identity and camera together, of each row and of each column."""
         cameras = 1 + max(self.probe_cameras.max(), self.gallery_cameras.max())
-        return (
-            self.probe_ids * cameras + self.probe_cameras,
-            self.gallery_ids * cameras + self.gallery_cameras,
-        )
+        return self.probe_ids * cameras + self.probe_cameras, self.gallery_ids * cameras + self.gallery_cameras
 
 
 def _sequence(side, identities):
@@ -100,9 +98,9 @@ def _told_apart(name, labels):
     return labels.astype(np.int64) if labels.dtype.kind == "f" else labels
 
 
-def _integers(probe_ids, gallery_ids):
+def _integers(probe_ids, gallery_ids) -> tuple[np.ndarray, np.ndarray]:
     """Whole numbers as they are, so that junk and distractors keep theirs; names numbered in their order."""
     if all(ids.dtype.kind in "iu" for ids in (probe_ids, gallery_ids)):
         return probe_ids.astype(np.int64), gallery_ids.astype(np.int64)
     _, numbers = np.unique(np.concatenate([probe_ids, gallery_ids]).astype(str), return_inverse=True)
-    return np.split(numbers.ravel(), [len(probe_ids)])
+    return numbers.ravel()[: len(probe_ids)], numbers.ravel()[len(probe_ids) :]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
 from tfnxc.identities import JUNK
 from tfnxc.metrics.cmc import CMC, cmc
 from tfnxc.metrics.protocols import draw_trials, get_protocol, needed_pairs
+from tfnxc.metrics.ranking import check_ties
+
+if TYPE_CHECKING:
+    from tfnxc.datasets import ImageSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +38,14 @@ class EvaluationPlan:
 
     Raises:
         InputError: If there is no image that could be a probe, or none for a gallery.
+        ValueError: If the protocol or `ties` is not known.
 
     Example:
-        >>> plan = EvaluationPlan("paper", people.identities, people.cameras, repeats=1)
-        >>> plan.measure(scores).rank(1)
+        >>> plan = EvaluationPlan("paper", np.array([1, 1, 2, 2]), np.array([0, 1, 0, 1]), repeats=1)
+        >>> int(plan.needed().sum())  # two probes, a gallery of two
+        4
+        >>> plan.measure(np.eye(4)[[1, 0, 3, 2]]).rank(1)
+        1.0
     """
 
     protocol: str
@@ -44,15 +54,16 @@ class EvaluationPlan:
     repeats: int | None = None
     probes: int | None = None
     seed: int = 0
-    ties: str = "pessimistic"
+    ties: Literal["pessimistic", "optimistic"] = "pessimistic"
     fixed_probes: np.ndarray | None = dataclasses.field(default=None, repr=False)
 
     @classmethod
-    def of(cls, protocol, people, **options):
+    def of(cls, protocol: str, people: ImageSet, **options: Any) -> EvaluationPlan:
         """The evaluation of an `ImageSet` under a protocol; `options` are those of the class."""
         return cls(protocol, people.identities, people.cameras, fixed_probes=people.probes, **options)
 
     def __post_init__(self):
+        check_ties(self.ties)
         for part in ("rows", "columns"):
             if not len(getattr(self, part)):
                 what = "a probe" if part == "rows" else "in the gallery"
@@ -62,51 +73,43 @@ class EvaluationPlan:
                 )
 
     @property
-    def rows(self):
-        """Images that may be probes."""
-        people = self.identities >= 0
-        protocol = get_protocol(self.protocol)
-        if protocol.same_images:
-            return np.arange(len(self.identities))
-        if self.fixed_probes is not None:
-            return np.flatnonzero(people & self.fixed_probes)
-        if protocol.probe_cameras == "first":
-            return np.flatnonzero(people & self._of_first_camera())
-        return np.flatnonzero(people)
+    def rows(self) -> np.ndarray:
+        """Positions of the images that may be probes."""
+        return self._side(self.identities >= 0, probes=True)
 
     @property
-    def columns(self):
-        """Images that may be in the gallery."""
+    def columns(self) -> np.ndarray:
+        """Positions of the images that may be in the gallery."""
+        return self._side(self.identities != JUNK, probes=False)
+
+    def _side(self, allowed, probes):
         protocol = get_protocol(self.protocol)
         if protocol.same_images:
             return np.arange(len(self.identities))
-        kept = self.identities != JUNK
         if self.fixed_probes is not None:
-            return np.flatnonzero(kept & ~self.fixed_probes)
-        if protocol.probe_cameras == "first":
-            return np.flatnonzero(kept & ~self._of_first_camera())
-        return np.flatnonzero(kept)
+            allowed = allowed & (self.fixed_probes == probes)
+        elif protocol.probe_cameras == "first":
+            first = np.min(self.cameras[self.identities >= 0], initial=np.iinfo(np.int64).max)
+            allowed = allowed & ((self.cameras == first) == probes)
+        return np.flatnonzero(allowed)
 
-    def needed(self):
+    def needed(self) -> np.ndarray:
         """Boolean matrix (images, images): the pairs that have to be scored."""
         needed = np.zeros((len(self.identities),) * 2, bool)
-        trials = draw_trials(*self._labels(), self.protocol, self.repeats, self.seed, self.probes)
+        draws: dict[str, Any] = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes}
+        trials = draw_trials(*self._labels(), protocol=self.protocol, **draws)
         needed[np.ix_(self.rows, self.columns)] = needed_pairs(trials, (len(self.rows), len(self.columns)))
         return needed
 
-    def measure(self, scores) -> CMC:
+    def measure(self, scores: ArrayLike) -> CMC:
         """CMC of a score matrix (images, images), of which the needed pairs are read."""
         return self.measure_part(np.asarray(scores)[np.ix_(self.rows, self.columns)])
 
-    def measure_part(self, scores) -> CMC:
+    def measure_part(self, scores: ArrayLike) -> CMC:
         """CMC of a score matrix (rows, columns), of which the needed pairs are read."""
-        options = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes, "ties": self.ties}
-        return cmc(scores, *self._labels(), self.protocol, **options)
+        draws: dict[str, Any] = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes}
+        return cmc(scores, *self._labels(), protocol=self.protocol, ties=self.ties, **draws)
 
-    def _of_first_camera(self):
-        people = self.identities >= 0
-        return self.cameras == np.min(self.cameras[people], initial=np.iinfo(np.int64).max)
-
-    def _labels(self):
+    def _labels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         rows, columns = self.rows, self.columns
         return self.identities[rows], self.identities[columns], self.cameras[rows], self.cameras[columns]

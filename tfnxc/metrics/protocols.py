@@ -1,20 +1,19 @@
 """Evaluation protocols as named sets of flags, and the drawing of their probes and galleries."""
 
-from __future__ import annotations
-
 import dataclasses
 import operator
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
 from tfnxc.metrics.labels import Labels
 
 
-def whole_number(name: str, value, least: int) -> int:
+def whole_number(name: str, value: Any, least: int) -> int:
     """Gives `value` as an `int`; a `ValueError` that names it if it is no whole number or below `least`."""
     try:
         number = operator.index(value)
@@ -29,9 +28,9 @@ def whole_number(name: str, value, least: int) -> int:
 class Protocol:
     """What a probe is, and what its gallery is: a named set of flags.
 
-    `PROTOCOLS` has those that are registered; every result carries the name of its own, because their figures do not
-    compare. Junk is in no gallery, every distractor of the cameras
-    a gallery is taken from is in it, and neither is ever a probe (`tfnxc.identities`).
+    Every result carries the name of its protocol, because figures of different ones do not compare. Junk is in no
+    gallery, every distractor of the cameras that a gallery is taken from is in it, and neither is ever a probe
+    (`tfnxc.identities`).
 
     Args:
         name: What results call it.
@@ -145,13 +144,7 @@ class Trial:
 
 
 def get_protocol(protocol: str | Protocol) -> Protocol:
-    """Gives the protocol of a name.
-
-    Args:
-        protocol: A name in `PROTOCOLS`, or a `Protocol`, which is returned as it is.
-
-    Returns:
-        The `Protocol`.
+    """The protocol of a name in `PROTOCOLS`; a `Protocol` is returned as it is.
 
     Raises:
         ValueError: If no protocol has this name.
@@ -159,9 +152,6 @@ def get_protocol(protocol: str | Protocol) -> Protocol:
     Example:
         >>> get_protocol("cross-camera").repeats
         10
-
-    References:
-        SPEC section 5.
     """
     if isinstance(protocol, Protocol):
         return protocol
@@ -171,10 +161,10 @@ def get_protocol(protocol: str | Protocol) -> Protocol:
 
 
 def draw_trials(
-    probe_ids,
-    gallery_ids,
-    probe_cameras=None,
-    gallery_cameras=None,
+    probe_ids: ArrayLike,
+    gallery_ids: ArrayLike,
+    probe_cameras: ArrayLike | None = None,
+    gallery_cameras: ArrayLike | None = None,
     protocol: str | Protocol = "cross-camera",
     repeats: int | None = None,
     seed: int = 0,
@@ -187,26 +177,15 @@ def draw_trials(
     has an order of its own. Repeat number r has its own generator, seeded by `[seed, r]`: asking for more repeats does
     not change the first ones. A probe whose identity has no admissible image is left out and counted as unmatched.
 
-    Args:
-        probe_ids: Identities of the rows, one each.
-        gallery_ids: Identities of the columns, one each.
-        probe_cameras: Cameras of the rows. `None` (default), with `gallery_cameras`: all rows are of one camera and all
-            columns of another.
-        gallery_cameras: Cameras of the columns. Defaults to `None`.
-        protocol: A `Protocol` or its name. Defaults to `"cross-camera"`.
-        repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10.
-        seed: A whole number, 0 or above. Defaults to 0.
-        probes: The most probes of a repeat: where there are more, so many are drawn from them at random. The galleries
-            stay the same. Defaults to `None`: all.
+    Arguments are those of `cmc`. Fewer `probes` do not change the galleries.
 
     Returns:
         One tuple a repeat. Under a protocol that draws from the other cameras it holds one `Trial` a probe camera,
         in the order of the cameras; otherwise one `Trial`.
 
     Raises:
-        ValueError: If cameras are given for one side only; if identities and cameras differ in number; if rows and
-            columns must be the same images and are not; if no probe has a match (an `InputError`); if `protocol`,
-            `repeats`, `seed` or `probes` is not one.
+        ValueError: If the labels do not fit each other or the protocol; if no probe has a match (an `InputError`); if
+            `protocol`, `repeats`, `seed` or `probes` is not one.
 
     Example:
         >>> trials = draw_trials([1, 2], [1, 1, 2], [0, 0], [1, 1, 1], protocol="cross-camera", repeats=3)
@@ -219,7 +198,9 @@ def draw_trials(
     return draw(Labels.of(probe_ids, gallery_ids, probe_cameras, gallery_cameras), protocol, repeats, seed, probes)
 
 
-def draw(labels: Labels, protocol, repeats=None, seed=0, probes=None) -> list[tuple[Trial, ...]]:
+def draw(
+    labels: Labels, protocol: str | Protocol, repeats: int | None = None, seed: int = 0, probes: int | None = None
+) -> list[tuple[Trial, ...]]:
     """What `draw_trials` gives, of checked labels."""
     protocol = get_protocol(protocol)
     repeats = whole_number("repeats", protocol.repeats if repeats is None else repeats, least=1)
@@ -236,7 +217,7 @@ def draw(labels: Labels, protocol, repeats=None, seed=0, probes=None) -> list[tu
         rng = np.random.default_rng([seed, repeat])
         # Sorting random(), not permutation(): its stream is the same under every version of NumPy.
         order = np.argsort(rng.random(len(labels.gallery_ids)), kind="stable")
-        drawn = tuple(_trial(protocol, *group, labels, order, rng) for group in groups)
+        drawn = tuple(_trial(protocol, group, labels, order, rng) for group in groups)
         if not any(len(trial.probes) for trial in drawn):
             raise InputError(
                 f"The protocol {protocol.name!r} takes {protocol.description}: there is no match for any of the "
@@ -247,14 +228,11 @@ def draw(labels: Labels, protocol, repeats=None, seed=0, probes=None) -> list[tu
 
 
 def needed_pairs(trials: Iterable[Iterable[Trial]], shape: tuple[int, int]) -> np.ndarray:
-    """Marks the entries of the score matrix that trials read, which are the pairs that have to be scored.
+    """Marks in a boolean matrix the pairs that trials read, which have to be scored.
 
     Args:
         trials: What `draw_trials` returned.
         shape: Rows and columns of the score matrix.
-
-    Returns:
-        A boolean matrix of this shape, `True` where a score is read.
 
     Raises:
         ValueError: If a trial reads outside the shape.
@@ -263,9 +241,6 @@ def needed_pairs(trials: Iterable[Iterable[Trial]], shape: tuple[int, int]) -> n
         >>> trials = draw_trials([1, 1], [1, 1], protocol="paper", repeats=1)
         >>> int(needed_pairs(trials, (2, 2)).sum())
         1
-
-    References:
-        SPEC section 5.
     """
     needed = np.zeros(shape, dtype=bool)
     for trial in (trial for repeat in trials for trial in repeat):
@@ -288,8 +263,8 @@ def _groups(protocol: Protocol, labels: Labels) -> list:
             for camera in np.unique(labels.probe_cameras[people])
         ]
     groups = []
-    for rows, allowed in masks:
-        rows = np.flatnonzero(rows)
+    for mask, allowed in masks:
+        rows = np.flatnonzero(mask)
         matches = _occurrences(labels.probe_ids[rows], labels.gallery_ids[allowed])
         if protocol.gallery_from == "other-views":
             probe_views, gallery_views = labels.views()
@@ -304,8 +279,9 @@ def _occurrences(values: np.ndarray, among: np.ndarray) -> np.ndarray:
     return np.searchsorted(among, values, "right") - np.searchsorted(among, values, "left")
 
 
-def _trial(protocol: Protocol, rows, unmatched, allowed, labels: Labels, order, rng) -> Trial:
+def _trial(protocol: Protocol, group, labels: Labels, order, rng) -> Trial:
     """The trial of a group of probes: `order` is the random order of the columns, `rng` draws what is a probe's own."""
+    rows, unmatched, allowed = group
     if protocol.shots == "all":
         views = None
         if protocol.gallery_from == "other-views":

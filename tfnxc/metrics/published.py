@@ -1,7 +1,5 @@
 """Figures that were published on the data sets, as data with their sources (`published.json` beside this)."""
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.resources
 import json
@@ -46,8 +44,8 @@ def published_figures(dataset: str, test_identities: int) -> list[Published]:
     """What was published on a data set with so many test identities.
 
     Args:
-        dataset: Name of the data set in the catalogue, e.g. `"cuhk01"`, `"cuhk03-detected"` or `"grid"`.
-        test_identities: How many identities are tested, e.g. 486, 100, or 125 for GRID.
+        dataset: Name of the data set in the catalogue, e.g. `"cuhk03-detected"`.
+        test_identities: How many identities are tested, e.g. 486.
 
     Returns:
         A list of `Published`, best at rank 1 first; empty where nothing is known.
@@ -55,9 +53,6 @@ def published_figures(dataset: str, test_identities: int) -> list[Published]:
     Example:
         >>> [f"{each.ranks[1]:.2f}%  {each.method}" for each in published_figures("grid", 125)[:2]]
         ['19.20%  Fused', '18.40%  KEPLER']
-
-    References:
-        SPEC section 6.
     """
     there = [each for each in _figures() if (each.dataset, each.test_identities) == (dataset, test_identities)]
     return sorted(there, key=lambda each: -each.ranks[1])

@@ -1,16 +1,16 @@
 """Where the true matches of each probe stand among its gallery, block by block of a score matrix."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
 from tfnxc.metrics.labels import Labels
 from tfnxc.metrics.protocols import Protocol, Trial, draw, get_protocol, whole_number
 
 TIES = ("pessimistic", "optimistic")
+"""How ties may be counted: whoever scores the same as a true match stands before it, or behind it."""
 
 _BLOCK = 1 << 21  # scores compared at a time: 8 MB of them, whatever the size of the matrix
 
@@ -47,36 +47,24 @@ class Matches:
         return (self.ranks > 0).sum(axis=1) / self.ranks.max(axis=1)
 
 
-def rank_matches(scores, labels: Labels, trials: tuple[Trial, ...], ties: str) -> Matches:
-    """Ranks the true matches of a repeat's probes, those of its trials one after the other.
-
-    Args:
-        scores: Matrix of shape `labels.shape`; a memory-mapped one is read block by block.
-        labels: Its `Labels`.
-        trials: One repeat of `draw_trials`.
-        ties: `"pessimistic"`: an image of somebody else that scores as much as a match stands before it.
-            `"optimistic"`: behind it.
+def rank_matches(scores: np.ndarray, labels: Labels, trials: tuple[Trial, ...], ties: str) -> Matches:
+    """Ranks the true matches of a repeat's probes, those of its trials one after the other, block by block.
 
     Raises:
         InputError: If a score that is read is NaN.
     """
-    parts = [
-        _rank_block(*read, ties)
-        for trial in trials
-        for block in _blocks(trial)
-        for read in (read_block(scores, labels, trial, block),)
-    ]
+    blocks = [(trial, block) for trial in trials for block in _blocks(trial)]
+    parts = [_rank_block(*read_block(scores, labels, *each), ties) for each in blocks]
     most = max(ranks.shape[1] for ranks, _ in parts)
     ranks = [np.pad(ranks, [(0, 0), (0, most - ranks.shape[1])]) for ranks, _ in parts]
     return Matches(np.concatenate(ranks), np.concatenate([gallery for _, gallery in parts]))
 
 
-def read_block(scores, labels: Labels, trial: Trial, block: slice):
-    """Scores of a block of a trial's probes against their gallery.
-
-    Returns:
-        `(scores, same, kept)`, each of shape `(probes of the block, gallery)`: a copy of the scores; whether probe and
-        gallery image show one person; whether the image is in the gallery of the probe.
+def read_block(
+    scores: np.ndarray, labels: Labels, trial: Trial, block: slice
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`(scores, same, kept)` of a block of a trial's probes, each of shape `(probes of the block, gallery)`: a copy of
+    the scores; whether both show one person; whether the image is in the gallery of the probe.
     """
     rows = trial.probes[block]
     columns = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[block]
@@ -143,11 +131,11 @@ class RankLists:
 
 
 def rank_lists(
-    scores,
-    probe_ids,
-    gallery_ids,
-    probe_cameras=None,
-    gallery_cameras=None,
+    scores: ArrayLike,
+    probe_ids: ArrayLike,
+    gallery_ids: ArrayLike,
+    probe_cameras: ArrayLike | None = None,
+    gallery_cameras: ArrayLike | None = None,
     protocol: str | Protocol = "cross-camera",
     ties: str = "pessimistic",
     seed: int = 0,
@@ -156,18 +144,8 @@ def rank_lists(
 ) -> RankLists:
     """The best `k` of the gallery for each probe, under the first draw of a protocol.
 
-    Args:
-        scores: As in `cmc`, like the labels, `protocol`, `ties`, `seed` and `probes`.
-        probe_ids: Identities of the rows.
-        gallery_ids: Identities of the columns.
-        probe_cameras: Cameras of the rows. Defaults to `None`.
-        gallery_cameras: Cameras of the columns. Defaults to `None`.
-        protocol: A `Protocol` or its name. Defaults to `"cross-camera"`.
-        ties: Which of equal scores stands first: somebody else's image (`"pessimistic"`, the default) or a true match;
-            among those, the first column.
-        seed: Seed of the draw. Defaults to 0.
-        probes: The most probes. Defaults to `None`: all.
-        k: How many are listed, 1 or above. Defaults to 20.
+    Arguments are those of `cmc`, and `k`, how many are listed, 1 or above. `ties` says which of equal scores stands
+    first: somebody else's image (`"pessimistic"`, the default) or a true match; among those, the first column.
 
     Returns:
         The `RankLists`.
@@ -211,11 +189,18 @@ def _best(values, true, kept, ties, k, gallery):
     return there[np.lexsort((gallery[there], first, -values[there].astype(np.float64)))][:k]
 
 
-def check_scores(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties):
+def check_scores(
+    scores: ArrayLike,
+    probe_ids: ArrayLike,
+    gallery_ids: ArrayLike,
+    probe_cameras: ArrayLike | None,
+    gallery_cameras: ArrayLike | None,
+    protocol: str | Protocol,
+    ties: str,
+) -> tuple[Protocol, np.ndarray, Labels]:
     """The checked arguments of a metric: the `Protocol`, the score matrix as an array, its `Labels`."""
     protocol = get_protocol(protocol)
-    if ties not in TIES:
-        raise ValueError(f"ties must be one of {', '.join(map(repr, TIES))}, received {ties!r}")
+    check_ties(ties)
     scores = np.asanyarray(scores)
     if scores.ndim != 2 or not scores.size:
         raise ValueError(
@@ -230,3 +215,9 @@ def check_scores(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras,
             f"{labels.shape[1]} gallery_ids; received shape {scores.shape}"
         )
     return protocol, scores, labels
+
+
+def check_ties(ties: str) -> None:
+    """Raises a `ValueError` unless this is one of `TIES`."""
+    if ties not in TIES:
+        raise ValueError(f"ties must be one of {', '.join(map(repr, TIES))}, received {ties!r}")

@@ -6,6 +6,7 @@ import dataclasses
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom (any table of them); beyond 30, its expansion
 # in powers of 1 / degrees of freedom around the normal quantile, right to 0.001.
@@ -39,7 +40,7 @@ class Spread:
     count: int
 
     @classmethod
-    def of(cls, values) -> Spread:
+    def of(cls, values: ArrayLike) -> Spread:
         """The spread of a sequence of measurements; raises `ValueError` where there is none."""
         values = np.asarray(values, np.float64)
         count = len(values)
@@ -50,7 +51,7 @@ class Spread:
         deviation = float(values.std(ddof=1))
         return cls(float(values.mean()), deviation, student_t(count - 1) * deviation / math.sqrt(count), count)
 
-    def to_dict(self, scale: float = 1.0) -> dict:
+    def to_dict(self, scale: float = 1.0) -> dict[str, float | None]:
         """Mean, deviation and interval times `scale`, for JSON."""
         interval = None if self.interval is None else scale * self.interval
         return {"mean": scale * self.mean, "deviation": scale * self.deviation, "interval95": interval}

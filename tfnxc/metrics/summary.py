@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from tfnxc.metrics.cmc import CMC, REPORTED_RANKS
 from tfnxc.metrics.spread import Spread
+
+
+class CurveLike(Protocol):
+    """A CMC curve with the protocol it was measured under: a `CMC`, or a result that was read from a file."""
+
+    @property
+    def protocol(self) -> str: ...  # noqa: D102
+    @property
+    def mean(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def deviation(self) -> np.ndarray: ...  # noqa: D102
+    def rank(self, k: int) -> float: ...  # noqa: D102
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,52 +34,57 @@ class Summary:
     Args:
         over: What the spread is over: `"splits"` or `"draws"`.
         figures: `Spread` by name: `"rank 1"` and so on, `"mAP"`, `"mINP"`; shares in [0, 1].
-        results: The `CMC` of each split.
+        results: The result of each split: a `CMC`, or a `tfnxc.evaluation.Result`.
+
+    Example:
+        >>> halves = [tfnxc.evaluation.cmc(np.eye(2), [1, 2], ids, repeats=1) for ids in ([1, 2], [2, 1])]
+        >>> Summary.of(halves).rank(1)
+        Spread(mean=0.5, deviation=0.7071067811865476, interval=6.353, count=2)
     """
 
     over: str
-    figures: dict[str, Spread]
-    results: tuple[CMC, ...]
+    figures: Mapping[str, Spread]
+    results: tuple[Any, ...]
 
     @classmethod
-    def of(cls, results):
-        """The summary of the results of one or several splits, all under one protocol and one way to count ties.
-
-        Raises:
-            ValueError: If they are of different protocols, or there are none.
-        """
+    def of(cls, results: Iterable[Any]) -> Summary:
+        """The summary of results; raises `ValueError` unless all are of one protocol and one way to count ties."""
         results = tuple(results)
         protocols = {(result.protocol, result.ties) for result in results}
         if len(protocols) != 1:
             raise ValueError(f"a summary is of results of one protocol; got {sorted(protocols) or 'none'}.")
         over = "draws" if len(results) == 1 else "splits"
-        figures = cls(over, {}, results).curves().figures()
-        return cls(over, {name: Spread.of(values) for name, values in figures.items()}, results)
+        return cls(over, cls(over, {}, results)._joined().figures, results)
 
-    def rank(self, k):
+    def rank(self, k: int) -> Spread:
         """The `Spread` of a reported rank: 1, 5, 10, 20 or 50."""
         return self.figures[f"rank {k}"]
 
-    def curves(self):
-        """The mean curve of each split as a `CMC` whose repeats are the splits; of one split, its draws."""
+    def curves(self) -> CurveLike:
+        """The mean curve of each split as a `CMC` whose repeats are the splits; of one split, its result."""
+        return self._joined()
+
+    def _joined(self):
+        first = self.results[0]
         if len(self.results) == 1:
-            return self.results[0]
+            return first
         longest = max(result.gallery for result in self.results)
         # Beyond a smaller gallery every probe is found.
-        curves = [np.pad(result.mean, (0, longest - result.gallery), constant_values=1) for result in self.results]
-        figures = [(result.mean_average_precision, result.mean_inverse_negative_penalty) for result in self.results]
-        return dataclasses.replace(
-            self.results[0],
+        curves = [np.pad(each.mean, (0, longest - len(each.mean)), constant_values=1) for each in self.results]
+        return CMC(
+            protocol=first.protocol,
+            ties=first.ties,
             repeats=len(curves),
+            seed=first.seed,
             probes=max(result.probes for result in self.results),
             gallery=longest,
             curves=np.array(curves),
-            average_precisions=np.array([precision for precision, _ in figures]),
-            inverse_negative_penalties=np.array([penalty for _, penalty in figures]),
+            average_precisions=np.array([result.figures["mAP"].mean for result in self.results]),
+            inverse_negative_penalties=np.array([result.figures["mINP"].mean for result in self.results]),
             unmatched=sum(result.unmatched for result in self.results),
         )
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Plain types for JSON, in per cent: the figures and what the spread is over."""
         figures = {name: spread.to_dict(100) for name, spread in self.figures.items()}
         return {

@@ -1,7 +1,5 @@
 """Pieces that the three architectures share: initialized layers, the tied tower, the pair model around both parts."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import operator

@@ -1,7 +1,5 @@
 """The two branches of a pair head, from the towers' maps to the dense layer (SPEC section 3)."""
 
-from __future__ import annotations
-
 import keras
 
 from tfnxc import layers

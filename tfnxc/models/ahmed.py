@@ -1,6 +1,6 @@
 """The baseline of Ahmed, Jones and Marks."""
 
-from __future__ import annotations
+from typing import Literal
 
 import keras
 
@@ -9,14 +9,14 @@ from tfnxc.models import _blocks
 
 
 def ahmed(
-    input_shape=(160, 60, 3),
-    search_size=(5, 5),
-    filters=(20, 25),
-    units=500,
-    l2=5e-4,
-    scaling="published",
-    initializer="published",
-):
+    input_shape: tuple[int, int, int] = (160, 60, 3),
+    search_size: tuple[int, int | None] = (5, 5),
+    filters: tuple[int, int] = (20, 25),
+    units: int = 500,
+    l2: float = 5e-4,
+    scaling: Literal["published", "centred"] = "published",
+    initializer: Literal["published", "he"] = "published",
+) -> keras.Model:
     """Ahmed et al.'s model: two tied towers, cross-input neighborhood differences both ways, a classifier of the pair.
 
     Args:

@@ -1,6 +1,4 @@
-"""Whether the weights of one model mean the same in another."""
-
-from __future__ import annotations
+"""Checks whether the weights of one model fit another that has the same shapes."""
 
 import itertools
 import json
@@ -9,16 +7,16 @@ import keras
 import numpy as np
 
 _NOT_COMPUTED = ("name", "dtype", "trainable", "implementation", "gradient")
-"""What a layer's configuration says besides what it computes of its inputs and weights."""
+"""Entries of a layer's configuration that do not change what it computes."""
 
 _ONLY_AT_THE_START = ("_initializer", "_regularizer", "_constraint")
-"""How the names of settings end that matter in a training alone."""
+"""Endings of the settings that matter in training only."""
 
 _ROUNDING = 1e-5
-"""How far probabilities of models with the same weights may be apart that have other layers and compute the same."""
+"""The largest difference between probabilities that is taken for rounding."""
 
 
-def incompatibility(weights, model):
+def incompatibility(weights: keras.Model, model: keras.Model) -> str | None:
     """What two models with the same weights compute differently: scaling of images, search window and the like.
 
     Args:
@@ -30,11 +28,11 @@ def incompatibility(weights, model):
         the same, apart from rounding.
 
     Example:
-        >>> incompatibility(models.normxcorr(scaling="centred"), models.normxcorr())
+        >>> incompatibility(tfnxc.models.normxcorr(scaling="centred"), tfnxc.models.normxcorr())
         'Rescaling "scaling" there, Conv2D "stage1_conv" here'
     """
     found = _difference_of_layers(weights, model)
-    # A model from before some layers became one is made of others.
+    # Different layers may compute the same, such as a summary layer and the three that it stands for.
     return None if found is None or _alike_on_noise(weights, model) else found
 
 

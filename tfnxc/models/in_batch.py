@@ -1,7 +1,5 @@
 """A pair model for batches that form pairs of their own images."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 
@@ -27,7 +25,7 @@ class TakeMaps(keras.layers.Layer):
         return *indices[:1], *maps[1:]
 
 
-def in_batch(model):
+def in_batch(model: keras.Model) -> keras.Model:
     """The model of pairs within a batch: the tower runs once an image, the head once a pair.
 
     Args:

@@ -1,6 +1,6 @@
 """The Normalized X-Corr model."""
 
-from __future__ import annotations
+from typing import Literal
 
 import keras
 
@@ -8,14 +8,14 @@ from tfnxc.models import _blocks, _branches
 
 
 def normxcorr(
-    input_shape=(160, 60, 3),
-    search_size=(5, None),
-    filters=(20, 25),
-    units=500,
-    l2=5e-4,
-    scaling="published",
-    initializer="published",
-):
+    input_shape: tuple[int, int, int] = (160, 60, 3),
+    search_size: tuple[int, int | None] = (5, None),
+    filters: tuple[int, int] = (20, 25),
+    units: int = 500,
+    l2: float = 5e-4,
+    scaling: Literal["published", "centred"] = "published",
+    initializer: Literal["published", "he"] = "published",
+) -> keras.Model:
     """The Normalized X-Corr model: tied towers, normalized correlation over a wide window, a classifier of the pair.
 
     Args:

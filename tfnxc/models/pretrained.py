@@ -1,20 +1,19 @@
 """The model that comes with the package, trained on the synthetic set."""
 
-from __future__ import annotations
-
-import hashlib
 import importlib.resources
 import json
 
+import keras
 import numpy as np
 
+from tfnxc.hashes import file_digest
 from tfnxc.models.normxcorr import normxcorr
 
 _FOLDER = importlib.resources.files(__package__) / "weights"
 _WEIGHTS = _FOLDER / "synthetic.npz"
 
 
-def pretrained():
+def pretrained() -> keras.Model:
     """A Normalized X-Corr model that ranks the drawn people of the synthetic set.
 
     It is here so that search, pages, exports and examples have something to run on at once. It has seen no photograph:
@@ -34,9 +33,9 @@ def pretrained():
     return model
 
 
-def pretrained_card():
+def pretrained_card() -> dict:
     """What the model of `pretrained` was trained on, how it ranks, by what it was made, and the digest of its weights:
     plain types.
     """
     card = json.loads((_FOLDER / "synthetic.json").read_text(encoding="utf-8"))
-    return {**card, "digest": hashlib.sha256(_WEIGHTS.read_bytes()).hexdigest()[:12]}
+    return {**card, "digest": file_digest(_WEIGHTS)}

@@ -1,7 +1,5 @@
 """Taking a pair model apart."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import keras
@@ -14,7 +12,7 @@ class Parts(NamedTuple):
     head: keras.Model
 
 
-def split(model):
+def split(model: keras.Model) -> Parts:
     """The tower and the pair head of a model, so that the tower can run once an image and the head once a pair.
 
     Args:

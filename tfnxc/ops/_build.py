@@ -1,7 +1,5 @@
 """Compiling `custom_ops/` against the TensorFlow that is installed here."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import os
 import pathlib
@@ -90,7 +88,7 @@ def _commands(compiler, nvcc):
         f"kernels_{name}": [*plain, *extra, f"-DTFNXC_ISA={name}", f"{sources}/cpu/kernels.cc"]
         for name, extra in INSTRUCTION_SETS.items()
     }
-    for path in ("cpu/dispatch.cc", "cpu/repeats.cc", "problem.cc"):
+    for path in ("cpu/dispatch.cc", "cpu/duplicates.cc", "find_error.cc"):
         commands[pathlib.Path(path).stem] = [*plain, f"{sources}/{path}"]
     for name in ("ops", "cpu_kernels"):
         commands[name] = [*plain, *tensorflow, f"{sources}/tensorflow/{name}.cc"]

@@ -1,7 +1,5 @@
 """How the compiled library is compiled: what it depends on, besides its sources and TensorFlow."""
 
-from __future__ import annotations
-
 import platform
 
 import tensorflow as tf

@@ -1,7 +1,5 @@
 """Functions that bring their own gradient."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 

@@ -1,7 +1,5 @@
 """The compiled library of `custom_ops/`: where it lies for this TensorFlow, and loading it on first use."""
 
-from __future__ import annotations
-
 import ctypes
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """The operations of the compiled library, with their gradients. See `custom_ops/`."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 from tfnxc.ops._gradient import with_gradient

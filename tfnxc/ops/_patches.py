@@ -1,7 +1,5 @@
 """Patches of feature maps, normalized, and their adjoint (SPEC section 1)."""
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 

@@ -8,8 +8,6 @@ patch:
 - `NearbyColumns`: columns relative to the patch; one product a tile of columns and window row, of which a band is kept.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,14 +1,19 @@
 """Cross-input neighborhood differences of SPEC section 2, with their analytic gradient."""
 
-from __future__ import annotations
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
-from tfnxc.ops._arguments import check_layout, check_maps, check_search_size
+from tfnxc.ops.arguments import check_layout, check_maps, check_search_size
 
 
-def cross_input_neighborhood(x, y, search_size=(5, 5), layout="maps"):
+def cross_input_neighborhood(
+    x: tf.Tensor,
+    y: tf.Tensor,
+    search_size: tuple[int, int | None] = (5, 5),
+    layout: Literal["maps", "blocks"] = "maps",
+) -> tf.Tensor:
     """Difference between each value of `x` and the neighborhood of the same position in `y`.
 
     K(p) = x(p) * ones(rows, columns) - patch of `y` centred on p, channel by channel, with `y` zero-padded. The paper's

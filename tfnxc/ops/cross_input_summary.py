@@ -1,16 +1,23 @@
 """Cross-input neighborhood differences, ReLU and the convolution that summarizes them, in one."""
 
-from __future__ import annotations
+from typing import Literal
 
 import tensorflow as tf
 
 from tfnxc.ops import _native
-from tfnxc.ops._arguments import check_maps, check_search_size, check_summary_weights
-from tfnxc.ops._implementation import native_cpu_ops
+from tfnxc.ops.arguments import check_maps, check_search_size, check_summary_weights
 from tfnxc.ops.cross_input_neighborhood import cross_input_neighborhood
+from tfnxc.ops.implementation import native_cpu_ops
 
 
-def cross_input_summary(x, y, kernel, bias=None, search_size=(5, 5), implementation=None):
+def cross_input_summary(
+    x: tf.Tensor,
+    y: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    search_size: tuple[int, int | None] = (5, 5),
+    implementation: Literal["auto", "native", "python"] | None = None,
+) -> tf.Tensor:
     """The summary of the differences: `relu(cross_input_neighborhood(x, y, search_size)) @ kernel + bias`.
 
     In [1] it is a convolution over one block of differences a position. The differences are many (625 maps in [1]) and

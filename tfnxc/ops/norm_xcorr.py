@@ -1,18 +1,26 @@
 """The normalized correlation operation of SPEC section 1, and its implementation in plain TensorFlow."""
 
-from __future__ import annotations
+from typing import Literal
 
 import tensorflow as tf
 
 from tfnxc.ops import _native
-from tfnxc.ops._arguments import check_correlation
 from tfnxc.ops._gradient import with_gradient
-from tfnxc.ops._implementation import native_ops
 from tfnxc.ops._patches import fold_patches, normalized_patches
 from tfnxc.ops._search import NearbyColumns, WholeRows
+from tfnxc.ops.arguments import check_correlation
+from tfnxc.ops.implementation import native_ops
 
 
-def norm_xcorr(x, y, patch_size=(5, 5), search_size=(5, None), epsilon=0.01, gradient="exact", implementation=None):
+def norm_xcorr(
+    x: tf.Tensor,
+    y: tf.Tensor,
+    patch_size: tuple[int, int] = (5, 5),
+    search_size: tuple[int, int | None] = (5, None),
+    epsilon: float = 0.01,
+    gradient: Literal["exact", "published"] = "exact",
+    implementation: Literal["auto", "native", "python"] | None = None,
+) -> tf.Tensor:
     """Normalized correlation of the patches of `x` with those of `y` over a search window.
 
     For each channel, the patch of `x` centred on a position is compared with the patches of `y` centred on every

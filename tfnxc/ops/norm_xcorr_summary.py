@@ -1,26 +1,26 @@
 """Normalized correlation, ReLU and a 1x1 convolution in one."""
 
-from __future__ import annotations
+from typing import Literal
 
 import tensorflow as tf
 
 from tfnxc.ops import _native
-from tfnxc.ops._arguments import check_correlation, check_summary_weights
-from tfnxc.ops._implementation import native_ops
+from tfnxc.ops.arguments import check_correlation, check_summary_weights
+from tfnxc.ops.implementation import native_ops
 from tfnxc.ops.norm_xcorr import correlate_in_tensorflow
 
 
 def norm_xcorr_summary(
-    x,
-    y,
-    kernel,
-    bias,
-    patch_size=(5, 5),
-    search_size=(5, None),
-    epsilon=0.01,
-    gradient="exact",
-    implementation=None,
-):
+    x: tf.Tensor,
+    y: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor,
+    patch_size: tuple[int, int] = (5, 5),
+    search_size: tuple[int, int | None] = (5, None),
+    epsilon: float = 0.01,
+    gradient: Literal["exact", "published"] = "exact",
+    implementation: Literal["auto", "native", "python"] | None = None,
+) -> tf.Tensor:
     """The 1x1 convolution of the ReLU of the normalized correlation: `relu(norm_xcorr(x, y)) @ kernel + bias`.
 
     Both models that use the normalized correlation follow it so. The maps of the correlation are many (1500 in the

@@ -1,1 +1,17 @@
-"""Training recipes: plain data, and what makes optimizers, losses and pipelines of it."""
+"""Training recipes: plain data, and the optimizer, loss and pipeline that are made of it."""
+
+from typing import TYPE_CHECKING
+
+from tfnxc.lazy import lazy_names
+from tfnxc.recipes.recipe import RECIPES, Range, Recipe
+
+if TYPE_CHECKING:
+    from tfnxc.recipes.build import make_loss, make_optimizer, make_pipeline, model_options
+
+__all__ = ["RECIPES", "Range", "Recipe", "make_loss", "make_optimizer", "make_pipeline", "model_options"]
+
+# These import TensorFlow.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    dict.fromkeys(("make_loss", "make_optimizer", "make_pipeline", "model_options"), "tfnxc.recipes.build"),
+)

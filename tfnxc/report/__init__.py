@@ -2,5 +2,6 @@
 
 from tfnxc.report.page import report_page
 from tfnxc.report.pictures import Pictures
+from tfnxc.report.write import write_report
 
-__all__ = ["Pictures", "report_page"]
+__all__ = ["Pictures", "report_page", "write_report"]

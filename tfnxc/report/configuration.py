@@ -1,17 +1,16 @@
 """What the run was started with: people, split, settings."""
 
-from __future__ import annotations
-
 from tfnxc.datasets import CATALOGUE
 from tfnxc.recipes.recipe import Recipe
 from tfnxc.report.markup import element, joined, paragraph, table
 from tfnxc.report.section import Section
+from tfnxc.runs import Run
 
 _HEADS = ("Setting", "This run", "Published recipe")
 
 
-def configuration(run):
-    """The section on data and settings of a `Run`; it holds no path and no identity."""
+def configuration(run: Run) -> Section:
+    """The section on data and settings; it holds no path and no identity."""
     return Section(
         "configuration",
         "Configuration and data",
@@ -29,30 +28,34 @@ def configuration(run):
     )
 
 
-def title_of(dataset):
+def title_of(dataset: str) -> str:
     """What a data set is called in print."""
     return CATALOGUE[dataset].title if dataset in CATALOGUE else dataset
 
 
+def epochs_finished(run: Run) -> str:
+    """How far the training got."""
+    return f"{run.epochs_done} of {run.settings.recipe.epochs}"
+
+
 def _data(run):
-    split = run.record["split"]
-    before = [f"{title_of(dataset)} ({len(people)} people)" for dataset, people in run.record.get("before", ())]
+    _, *before = run.trained_on
     rows = {
-        "Data set": title_of(run.settings["dataset"]),
-        "Split": split.get("name", ""),
-        "Source of the split": split.get("source", ""),
-        "Digest of the split": run.record["split_digest"],
-        "People who train": len(split["train"]),
-        "People who test": len(split["test"]),
-        "Also trained on": ", ".join(before),
-        "Passes finished": f"{run.epochs_done} of {run.settings['epochs']}",
+        "Data set": title_of(run.settings.dataset),
+        "Split": run.split.name,
+        "Source of the split": run.split.source,
+        "Digest of the split": run.split.digest,
+        "People who train": len(run.split.train),
+        "People who test": len(run.split.test),
+        "Also trained on": ", ".join(f"{title_of(dataset)} ({len(people)} people)" for dataset, people in before),
+        "Epochs finished": epochs_finished(run),
     }
     return [row for row in rows.items() if row[1] != ""]
 
 
 def _settings(run):
     published = vars(Recipe())
-    for name, value in run.settings.items():
+    for name, value in run.settings.to_dict().items():
         differs = name in published and value != published[name]
         shown = element("strong", _shown(value)) if differs else _shown(value)
         yield name.replace("_", " "), shown, _shown(published.get(name))

@@ -1,9 +1,8 @@
 """Writing HTML so that nothing gets into it unescaped."""
 
-from __future__ import annotations
-
 import html
 import re
+from collections.abc import Iterable, Sequence
 
 _EMPTY = frozenset({"img"})
 """Elements without an end tag."""
@@ -15,7 +14,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def escaped(value):
+def escaped(value: object) -> Markup:
     """A value as `Markup`: as it is where it is that already, escaped otherwise.
 
     What UTF-8 or HTML cannot hold, as the name of a file may, becomes a question mark.
@@ -26,21 +25,15 @@ def escaped(value):
     return Markup(html.escape(re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", text)))
 
 
-def joined(parts):
+def joined(parts: Iterable[object]) -> Markup:
     """Several values as one `Markup`."""
     return Markup("".join(map(escaped, parts)))
 
 
-def element(name, *children, **attributes):
-    """An HTML element.
+def element(name: str, *children: object, **attributes: object) -> Markup:
+    """An HTML element with text and `Markup` inside.
 
-    Args:
-        name: Its name, e.g. `"p"`.
-        *children: Text and `Markup` inside it.
-        **attributes: Its attributes; those named like a word of Python end with `_`, and `_` elsewhere stands for `-`.
-
-    Returns:
-        `Markup`.
+    Attributes named like a word of Python end with `_`; `_` elsewhere stands for `-`.
 
     Example:
         >>> element("td", "a < b", class_="number")
@@ -53,17 +46,23 @@ def element(name, *children, **attributes):
     return Markup(f"<{name}{shown}>{end}")
 
 
-def paragraph(*children):
+def paragraph(*children: object) -> Markup:
     """A paragraph."""
     return element("p", *children)
 
 
-def code(text):
+def code(text: str) -> Markup:
     """A command, or a name in the code."""
     return element("code", text)
 
 
-def table(name, caption, heads, groups, words=False):
+def table(
+    name: str,
+    caption: str,
+    heads: Sequence[str],
+    groups: Iterable[tuple[str | None, Iterable[Sequence[object]]]],
+    words: bool = False,
+) -> Markup:
     """A table in a box.
 
     Args:
@@ -72,9 +71,6 @@ def table(name, caption, heads, groups, words=False):
         heads: Heads of the columns; the first column is that of the rows' heads.
         groups: `(title or None, rows)` of each group of rows; each row as many values as there are heads.
         words: Whether it holds words, which may break, rather than numbers. Defaults to `False`.
-
-    Returns:
-        `Markup`.
     """
     head = element("thead", element("tr", *(element("th", each, scope="col") for each in heads)))
     bodies = [_body(title, rows, len(heads)) for title, rows in groups]
@@ -83,7 +79,7 @@ def table(name, caption, heads, groups, words=False):
     return _box(name, element("table", element("caption", element("span", caption, id=name)), head, *bodies, **kind))
 
 
-def figure(name, image, caption):
+def figure(name: str, image: Markup, caption: str) -> Markup:
     """An image in a box with its caption below; `name` as in `table`."""
     return element("figure", _box(name, image), element("figcaption", caption, id=name))
 

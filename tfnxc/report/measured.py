@@ -1,33 +1,35 @@
 """What was measured: CMC curves and tables, published figures beside them."""
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Sequence
 
 from tfnxc.datasets import CATALOGUE
 from tfnxc.datasets.splits import families
 from tfnxc.metrics.cmc import REPORTED_RANKS
 from tfnxc.metrics.published import published_figures
-from tfnxc.report.configuration import title_of
+from tfnxc.report.configuration import epochs_finished, title_of
 from tfnxc.report.image import image
-from tfnxc.report.markup import code, element, figure, joined, paragraph, table
-from tfnxc.report.results import FIGURES
+from tfnxc.report.markup import Markup, code, element, figure, joined, paragraph, table
 from tfnxc.report.section import Section, missing
+from tfnxc.runs import Result, Run
 from tfnxc.visualization import plot_cmc
 
 _SHOWN = 20
 """Ranks of the curves."""
 
+_FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP", "mINP")
+"""Names of the figures of a table."""
 
-def measured(run, results):
-    """The section on the `Result`s of a `Run`: for each split and protocol curves and a table."""
+
+def measured(run: Run, results: Sequence[Result]) -> Section:
+    """The section on results: for each split and protocol curves and a table."""
     if not results:
         content = missing("Nothing is measured yet. ", code("tfnxc evaluate RUN"), " does it; RUN is the run's folder.")
         return Section("results", "Results", content)
-    alike = {}
+    groups: dict[tuple, list[Result]] = {}
     for result in results:
-        alike.setdefault((result.dataset, result.split, result.protocol, result.ties), []).append(result)
-    parts = [_group(f"group-{number}", run, group) for number, group in enumerate(alike.values(), start=1)]
+        groups.setdefault((result.dataset, result.split, result.protocol, result.ties), []).append(result)
+    parts = [_group(f"group-{number}", run, group) for number, group in enumerate(groups.values(), start=1)]
     explained = paragraph(
         "In per cent: mean ± standard deviation over draws of the gallery, (half the 95 % interval of the mean). "
         "Rank k: probes whose person is among the k best of the gallery. mAP: mean average precision. mINP: what it "
@@ -36,12 +38,12 @@ def measured(run, results):
     return Section("results", "Results", joined([explained, *parts]))
 
 
-def at_a_glance(run, results):
+def at_a_glance(run: Run, results: Sequence[Result]) -> Markup:
     """The figures that are asked for first, as a list: by the protocol that goes with the data set, or else another."""
     own = [each for each in results if _of_trained_at_home(run, each)]
     usual = [each for each in own if each.protocol == CATALOGUE[each.dataset].default_protocol]
     best = next(iter(usual + own), None)
-    facts = [("Passes", f"{run.epochs_done} of {run.settings['epochs']}")]
+    facts = [("Epochs", epochs_finished(run))]
     if best is not None:
         draws = f"{best.protocol}, {best.probes} probes, {_draws(best.repeats)}"
         facts = [(name.capitalize() if name != "mAP" else name, _fact(best, name, draws)) for name in _FIRST] + facts
@@ -53,12 +55,12 @@ _FIRST = ("rank 1", "rank 10", "mAP")
 
 def _of_trained_at_home(run, result):
     """Whether a result is of the trained model on its own split."""
-    own = result.split_digest == run.record["split_digest"] and result.dataset in CATALOGUE
+    own = result.split_digest == run.split.digest and result.dataset in CATALOGUE
     return own and result.state == "trained"
 
 
 def _fact(result, name, draws):
-    return joined([f"{result.figures[name][0]:.2f} % ", element("small", draws)])
+    return joined([f"{100 * result.figures[name].mean:.2f} % ", element("small", draws)])
 
 
 def _draws(count):
@@ -74,7 +76,7 @@ def _group(name, run, results):
         title += f", {first.ties} ties"
     curves = {}
     for result in results:
-        curves.setdefault(result.label, result.curve)  # of one label that of the most probes, which comes first
+        curves.setdefault(result.title, result)  # of one label that of the most probes, which comes first
     drawn = plot_cmc(curves, f"{title_of(first.dataset)}, {first.split}", _SHOWN, published)
     caption = "Share of the probes matched within each rank; bands show a standard deviation over the draws."
     return element(
@@ -89,17 +91,17 @@ def _test_identities(run, result):
     """How many people tested, as far as it is known and all of the split were there; otherwise `None`."""
     if result.split.endswith("-partial"):
         return None
-    if result.split_digest == run.record["split_digest"]:
-        return len(run.record["split"]["test"])
+    if result.split_digest == run.split.digest:
+        return len(run.split.test)
     counts = [len(family.tests[0]) for family in families().values() if result.split in family.names]
     return next(iter(counts), None)
 
 
 def _table(name, title, results, published):
-    heads = ("Method", *(name.capitalize() if name.startswith("rank") else name for name in FIGURES))
+    heads = ("Method", *(name.capitalize() if name.startswith("rank") else name for name in _FIGURES))
     heads += ("Probes", "Gallery", "Draws")
     rows = [
-        (each.label, *(_cell(*each.figures[name]) for name in FIGURES), each.probes, each.gallery, each.repeats)
+        (each.title, *(_cell(each.figures[name]) for name in _FIGURES), each.probes, each.gallery, each.repeats)
         for each in results
     ]
     groups = [(None, rows)]
@@ -117,10 +119,16 @@ def _table(name, title, results, published):
     return table(name, f"Results: {title}", heads, groups)
 
 
-def _cell(mean, deviation, interval):
-    if interval is None:
-        return f"{mean:.2f}"
-    return joined([f"{mean:.2f} ", element("small", f"± {deviation:.2f}"), " ", element("small", f"({interval:.2f})")])
+def _cell(spread):
+    mean = f"{100 * spread.mean:.2f}"
+    if spread.interval is None:
+        return mean
+    around = (
+        element("small", f"± {100 * spread.deviation:.2f}"),
+        " ",
+        element("small", f"({100 * spread.interval:.2f})"),
+    )
+    return joined([f"{mean} ", *around])
 
 
 def _alt(title, curves, published):

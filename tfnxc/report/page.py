@@ -1,34 +1,33 @@
 """The report as one HTML file that needs nothing else."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import importlib.resources
 import string
+from typing import Any
 
 import matplotlib
 
 from tfnxc.report.configuration import configuration, title_of
 from tfnxc.report.markup import Markup, element, joined
 from tfnxc.report.measured import at_a_glance, measured
-from tfnxc.report.pictures import pictures
-from tfnxc.report.results import read_results
+from tfnxc.report.pictures import Pictures, pictures
 from tfnxc.report.timing import timing
 from tfnxc.report.training import training
+from tfnxc.runs import Run
 from tfnxc.version import __version__
 
-_DRAWING = {"svg.hashsalt": "tfnxc"}  # or names inside an SVG are random ones
+_DRAWING: Any = {"svg.hashsalt": "tfnxc"}  # or names inside an SVG are random ones
 
 
-def report_page(run, shown):
-    """The report on a run.
+def report_page(run: Run, shown: Pictures | str) -> str:
+    """The report on a run as text; `write_report` writes it into a file.
 
     It holds neither paths nor the time it was made: the same run always gives the same page.
 
     Args:
-        run: A `tfnxc.training.Run`.
-        shown: `tfnxc.report.Pictures` of some probes; or words in their place: why there are none.
+        run: A `Run`.
+        shown: `Pictures` of some probes; or words in their place: why there are none.
 
     Returns:
         The text of an HTML file. It loads nothing and runs nothing, and its Content-Security-Policy forbids both.
@@ -37,9 +36,9 @@ def report_page(run, shown):
         InputError: If a file of the run is damaged.
 
     Example:
-        >>> text = report_page(Run.open("runs/mine"), "No pictures: this page may be passed on.")
+        >>> text = report_page(run, "No pictures: this page may be passed on.")
     """
-    results = read_results(run)
+    results = run.results()
     with matplotlib.rc_context(_DRAWING):
         sections = [
             measured(run, results),
@@ -69,8 +68,7 @@ def report_page(run, shown):
 
 
 def _about(run):
-    split = run.record["split"]
     return (
-        f"Model {run.settings['model']}, trained on {len(split['train'])} people and tested on "
-        f"{len(split['test'])} others. Data set: {title_of(run.settings['dataset'])}, split {split.get('name', '')}."
+        f"Model {run.settings.model}, trained on {len(run.split.train)} people and tested on {len(run.split.test)} "
+        f"others. Data set: {title_of(run.settings.dataset)}, split {run.split.name}."
     )

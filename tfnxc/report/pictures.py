@@ -1,7 +1,5 @@
 """What the model makes of pictures of people: rankings, maps, correlations."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -35,15 +33,8 @@ _HEADINGS = {
 }
 
 
-def pictures(shown):
-    """The sections on pictures.
-
-    Args:
-        shown: `Pictures`; or what is said in their place: why there are none, and how to get them.
-
-    Returns:
-        A list of `Section`.
-    """
+def pictures(shown: Pictures | str) -> list[Section]:
+    """The sections on pictures, or one that says in their place why there are none and how to get them."""
     if not isinstance(shown, Pictures):
         return [Section("pictures", "Rankings, maps and correlations", missing(shown))]
     contents = {

@@ -1,19 +1,20 @@
 """How fast pairs were scored, and with which versions."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
 from tfnxc.report.markup import code, joined, table
 from tfnxc.report.section import Section, missing
+from tfnxc.runs import Result, Run
 
 
-def timing(run, results):
-    """The section on speed and versions of a `Run` and its `Result`s."""
+def timing(run: Run, results: Sequence[Result]) -> Section:
+    """The section on speed and versions."""
     return Section("timing", "Timing and versions", joined([_speed(results), _versions(run, results)]))
 
 
 def _speed(results):
     timed = [
-        (each.label, each.dataset, each.protocol, each.probes, f"{each.pairs_per_second:.0f}")
+        (each.title, each.dataset, each.protocol, each.probes, f"{each.pairs_per_second:.0f}")
         for each in results
         if each.pairs_per_second is not None
     ]
@@ -24,10 +25,13 @@ def _speed(results):
 
 
 def _versions(run, results):
-    trained = run.record.get("versions", {})
-    names = dict.fromkeys([*trained, *(name for each in results for name in each.versions)])
+    names = dict.fromkeys([*run.versions, *(name for each in results for name in each.versions)])
     rows = [
-        (name, trained.get(name, "–"), ", ".join(sorted({each.versions.get(name, "–") for each in results})) or "–")
+        (
+            name,
+            run.versions.get(name, "–"),
+            ", ".join(sorted({each.versions.get(name, "–") for each in results})) or "–",
+        )
         for name in names
     ]
     return table("versions", "Versions", ("Part", "Trained with", "Measured with"), [(None, rows)], True)

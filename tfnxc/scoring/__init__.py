@@ -1,1 +1,32 @@
-"""The pair engine: towers once an image, heads once a pair."""
+"""Scoring pairs of images: towers once an image, heads once a pair."""
+
+from typing import TYPE_CHECKING
+
+from tfnxc.lazy import lazy_names
+from tfnxc.scoring.colour_histogram import colour_histogram_features, colour_histogram_scores
+from tfnxc.scoring.test_time_augmentation import View, views
+
+if TYPE_CHECKING:
+    from tfnxc.scoring.features import Embedder, embed
+    from tfnxc.scoring.model_scores import ModelScores
+    from tfnxc.scoring.pair_head import PairHead
+    from tfnxc.scoring.pair_scorer import PairScorer
+    from tfnxc.scoring.score_file import ScoreFile
+
+__all__ = [
+    "Embedder",
+    "ModelScores",
+    "PairHead",
+    "PairScorer",
+    "ScoreFile",
+    "View",
+    "colour_histogram_features",
+    "colour_histogram_scores",
+    "embed",
+    "views",
+]
+
+# These import TensorFlow.
+_MODULES = {"Embedder": "features", "embed": "features", "ModelScores": "model_scores", "PairHead": "pair_head"}
+_MODULES |= {"PairScorer": "pair_scorer", "ScoreFile": "score_file"}
+__getattr__, __dir__ = lazy_names(__name__, {name: f"{__name__}.{module}" for name, module in _MODULES.items()})

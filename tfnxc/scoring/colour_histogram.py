@@ -1,7 +1,5 @@
 """A baseline scorer that needs no training: colour histograms of horizontal stripes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 STRIPES = 6
@@ -14,10 +12,10 @@ _IMAGES_AT_ONCE = 64  # keeps the working memory below 50 MB at 160 x 60
 
 
 def colour_histogram_features(images: np.ndarray) -> np.ndarray:
-    """Describes each picture by the colours of its horizontal stripes.
+    """Describes each picture by the colours of six horizontal stripes, top to bottom.
 
-    Six stripes, top to bottom; in each, a histogram of 16 bins of hue, of saturation and of value (HSV), which
-    together sum to 1. A grey pixel has hue 0, a black one saturation 0 too.
+    Each has a histogram of 16 bins of hue, of saturation and of value (HSV), which together sum to 1. A grey pixel has
+    hue 0, a black one saturation 0 too.
 
     Args:
         images: uint8 array of shape `(n, height, width, 3)`, RGB, at least 6 pixels high.

@@ -1,15 +1,16 @@
 """A matrix of scores on disk, filled bit by bit: an interrupted scoring goes on where it stood."""
 
-from __future__ import annotations
-
-import hashlib
+import os
 import pathlib
 
 import numpy as np
 
+from tfnxc.console import ProgressCallback
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
-from tfnxc.scoring.pair_scorer import TILE_PROBES
+from tfnxc.hashes import short_digest
+from tfnxc.scoring.pair_head import TILE_PROBES
+from tfnxc.scoring.pair_scorer import PairScorer
 
 _BLOCK = 1 << 14  # pairs between two writes to disk
 
@@ -25,10 +26,23 @@ class ScoreFile:
         model_digest: Digest of the model file, so that another model never finds these scores.
         images: The images, rows and columns; their digest keeps another set from finding these scores.
         mirrored: Whether the first and the second image of each pair are mirrored. Defaults to `(False, False)`.
+
+    Raises:
+        InputError: If the file is damaged.
+
+    Example:
+        >>> ScoreFile("scores", "d4e5f6", images).missing(np.ones((12, 12), bool))
+        144
     """
 
-    def __init__(self, folder, model_digest, images, mirrored=(False, False)):
-        digest = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()[:12]
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        model_digest: str,
+        images: np.ndarray,
+        mirrored: tuple[bool, bool] = (False,) * 2,
+    ):
+        digest = short_digest(np.ascontiguousarray(images))
         marks = "".join(f"-{side}-mirrored" for side, each in zip(("first", "second"), mirrored, strict=True) if each)
         self.path = pathlib.Path(folder) / f"{model_digest}-{digest}{marks}.npy"
         if not self.path.exists():
@@ -41,7 +55,7 @@ class ScoreFile:
         if not whole:
             raise InputError(f"{self.path}: damaged. Remove it: its pairs are then scored again.")
 
-    def read(self, rows=slice(None), columns=slice(None)):
+    def read(self, rows: np.ndarray | slice = slice(None), columns: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Scores of some rows and columns: a float32 copy, NaN where a pair has no score."""
         matrix = self._open()
         everyone = np.arange(len(matrix))
@@ -49,11 +63,11 @@ class ScoreFile:
         scores[_missing(scores)] = np.nan
         return scores
 
-    def missing(self, needed):
+    def missing(self, needed: np.ndarray) -> int:
         """How many of the pairs marked in the boolean matrix `needed` have no score yet."""
         return sum(len(pairs) for pairs in self._blocks(needed))
 
-    def fill(self, scorer, needed, progress=None):
+    def fill(self, scorer: PairScorer, needed: np.ndarray, progress: ProgressCallback | None = None) -> None:
         """Scores the pairs marked in `needed` that have no score yet, and writes them, block by block.
 
         Args:
@@ -87,5 +101,4 @@ class ScoreFile:
 
 
 def _missing(scores):
-    """Where there is no score: 32 zero bits, or NaN, as files of earlier versions have it."""
-    return (scores.view(np.uint32) == 0) | np.isnan(scores)
+    return scores.view(np.uint32) == 0

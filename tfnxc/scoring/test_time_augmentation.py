@@ -1,7 +1,5 @@
 """The ways in which a pair of images is shown to a model."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 
@@ -17,7 +15,7 @@ class View(NamedTuple):
     mirrored: tuple[bool, bool]
 
 
-def views(both_orders=False, flips=False):
+def views(both_orders: bool = False, flips: bool = False) -> tuple[View, ...]:
     """The ways in which each pair is shown, whose scores are averaged.
 
     Args:
@@ -26,10 +24,14 @@ def views(both_orders=False, flips=False):
 
     Returns:
         A tuple of one, two or four `View`s.
+
+    Example:
+        >>> len(views(both_orders=True, flips=True))
+        4
     """
     found = [View(False, (False, False))]
     if flips:
         found.append(View(False, (True, False)))
     if both_orders:
-        found += [View(True, tuple(reversed(view.mirrored))) for view in tuple(found)]
+        found += [View(True, (view.mirrored[1], view.mirrored[0])) for view in tuple(found)]
     return tuple(found)

@@ -1,7 +1,5 @@
 """Which pictures of a gallery a search may find."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The manifest of an index: which segments it has and what is deleted of them. To replace it is to commit."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
@@ -21,20 +19,12 @@ _FILE = re.compile(r"[0-9]{8}\.segment")
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What an index holds.
-
-    Args:
-        model_sha256: SHA-256 of the model file by which its pictures were embedded.
-        map_shape: Shape of a feature map: `(height, width, channels)`.
-        embedding_size: Numbers of a pooled embedding.
-        following: Number of the next segment; none is given twice.
-        segments: The segments, in the order in which their pictures were added.
-    """
+    """What an index holds."""
 
     model_sha256: str
     map_shape: tuple[int, int, int]
     embedding_size: int
-    following: int = 0
+    following: int = 0  # number of the next segment; none is given twice
     segments: tuple[SegmentEntry, ...] = ()
 
     @property
@@ -52,11 +42,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder):
-        """The manifest in a folder.
-
-        Raises:
-            InputError: If there is none, or it is damaged or of another version.
-        """
+        """The manifest in a folder; an `InputError` where there is none, or it is damaged or of another version."""
         path = pathlib.Path(folder) / MANIFEST
         try:
             data = json.loads(path.read_bytes())

@@ -1,6 +1,4 @@
-"""How the page of `tfnxc.search.page` looks. The only module that imports gradio when it is imported itself."""
-
-from __future__ import annotations
+"""The layout of the page of `tfnxc.search.page`. The only module that imports gradio when it is imported itself."""
 
 import pathlib
 
@@ -20,7 +18,7 @@ _ROWS = {"object_fit": "contain", "height": "auto", **_PICTURES}
 
 
 def layout(find, cameras, most, examples):
-    """The page.
+    """The page, a `gradio.Blocks`.
 
     Args:
         find: A function of the file of a probe, a list of cameras, two texts (since, until) and the number of pictures,
@@ -28,9 +26,6 @@ def layout(find, cameras, most, examples):
         cameras: Names to choose from; `None` is passed over.
         most: The most pictures that are asked for.
         examples: Files of pictures that a click searches for.
-
-    Returns:
-        A `gradio.Blocks`.
     """
 
     def search(path, chosen, since, until, top):

@@ -1,7 +1,5 @@
 """A web server for one page, for this machine alone unless told otherwise."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 
@@ -17,14 +15,7 @@ class PageServer:
     """A port that is listened on, to serve an ASGI application there by uvicorn, with bounds on what it is sent.
 
     On `127.0.0.1` it answers to that name and `localhost` only, so that no page of the web can have a browser ask it
-    under another name.
-
-    Args:
-        host: The address to listen on. Defaults to `"127.0.0.1"`: this machine alone.
-        port: Its port; 0 is any that is free. Defaults to `7860`.
-
-    Raises:
-        InputError: If the port cannot be had.
+    under another name. A port that cannot be had is an `InputError`.
     """
 
     def __init__(self, host="127.0.0.1", port=7860):
@@ -39,12 +30,7 @@ class PageServer:
         self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
 
     def serve(self, application, most_bytes=17 * 2**20):
-        """Serves an application until the process is interrupted.
-
-        Args:
-            application: An ASGI application.
-            most_bytes: The largest request that is taken. Defaults to 17 MiB.
-        """
+        """Serves an ASGI application, which is sent requests of at most so many bytes, until it is interrupted."""
         import uvicorn
         from starlette.middleware.trustedhost import TrustedHostMiddleware
 

@@ -5,8 +5,6 @@ The file holds, one after the other: the pooled embeddings (float32), the featur
 which is checked when the file is opened; a map is checked when it is read.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import hashlib
@@ -29,21 +27,13 @@ _PLACE = np.uint32
 
 @dataclasses.dataclass(frozen=True)
 class SegmentEntry:
-    """A segment as the manifest lists it.
-
-    Args:
-        file: Its name in the folder of the index.
-        pictures: How many it holds, deleted ones included.
-        bytes: Size of the file.
-        sha256: Of all but the maps.
-        deleted: Positions of the pictures that are deleted, ascending.
-    """
+    """A segment as the manifest lists it."""
 
     file: str
-    pictures: int
+    pictures: int  # deleted ones included
     bytes: int
-    sha256: str
-    deleted: tuple[int, ...] = ()
+    sha256: str  # of all but the maps
+    deleted: tuple[int, ...] = ()  # positions, ascending
 
 
 def write_segment(folder, file, records, maps, embeddings):
@@ -64,12 +54,6 @@ def write_segment(folder, file, records, maps, embeddings):
 
 class Segment:
     """A segment, opened to be read: its maps are mapped into memory, and read when they are asked for.
-
-    Args:
-        folder: The folder of the index.
-        entry: Its `SegmentEntry`.
-        map_shape: Shape of a feature map.
-        embedding_size: Numbers of an embedding.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -111,11 +95,7 @@ class Segment:
         return alive
 
     def maps(self, rows):
-        """The feature maps of some positions: a float16 copy.
-
-        Raises:
-            InputError: If one is damaged; the message names its picture.
-        """
+        """The feature maps of some positions: a float16 copy; an `InputError` names the picture of a damaged one."""
         maps = self._maps[rows]
         for row, each in zip(rows, maps, strict=True):
             if zlib.crc32(np.ascontiguousarray(each)) != self._checksums[row]:

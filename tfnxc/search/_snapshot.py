@@ -1,7 +1,5 @@
 """What an index holds at one moment: it stays as it is while a writer goes on."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np
@@ -14,10 +12,7 @@ from tfnxc.search.records import Records
 class Snapshot:
     """The pictures of an index, numbered from 0 in the order in which they were added, deleted ones included.
 
-    Args:
-        folder: The folder of the index.
-        manifest: Its `Manifest`.
-        before: An older `Snapshot`, whose open segments are taken over. Defaults to none.
+    The open segments of an older snapshot, `before`, are taken over.
 
     Raises:
         FileNotFoundError: If a segment is gone.
@@ -68,11 +63,7 @@ class Snapshot:
         return self._of(rows, lambda segment, places: segment.embeddings[places])
 
     def maps_of(self, rows):
-        """The feature maps of some pictures, at least one: float16 of shape `(rows, height, width, channels)`.
-
-        Raises:
-            InputError: If one is damaged; the message names its picture.
-        """
+        """The feature maps of some pictures, at least one: float16 of shape `(rows, height, width, channels)`."""
         return self._of(rows, lambda segment, places: segment.maps(places))
 
     def _of(self, rows, read):

@@ -1,7 +1,5 @@
 """An index on disk: appending, deleting and compacting, each of which is done wholly or not at all."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import itertools
@@ -11,7 +9,7 @@ import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary
-from tfnxc.search import _lock
+from tfnxc.locks import alone_in
 from tfnxc.search._segment import MOST_PICTURES, write_segment
 from tfnxc.search._snapshot import Snapshot
 
@@ -19,17 +17,22 @@ MOST_SMALL = 32
 """Small segments at the end before they are put together: each that is open takes one of the files of a process."""
 
 
+def locked(folder):
+    """A block that holds the lock of an index; an `InputError` where another process, or another object, writes."""
+    return alone_in(
+        folder,
+        lambda holder: (
+            f"{folder}: process {holder} is writing to this index, and one can at a time. Wait until it is "
+            "done; searching goes on meanwhile."
+        ),
+    )
+
+
 class Store:
     """An index in a folder: segments that never change, and a manifest that says which of them count.
 
     What is written goes into a new file first; replacing the manifest makes it visible. So a kill at any moment leaves
     the index as it was before or as it is after, and readers, who need no lock, see the one or the other.
-
-    Args:
-        folder: A folder with an index: writing a `Manifest` without segments makes one.
-
-    Raises:
-        InputError: If there is none, or it is damaged.
     """
 
     def __init__(self, folder):
@@ -37,11 +40,7 @@ class Store:
         self.snapshot = Snapshot.read(self.folder)
 
     def refresh(self):
-        """Takes note of what a writer has done since.
-
-        Raises:
-            InputError: If the index is damaged, or another has taken its place that is of another model.
-        """
+        """Takes note of what a writer has done since."""
         snapshot = Snapshot.read(self.folder, self.snapshot)
         if snapshot.manifest.model_sha256 != self._manifest.model_sha256:
             raise InputError(f"{self.folder}: now an index of another model than when it was opened. Open it again.")
@@ -49,24 +48,14 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self):
-        """Holds the lock; `append`, `delete` and `compact` are called inside.
-
-        Raises:
-            InputError: If another process is writing.
-        """
-        with _lock.writing(self.folder):
+        """Holds the lock; `append`, `delete` and `compact` are called inside."""
+        with locked(self.folder):
             self.refresh()
             self._remove_leftovers()
             yield self
 
     def append(self, records, maps, embeddings):
-        """Adds pictures, whose names are new: once this returns, they are there for good.
-
-        Args:
-            records: Their `Records`.
-            maps: Feature maps, of which half precision is kept.
-            embeddings: float32 array of shape `(pictures, numbers)`.
-        """
+        """Adds pictures, whose names are new: once this returns, they are there for good."""
         entries = []
         for start in range(0, len(records), MOST_PICTURES):
             rows = range(start, min(start + MOST_PICTURES, len(records)))
@@ -76,13 +65,7 @@ class Store:
         self._join_small()
 
     def delete(self, names):
-        """Deletes pictures by their names: once this returns, nobody who opens the index finds them.
-
-        Their features leave the disk with the next `compact`.
-
-        Raises:
-            InputError: If there is no picture of a name; nothing is deleted then.
-        """
+        """Deletes pictures by their names, all or none; their features leave the disk with the next `compact`."""
         missing = [name for name in names if name not in self.snapshot.rows]
         if missing:
             others = f", and {len(missing) - 1} others" if len(missing) > 1 else ""
@@ -97,13 +80,7 @@ class Store:
         self._commit(entries)
 
     def compact(self, progress=None):
-        """Rewrites deleted pictures away and small segments together; the order of pictures stays.
-
-        Until it is done, the rewritten segments are on disk twice.
-
-        Args:
-            progress: Called with the number of pictures after each segment. Defaults to `None`.
-        """
+        """Rewrites deleted pictures away and small segments together; the order of pictures stays."""
         self._rewrite(lambda entry: entry.pictures != MOST_PICTURES or entry.deleted, progress)
 
     def _join_small(self):

@@ -1,24 +1,22 @@
-"""What a search found, as a picture.
+"""What a search found, as a figure.
 
-`tfnxc.visualization.plot_rankings` is for test sets: it says which picture is right, and nobody knows that here.
+`tfnxc.visualization.plot_rankings` is for test sets: it marks the right picture, which is not known here.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
 
 from tfnxc.datasets.image_set import IMAGE_SIZE, resize
+from tfnxc.search.match import Match
 from tfnxc.search.picture import Picture
 from tfnxc.visualization.page import HEADING, LINE, WIDTH, new_page, place, shortened, write
-
-TOP = 20
-"""The most pictures in a row."""
-
-MOST_ROWS = 40
-"""The most rows in a figure."""
+from tfnxc.visualization.rankings import MOST_ROWS, TOP
 
 _MARGIN, _GAP = 0.06, 0.1
 
 
-def plot_matches(probes, found):
+def plot_matches(probes: Sequence[Picture], found: Sequence[Sequence[Match]]) -> Figure:
     """Draws a row for each probe: the probe, then what was found, with rank above and probability and camera below.
 
     Args:
@@ -33,7 +31,8 @@ def plot_matches(probes, found):
         ValueError: If there is no probe, or more than fit.
 
     Example:
-        >>> plot_matches(probes, gallery.search(probes, top=10)).savefig("found.png", dpi=200)
+        >>> plot_matches([Picture.of_file("probe.png")], [[Match("probe.png", 0.97, None, "b", None)]])
+        <Figure size 700x...>
     """
     longest = max(map(len, found), default=0)
     if not 1 <= len(found) <= MOST_ROWS or longest > TOP:

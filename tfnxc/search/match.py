@@ -1,9 +1,8 @@
 """What a search finds."""
 
-from __future__ import annotations
-
 import itertools
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from tfnxc.search.picture import format_time, printable
 
@@ -28,17 +27,34 @@ class Match(NamedTuple):
     camera: str | None
     time: float | None
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """As plain types, with the time in ISO 8601."""
         return {**self._asdict(), "time": format_time(self.time)}
 
-    def texts(self):
+    def texts(self) -> list[str]:
         """As printable texts for a table, in the order of `MATCH_FIELDS`; what is not known is empty."""
         labels = self.identity or "", self.camera or "", format_time(self.time) or ""
         return [f"{self.probability:.4f}", *map(printable, (*labels, self.name))]
 
 
-def merge_rankings(shards, top):
+def format_matches(matches: Sequence[Match]) -> str:
+    """A table of matches to print, one a line under a line of headings; what is known of no picture is left out.
+
+    Args:
+        matches: `Match`es, at least one, best first.
+
+    Example:
+        >>> print(format_matches([Match("lift/0007.png", 0.97, None, "lift", None)]))
+        rank  probability  camera  picture
+        1     0.9700       lift    lift/0007.png
+    """
+    rows = [["rank", *MATCH_FIELDS], *([str(rank), *match.texts()] for rank, match in enumerate(matches, start=1))]
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns[:-1]] + [0]
+    return "\n".join("  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True))
+
+
+def merge_rankings(shards: Iterable[Sequence[Sequence[Match]]], top: int) -> list[list[Match]]:
     """The best of several galleries, each of which was asked for the same probes.
 
     Args:
@@ -49,7 +65,9 @@ def merge_rankings(shards, top):
         A list a probe of `Match`es, best first; of equal ones that of the earlier shard is first.
 
     Example:
-        >>> merge_rankings([first.search(probes, top=10), second.search(probes, top=10)], top=10)
+        >>> first, second = ([[Match(name, score, None, None, None)]] for name, score in [("a", 0.2), ("b", 0.9)])
+        >>> [[match.name for match in found] for found in merge_rankings([first, second], top=10)]
+        [['b', 'a']]
     """
     together = (itertools.chain(*lists) for lists in zip(*shards, strict=True))
     return [sorted(each, key=lambda match: -match.probability)[:top] for each in together]

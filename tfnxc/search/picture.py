@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,8 @@ class Picture(NamedTuple):
         time: When, in seconds since the beginning of 1970 (UTC). Defaults to `None`: not known.
 
     Example:
-        >>> Picture("lift/0007", frame[top:bottom, left:right], camera="lift", time=time.time())
+        >>> Picture("lift/0007", images[0], camera="lift", time=86400.0).read().shape
+        (160, 60, 3)
     """
 
     name: str
@@ -33,11 +34,11 @@ class Picture(NamedTuple):
     time: float | None = None
 
     @classmethod
-    def of_file(cls, path, **known):
+    def of_file(cls, path: str | os.PathLike, **known: Any) -> Picture:
         """The picture in a file; `known` are the other arguments of the class."""
         return cls(os.path.abspath(path), os.fspath(path), **known)
 
-    def read(self):
+    def read(self) -> np.ndarray:
         """The uint8 array of shape `(height, width, 3)`.
 
         Raises:
@@ -58,7 +59,7 @@ _FIRST = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC).timestamp()
 _END = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp() + 86400
 
 
-def printable(text):
+def printable(text: str) -> str:
     """A text for people, in one line: what is not UTF-8 and what would steer a terminal is written as an escape.
 
     Example:
@@ -68,8 +69,11 @@ def printable(text):
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
-def parse_time(text):
+def parse_time(text: str) -> float:
     """Seconds since the beginning of 1970 of a date or time in ISO 8601, which is in UTC where it names no zone.
+
+    Raises:
+        InputError: If the text is no such date or time.
 
     Example:
         >>> parse_time("1970-01-02"), parse_time("1970-01-01T02:00+01:00")
@@ -87,13 +91,18 @@ def parse_time(text):
     return time
 
 
-def is_time(value):
+def is_time(value: object) -> bool:
     """Whether this is a number of seconds that `format_time` can write: in the years 1 to 9999."""
     return isinstance(value, (int, float)) and _FIRST <= value < _END
 
 
-def format_time(seconds):
-    """A time in ISO 8601, in UTC; `None` where it is `None`."""
+def format_time(seconds: float | None) -> str | None:
+    """A time in ISO 8601, in UTC; `None` where it is `None`.
+
+    Example:
+        >>> format_time(86400.0)
+        '1970-01-02T00:00:00+00:00'
+    """
     if seconds is None:
         return None
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()

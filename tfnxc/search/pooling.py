@@ -1,7 +1,5 @@
 """The pooled embedding of a feature map, by which a shortlist is drawn up."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np
@@ -10,7 +8,7 @@ STRIPES = 8
 """Horizontal stripes, from head to feet. More do not find more: docs/search.md has what was measured."""
 
 
-def pooled(maps):
+def pooled(maps: np.ndarray) -> np.ndarray:
     """Mean and deviation of each channel in each of eight horizontal stripes of feature maps.
 
     Args:
@@ -28,7 +26,7 @@ def pooled(maps):
     return np.concatenate([of(each, axis=(1, 2)) for each in stripes for of in (np.mean, np.std)], axis=1)
 
 
-def embedding_size(map_shape):
+def embedding_size(map_shape: tuple[int, int, int]) -> int:
     """Numbers of the embedding of a feature map of the shape `(height, width, channels)`."""
     return 2 * _stripes(map_shape[0]) * map_shape[-1]
 

@@ -1,7 +1,5 @@
 """What an index holds of each picture beside its features."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 
@@ -10,19 +8,12 @@ from tfnxc.search.picture import is_time
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """One entry a picture in each list.
+    """One entry a picture in each list; the entries are those of `Picture`."""
 
-    Args:
-        names: Texts by which pictures are told apart: for files, their absolute paths.
-        identities: Who each shows, as a text, or `None`.
-        cameras: Which camera took it, as a text, or `None`.
-        times: When, in seconds since the beginning of 1970 (UTC), or `None`.
-    """
-
-    names: list
-    identities: list
-    cameras: list
-    times: list
+    names: list[str]
+    identities: list[str | None]
+    cameras: list[str | None]
+    times: list[float | None]
 
     @classmethod
     def of(cls, pictures):

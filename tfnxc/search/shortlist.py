@@ -1,8 +1,8 @@
 """The quick first stage of a search: which pictures are like a probe, by their pooled embeddings."""
 
-from __future__ import annotations
-
+import importlib
 import importlib.util
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -20,30 +20,43 @@ class Shortlister:
         with_faiss: Whether faiss is used. Defaults to `None`: if it is installed.
     """
 
-    def __init__(self, blocks, alive, with_faiss=None):
+    def __init__(
+        self,
+        blocks: Callable[[], Iterable[tuple[int, np.ndarray]]],
+        alive: np.ndarray,
+        with_faiss: bool | None = None,
+    ):
         self._mean, self._scale = _statistics(blocks, alive)
         if with_faiss is None:
             with_faiss = importlib.util.find_spec("faiss") is not None
-        kind = _Faiss if with_faiss else _Exact
-        self._rows = kind(len(alive), len(self._mean))
-        for start, block in blocks():
-            self._rows.put(start, self._normalized(block))
+        self._faiss = importlib.import_module("faiss") if with_faiss else None
+        if self._faiss:
+            self._index = self._faiss.IndexFlatIP(len(self._mean))
+            for _, block in blocks():
+                self._index.add(np.ascontiguousarray(self._normalized(block)))
+        else:
+            self._rows = np.empty((len(alive), len(self._mean)), np.float32)
+            for start, block in blocks():
+                self._rows[start : start + len(block)] = self._normalized(block)
 
-    def nearest(self, embedding, allowed, count):
-        """The rows most like a probe.
+    def nearest(self, embedding: np.ndarray, allowed: np.ndarray, count: int) -> np.ndarray:
+        """The rows most like a probe, ascending.
 
         Args:
             embedding: float32 array: the probe's.
             allowed: Booleans, one a row: which rows may be found.
             count: How many, at most.
-
-        Returns:
-            Rows, ascending; fewer than `count` where fewer are allowed.
         """
         count = min(count, int(allowed.sum()))
         if count == 0:
             return np.empty(0, np.int64)
-        return np.sort(self._rows.nearest(self._normalized(embedding[None])[0], allowed, count))
+        probe = self._normalized(embedding[None])[0]
+        if self._faiss:
+            bits = np.packbits(allowed, bitorder="little")
+            chosen = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBitmap(bits))
+            return np.sort(self._index.search(probe[None], count, params=chosen)[1][0])
+        products = np.where(allowed, self._rows @ probe, -np.inf)
+        return np.sort(np.argpartition(-products, count - 1)[:count])
 
     def _normalized(self, embeddings):
         scaled = (embeddings - self._mean) / self._scale
@@ -58,34 +71,3 @@ def _statistics(blocks, alive):
     square = sum(((block[here] - mean) ** 2).sum(axis=0) for block, here in chosen) / count
     deviation = np.sqrt(square)
     return np.float32(mean), np.float32(np.where(deviation > 1e-6, deviation, 1.0))
-
-
-class _Exact:
-    """All inner products, by NumPy."""
-
-    def __init__(self, count, size):
-        self._rows = np.empty((count, size), np.float32)
-
-    def put(self, start, rows):
-        self._rows[start : start + len(rows)] = rows
-
-    def nearest(self, probe, allowed, count):
-        products = np.where(allowed, self._rows @ probe, -np.inf)
-        return np.argpartition(-products, count - 1)[:count]
-
-
-class _Faiss:
-    """All inner products, by faiss."""
-
-    def __init__(self, count, size):
-        import faiss
-
-        self._faiss, self._index = faiss, faiss.IndexFlatIP(size)
-
-    def put(self, start, rows):
-        self._index.add(np.ascontiguousarray(rows))
-
-    def nearest(self, probe, allowed, count):
-        bits = np.packbits(allowed, bitorder="little")
-        chosen = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBitmap(bits))
-        return self._index.search(probe[None], count, params=chosen)[1][0]

@@ -1,11 +1,10 @@
 """The card of an export: what the model is, on whom it was trained and measured, and what it is for."""
 
-from __future__ import annotations
-
-import json
 import pathlib
+from typing import Any
 
 from tfnxc.files import write_json
+from tfnxc.runs import Run, versions
 
 CARD = "assets.extra/card.json"
 """Where the card lies in a SavedModel."""
@@ -21,52 +20,56 @@ MISUSE = (
     "ground; the model gives none."
 )
 
+_MEASURED = ("dataset", "split", "split_digest", "protocol", "ties", "repeats", "probes", "gallery", "views")
+"""What a card says of a result besides its figures."""
 
-def run_card(run, model_digest, state="trained"):
+
+def run_card(run: Run, state: str = "trained") -> dict[str, Any]:
     """What the card of a run's model says of data and results.
+
+    Results of other models than the one that lies there now are left out.
 
     Args:
         run: A `tfnxc.training.Run`.
-        model_digest: The digest of its model file, from `Run.load_model`: results of other models are left out.
-        state: The state of the model, as there. Defaults to `"trained"`.
+        state: The state of the model, as in `Run.load_model`. Defaults to `"trained"`.
 
     Returns:
         Plain types by name.
 
+    Raises:
+        InputError: If the run has no such model, or a result of it is damaged.
+
     Example:
-        >>> run = tfnxc.training.Run.open("runs/demo")
-        >>> model, digest = run.load_model()
-        >>> tfnxc.serving.export_model(model, "savedmodels/demo", card=tfnxc.serving.run_card(run, digest))
-        PosixPath('savedmodels/demo/1')
+        >>> run = tfnxc.training.Run.open("runs/mine")
+        >>> tfnxc.serving.export_model(run.load_model(), "savedmodels/mine", card=run_card(run))
+        PosixPath('savedmodels/mine/1')
     """
-    data = run.settings["dataset"]
+    digest = run.model_digest(state)
+    own = [result for result in run.results() if (result.state, result.model_digest) == (state, digest)]
+    found = [_measured(result) for result in sorted(own, key=lambda result: result.name)]
     return {
         "data": [{"dataset": name, "training_identities": len(people)} for name, people in run.trained_on],
-        "split": {"name": run.record["split"]["name"], "digest": run.record["split_digest"]},
-        "cmc": _results(run, model_digest, state),
+        "split": {"name": run.split.name, "digest": run.split.digest},
+        "cmc": found or "not measured: tfnxc evaluate does",
         "licence": {
             "code": "Apache-2.0",
-            "weights": f"made from the data set {data}: its terms hold for them, and those of all sets under data",
+            "weights": f"made from the data set {run.settings.dataset}: its terms hold for them, and those of all sets "
+            "under data",
         },
         "training": {
             "epochs_done": run.epochs_of(state),
-            "settings": run.settings,
-            "versions": run.record.get("versions"),
+            "settings": run.settings.to_dict(),
+            "versions": run.versions,
         },
-        "model_digest": model_digest,
+        "model_digest": digest,
     }
 
 
-def _results(run, model_digest, state):
-    """What `tfnxc evaluate` found for this very model, in per cent."""
-    found = []
-    for path in sorted((run.folder / "results").glob(f"{state}-*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        if result.get("model_digest") == model_digest:
-            about = ("dataset", "split", "split_digest", "protocol", "ties", "repeats", "probes", "gallery", "looks")
-            ranks = {f"rank {k}": result["mean"][k - 1] for k in (1, 5, 10, 20) if k <= len(result["mean"])}
-            found.append({**{name: result[name] for name in about if name in result}, **ranks})
-    return found or "not measured: tfnxc evaluate does"
+def _measured(result):
+    """A result in per cent."""
+    written = result.to_dict()
+    ranks = {f"rank {k}": 100 * result.rank(k) for k in (1, 5, 10, 20) if k <= len(result.mean)}
+    return {**{name: written[name] for name in _MEASURED if name in written}, **ranks}
 
 
 def write_card(path, name, version, model, variant, signatures, card):
@@ -81,8 +84,6 @@ def write_card(path, name, version, model, variant, signatures, card):
         signatures: Those of `tfnxc.serving.signatures`.
         card: As in `tfnxc.serving.export_model`.
     """
-    from tfnxc.runs.run import versions
-
     unknown = dict.fromkeys(("data", "split", "cmc", "licence"), "not said by whoever exported it")
     write_json(
         pathlib.Path(path) / CARD,

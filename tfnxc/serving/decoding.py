@@ -1,17 +1,17 @@
 """Encoded pictures to what the tower reads, in the graph, as `read_picture` and `ImageSet.images` do it outside."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from tfnxc.datasets.picture_file import MOST_PER_SIDE, MOST_PIXELS
-from tfnxc.datasets.pipelines.pipeline import to_input
+from tfnxc.ops.images import to_input
 
 _HEADER = 26
 """Bytes of a PNG file up to its colour type: signature, length and name of the first chunk, width, height, depth."""
 
 
-def decode_pictures(encoded, size, name):
+def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int], name: str) -> tf.Tensor:
     """Decodes and resizes a batch of JPEG or PNG pictures with stock operations.
 
     The numbers are those of the package's own reader (Pillow): colours of any kind as RGB, transparency left out, the
@@ -32,7 +32,7 @@ def decode_pictures(encoded, size, name):
             picture by its position, counted from 0.
 
     Example:
-        >>> decode_pictures([open("probe.png", "rb").read()], (160, 60), "probe_bytes").shape
+        >>> decode_pictures([tf.io.read_file("probe.png")], (160, 60), "probe_bytes").shape
         TensorShape([1, 160, 60, 3])
     """
     encoded = tf.convert_to_tensor(encoded, tf.string)

@@ -1,33 +1,29 @@
 """One probe against a gallery in the graph, in blocks."""
 
-from __future__ import annotations
-
+import keras
 import tensorflow as tf
 
 BLOCK = 8
 """Pairs that are compared at a time: 32 are a twentieth faster, but their correlation maps take 500 MB, not 130."""
 
 
-def rank(head, probe, gallery, k):
+def rank(head: keras.Model, probe: tf.Tensor, gallery: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The best of a gallery for one probe.
 
     Args:
         head: The pair head of `tfnxc.models.split`.
         probe: Feature maps of the probe, `(1, height, width, channels)`.
         gallery: Feature maps of the gallery, `(images, height, width, channels)`.
-        k: How many are wanted, an integer tensor: 1 to the number of images.
+        k: How many are wanted, an integer tensor: 1 to the number of images, or the graph fails with a message.
 
     Returns:
         `(indices, probabilities)`, both of shape `(k,)`, best first: int32 positions in the gallery, and the
         probabilities that they show the same person. Of equal probabilities the earlier position is first.
 
-    Raises:
-        tf.errors.InvalidArgumentError: If `k` is out of its range; the message says the range.
-
     Example:
-        >>> tower, head = tfnxc.models.split(tfnxc.models.pretrained())
-        >>> images = np.random.rand(4, 160, 60, 3)
-        >>> indices, probabilities = rank(head, tower(images[:1]), tower(images[1:]), 2)
+        >>> tower, head = tfnxc.models.split(model)
+        >>> maps = tower(images[:4] / 255)
+        >>> indices, probabilities = rank(head, maps[:1], maps[1:], 2)
     """
     count = tf.shape(gallery)[0]
     range_ = tf.strings.join(["k must be 1 to ", tf.strings.as_string(count), ", the images in the gallery"])
@@ -46,6 +42,6 @@ def rank(head, probe, gallery, k):
     return best.indices, best.values
 
 
-def same(probabilities):
+def same(probabilities: tf.Tensor) -> tf.Tensor:
     """The probability of one person, of those of (different, same)."""
     return tf.cast(probabilities[:, 1], tf.float32)

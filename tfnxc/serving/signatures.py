@@ -1,9 +1,9 @@
 """What an export can be asked: its signatures."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 from tfnxc.serving.decoding import decode_pictures
@@ -11,29 +11,17 @@ from tfnxc.serving.ranking import rank, same
 
 
 class Signature(NamedTuple):
-    """A function of named tensors to named tensors, and what its inputs look like.
+    """A function of named tensors to a dict of them, the specs of its inputs in order, and a line for people."""
 
-    Args:
-        function: Takes tensors in the order of `inputs`, gives a dict.
-        inputs: `tf.TensorSpec`s with names.
-        about: One line for people.
-    """
-
-    function: object
-    inputs: list
+    function: Callable
+    inputs: list[tf.TensorSpec]
     about: str
 
 
-def signatures(tower, head):
-    """The signatures of an export, by name.
+def signatures(tower: keras.Model, head: keras.Model) -> dict[str, Signature]:
+    """The signatures of an export by name, of the tower and the head of `tfnxc.models.split`.
 
-    Args:
-        tower: The tower of `tfnxc.models.split`.
-        head: Its pair head.
-
-    Returns:
-        A dict of `Signature`s. Inputs whose names end in `_bytes` take encoded JPEG or PNG pictures, which REST clients
-        send as `{"b64": ...}`.
+    Inputs whose names end in `_bytes` take encoded JPEG or PNG pictures, which REST clients send as `{"b64": ...}`.
     """
     height_and_width = tuple(tower.input_shape[1:3])
     image, maps = list(tower.input_shape[1:]), list(tower.output_shape[1:])

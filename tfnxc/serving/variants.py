@@ -1,8 +1,7 @@
 """Smaller forms of a model for export."""
 
-from __future__ import annotations
-
 import keras
+import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.models.split import Parts
@@ -38,18 +37,8 @@ VARIANTS = {"float32": _as_they_are, "float16": _half_stored}
 """How the weights of an export are kept: as they are, or in half the bytes."""
 
 
-def variant(parts, name):
-    """The tower and the head of a model in the form of an export.
-
-    Args:
-        parts: `(tower, head)` of `tfnxc.models.split`.
-        name: `"float32"`: as they are; or `"float16"`: weights in half precision, arithmetic in float32.
-
-    Returns:
-        `tfnxc.models.split.Parts`.
-
-    Raises:
-        InputError: If the name is not known.
+def variant(parts: Parts, name: str) -> Parts:
+    """The tower and the head of a model in a form of `VARIANTS`; raises `InputError` if there is no such form.
 
     Example:
         >>> tower, head = variant(tfnxc.models.split(model), "float16")
@@ -59,10 +48,11 @@ def variant(parts, name):
     return Parts(*map(VARIANTS[name], parts))
 
 
-def rounded_weights(model):
+def rounded_weights(model: keras.Model) -> list[np.ndarray]:
     """The weights of a model as the variant "float16" keeps them, in float32: to measure what that costs.
 
     Example:
-        >>> model.set_weights(rounded_weights(model))
+        >>> rounded_weights(model)[0].dtype
+        dtype('float32')
     """
     return [each.astype("float16").astype(each.dtype) for each in model.get_weights()]

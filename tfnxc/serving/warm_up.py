@@ -1,23 +1,19 @@
 """Requests that TensorFlow Serving sends to a model before it takes any: the first of each signature are slow."""
 
-from __future__ import annotations
-
 import importlib.util
 import pathlib
+from collections.abc import Mapping
 
 import tensorflow as tf
+
+from tfnxc.serving.signatures import Signature
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 """Where TensorFlow Serving looks for them in a SavedModel."""
 
 
-def write_warm_up(path, name, signatures):
-    """Writes a request for each signature, where tensorflow-serving-api is installed; else nothing.
-
-    Args:
-        path: The SavedModel.
-        name: Of the model on the server.
-        signatures: Those of `tfnxc.serving.signatures`.
+def write_warm_up(path: pathlib.Path, name: str, signatures: Mapping[str, Signature]) -> None:
+    """Writes a request for each signature into a SavedModel, where tensorflow-serving-api is installed; else nothing.
 
     References:
         https://www.tensorflow.org/tfx/serving/saved_model_warmup
@@ -26,7 +22,7 @@ def write_warm_up(path, name, signatures):
         return
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    file = pathlib.Path(path) / WARM_UP
+    file = path / WARM_UP
     file.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
         for signature, (_, inputs, _) in signatures.items():

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from tfnxc.keras_line import KERAS_2
 
 
-def part_of(inputs, same, number, of):
+def part_of(inputs: dict[str, Any], same: tf.Tensor, number: int, of: int) -> tuple[dict[str, Any], tf.Tensor]:
     """One of equal parts of a batch of pairs, in their order.
 
+    Indices of a part are those of its own images. Separate pairs may leave some parts one pair larger than others.
+
     Args:
-        inputs: What a pipeline gives: a dict of images by side, `(pairs, height, width, 3)`; or one of `"images"`,
-            `(images, height, width, 3)`, and of the indices `(pairs,)` of `"probe"` and `"gallery"` in them.
+        inputs: What a `PairPipeline` or a `GroupPipeline` gives.
         same: Labels, `(pairs,)`.
         number: Which part, from 0.
-        of: How many. Separate pairs may leave some parts one pair larger than others; `of` has to divide groups.
-
-    Returns:
-        `(inputs, same)` of the part, whose indices are those of its own images.
+        of: How many; it has to divide the groups of a batch.
 
     Example:
-        >>> batch = {"images": tf.zeros((4, 40, 28, 3)), "probe": [0, 2], "gallery": [1, 3]}
+        >>> batch = {"images": tf.zeros((4, 40, 28, 3)), "probe": tf.constant([0, 2]), "gallery": tf.constant([1, 3])}
         >>> part_of(batch, tf.constant([1, 1]), 1, 2)[0]["gallery"].numpy()
         array([1], dtype=int32)
     """
@@ -38,7 +38,9 @@ def part_of(inputs, same, number, of):
     return part, cut(same)
 
 
-def accumulating(model, batch_size, parts=1, strategy=None):
+def accumulating(
+    model: keras.Model, batch_size: int, parts: int = 1, strategy: tf.distribute.Strategy | None = None
+) -> AccumulatingModel:
     """A model that is trained as the given one is, whose batches are computed in parts.
 
     One step gives, within rounding, the weights, the loss and the metrics of one step with the whole batch, provided
@@ -46,8 +48,8 @@ def accumulating(model, batch_size, parts=1, strategy=None):
     optimizer counts a step that loss scaling leaves out because its gradients overflowed, so that its iterations are
     batches.
 
-    The weights lie once in each process, and each process makes the update itself from the gradients of all, so the
-    model is made, saved and loaded outside the scope of the strategy.
+    The weights lie once in each process, which makes the update itself from the gradients of all: the model is made,
+    saved and loaded outside the scope of the strategy.
 
     Args:
         model: A functional `keras.Model`, whose weights the result shares. It has to have no state but weights that
@@ -58,23 +60,28 @@ def accumulating(model, batch_size, parts=1, strategy=None):
             of the batch. Defaults to `None`: this process computes all.
 
     Returns:
-        A `AccumulatingModel`, to be compiled with an instance of `keras.losses.Loss`, and with `jit_compile=False` where
-        there is a strategy.
+        An `AccumulatingModel`, to be compiled with an instance of `keras.losses.Loss`, and with `jit_compile=False`
+        where there is a strategy.
 
     Example:
+        >>> groups = tfnxc.datasets.GroupPipeline(images, np.repeat(range(6), 2), 16, identities_per_group=2)
         >>> fitted = accumulating(tfnxc.models.in_batch(model), groups.batch_size, parts=4)
-        >>> fitted.compile("adam", tfnxc.losses.GroupLoss())
-        >>> fitted.fit(groups.one_epoch(0))
+        >>> fitted.compile("adam", tfnxc.losses.GroupLoss(2), jit_compile=False)
+        >>> history = fitted.fit(groups.one_epoch(0), shuffle=False, verbose=0)
     """
-    partwise = AccumulatingModel(inputs=model.input, outputs=model.output, name=model.name)
-    partwise.batch_size, partwise.parts, partwise.strategy = batch_size, parts, strategy
-    return partwise
+    made = AccumulatingModel(inputs=model.input, outputs=model.output, name=model.name)
+    made.batch_size, made.parts, made.strategy = batch_size, parts, strategy
+    return made
 
 
 class AccumulatingModel(keras.Model):
     """What `accumulating` makes."""
 
-    def train_step(self, data):
+    batch_size: int
+    parts: int
+    strategy: tf.distribute.Strategy | None
+
+    def train_step(self, data: tuple) -> dict[str, Any]:
         """One update, of all parts on all replicas."""
         inputs, same = data
         if self.strategy is None:

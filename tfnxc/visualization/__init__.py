@@ -1,10 +1,10 @@
-"""The paper's pictures, one figure a file: arrays in, a matplotlib figure out, no display needed."""
+"""Pure figures: arrays or results in, a matplotlib figure out. No display is needed, and nothing is computed here."""
 
 from tfnxc.visualization.cmc import CMCPanel, plot_cmc, plot_cmc_panels
-from tfnxc.visualization.correlation import PairCorrelation, plot_correlation
+from tfnxc.visualization.correlation import PairCorrelation, plot_correlation, position_at
 from tfnxc.visualization.maps import MapRow, plot_maps
 from tfnxc.visualization.rankings import RankedProbe, Ranking, plot_rankings
-from tfnxc.visualization.save import save_figure
+from tfnxc.visualization.save import check_form, save_figure
 from tfnxc.visualization.training import plot_training
 
 __all__ = [
@@ -13,11 +13,13 @@ __all__ = [
     "PairCorrelation",
     "RankedProbe",
     "Ranking",
+    "check_form",
     "plot_cmc",
     "plot_cmc_panels",
     "plot_correlation",
     "plot_maps",
     "plot_rankings",
     "plot_training",
+    "position_at",
     "save_figure",
 ]

@@ -1,7 +1,5 @@
 """CMC curves of several methods (Figure 1 of the supplement)."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -9,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tfnxc.metrics.cmc import CMC
-from tfnxc.metrics.published import Published
+from tfnxc.metrics import Published
+from tfnxc.metrics.summary import CurveLike
 from tfnxc.visualization.page import COLOURS, GREY, HEADING, LINE, TEXT, WIDTH, shortened
 
 # With the colours: 4 and 11 have no common divisor, so that 44 curves differ in style or marker, also in grey.
@@ -31,20 +29,22 @@ class CMCPanel:
 
     Args:
         title: What stands above; the protocol is added to it.
-        curves: `tfnxc.evaluation.CMC` by label. All must be of one protocol.
+        curves: `tfnxc.metrics.CMC`s or results by label. All must be of one protocol.
         published: `Published` figures that stand beside. Defaults to none.
     """
 
     title: str
-    curves: Mapping[str, CMC]
+    curves: Mapping[str, CurveLike]
     published: Sequence[Published] = ()
 
 
-def plot_cmc(curves, title, ranks=20, published=()):
+def plot_cmc(
+    curves: Mapping[str, CurveLike], title: str, ranks: int = 20, published: Sequence[Published] = ()
+) -> Figure:
     """Draws CMC curves of one data set: `plot_cmc_panels` of one `CMCPanel`.
 
     Args:
-        curves: `tfnxc.evaluation.CMC` by label. All must be of one protocol.
+        curves: `tfnxc.metrics.CMC`s or results by label. All must be of one protocol.
         title: Title of the figure; the protocol is added to it.
         ranks: Number of ranks shown, at least 2. Defaults to `20`.
         published: `Published` figures that stand beside. Defaults to none.
@@ -56,12 +56,13 @@ def plot_cmc(curves, title, ranks=20, published=()):
         ValueError: As `plot_cmc_panels`.
 
     Example:
-        >>> plot_cmc({"NormXcorr": result}, "CUHK01, 486 test identities").savefig("cmc.png", dpi=200)
+        >>> result = tfnxc.metrics.cmc(np.eye(4), range(4), range(4))
+        >>> plot_cmc({"NormXcorr": result}, "CUHK01, 4 test identities").savefig("cmc.png", dpi=200)
     """
     return plot_cmc_panels([CMCPanel(title, curves, published)], ranks)
 
 
-def plot_cmc_panels(panels, ranks=20):
+def plot_cmc_panels(panels: Sequence[CMCPanel], ranks: int = 20) -> Figure:
     """Draws CMC curves, one panel a data set, legend sorted by rank 1, each entry such as "64.73%  NormXcorr".
 
     Bands show one standard deviation over repeats. Of published methods there are points at the ranks that are known,
@@ -80,7 +81,8 @@ def plot_cmc_panels(panels, ranks=20):
             or curves of several protocols; or if `ranks` is below 2.
 
     Example:
-        >>> published = published_figures("cuhk01", 486)
+        >>> published = tfnxc.metrics.published_figures("cuhk01", 486)
+        >>> result = tfnxc.metrics.cmc(np.eye(4), range(4), range(4))
         >>> panel = CMCPanel("CUHK01, 486 test identities", {"NormXcorr, mine": result}, published)
         >>> plot_cmc_panels([panel]).savefig("cmc.pdf")
 

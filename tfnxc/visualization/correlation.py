@@ -1,10 +1,10 @@
 """What the normalized correlation sees: a patch's correlations over its search window, and the best matches of some."""
 
-from __future__ import annotations
-
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from tfnxc.visualization.page import COLOURS, GREY, HEADING, LINE, WIDTH, frame, new_page, place, write
 
@@ -30,16 +30,17 @@ class PairCorrelation:
         patch_size: `(height, width)` of a patch, in positions. Defaults to `(5, 5)`.
 
     Example:
-        >>> correlation = pair_correlation(model, images[0], images[9])
-        >>> correlation.best((12, 5))
-        ((13, 4), 0.71)
+        >>> values = np.zeros((37, 12, 25, 5, 12))
+        >>> values[12, 5, :, 3, 4] = 0.5
+        >>> PairCorrelation(values, whole_width=True).best((12, 5))
+        ((13, 4), 0.5)
     """
 
     values: np.ndarray
     whole_width: bool
     patch_size: tuple[int, int] = (5, 5)
 
-    def window(self, position, channel=None):
+    def window(self, position: tuple[int, int], channel: int | None = None) -> tuple[np.ndarray, tuple[int, int]]:
         """The correlations over the search window of a position, and where in the map the window begins.
 
         Args:
@@ -58,13 +59,13 @@ class PairCorrelation:
         inside = ((row >= 0) & (row < height))[:, None] & ((column >= 0) & (column < width))
         return np.where(inside, values, np.nan), first
 
-    def best(self, position, channel=None):
+    def best(self, position: tuple[int, int], channel: int | None = None) -> tuple[tuple[int, int], float]:
         """Where the patch at a position finds its best match: `((row, column), correlation)`; arguments as above."""
         values, first = self.window(position, channel)
         row, column = np.unravel_index(np.nanargmax(values), values.shape)
         return (int(first[0] + row), int(first[1] + column)), float(values[row, column])
 
-    def strongest(self, count, channel=None):
+    def strongest(self, count: int, channel: int | None = None) -> list[tuple[int, int]]:
         """At most `count` positions whose best matches are the strongest, from top to bottom.
 
         They are so many rows apart that their lines do not cover each other. Patches that reach over the edge of the
@@ -78,22 +79,35 @@ class PairCorrelation:
         )
         found = [((row, column), self.best((row, column), channel)[1]) for row in rows for column in columns]
         apart = max(1, min(self.patch_size[0], height // (count + 1)))
-        kept = []
+        kept: list[tuple[int, int]] = []
         for position, _ in sorted(found, key=lambda each: -each[1]):
             if len(kept) < count and all(abs(position[0] - row) >= apart for row, _ in kept):
                 kept.append(position)
         return sorted(kept)
 
 
-def position_at(pixel, shape):
-    """The position of a map of `shape` (height, width) whose field is centred nearest to a pixel (row, column)."""
-    return tuple(
+def position_at(pixel: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int]:
+    """The position of a map of `shape` (height, width) whose field is centred nearest to a pixel (row, column).
+
+    Example:
+        >>> position_at((60, 30), (37, 12))
+        (13, 6)
+    """
+    row, column = (
         int(np.clip(round((at - (FIELD - 1) / 2) / STEP), 0, size - 1)) for at, size in zip(pixel, shape, strict=True)
     )
+    return row, column
 
 
-def plot_correlation(probe, gallery, correlation, patch=None, positions=6, channel=None):
-    """Draws what the layer computes of a pair: the "inexact matching" that the paper describes in words.
+def plot_correlation(
+    probe: np.ndarray,
+    gallery: np.ndarray,
+    correlation: PairCorrelation,
+    patch: tuple[int, int] | None = None,
+    positions: int | Sequence[tuple[int, int]] = 6,
+    channel: int | None = None,
+) -> Figure:
+    """Draws where patches of a probe find their best matches: the "inexact matching" of the paper.
 
     On the left, one patch of the probe in its frame and its correlations over the search window, in their place on the
     gallery picture and enlarged beside it, the best in a frame; below, those of each channel. On the right, numbered
@@ -117,8 +131,8 @@ def plot_correlation(probe, gallery, correlation, patch=None, positions=6, chann
         ValueError: If a position or the channel is not in the maps, or there are too many positions.
 
     Example:
-        >>> correlation = tfnxc.visualization.pair_correlation(model, images[0], images[9])
-        >>> plot_correlation(images[0], images[9], correlation, patch=(12, 5)).savefig("correlation.png", dpi=200)
+        >>> correlation = tfnxc.evaluation.pair_correlation(model, images[0], images[2])
+        >>> plot_correlation(images[0], images[2], correlation, patch=(12, 5)).savefig("correlation.png", dpi=200)
 
     References:
         Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",

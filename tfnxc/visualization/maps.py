@@ -1,11 +1,11 @@
 """What the tower makes of pictures (Figures 7 and 8 of the supplement)."""
 
-from __future__ import annotations
-
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from tfnxc.visualization.page import HEADING, LINE, TEXT, WIDTH, new_page, place, shortened, write
 
@@ -34,7 +34,9 @@ class MapRow:
     maps: np.ndarray
 
 
-def plot_maps(models, scale: Literal["shared", "map"] = "shared", title=""):
+def plot_maps(
+    models: Mapping[str, Sequence[MapRow]], scale: Literal["shared", "map"] = "shared", title: str = ""
+) -> Figure:
     """Draws a row for each picture: the picture itself, then its maps after the second stage of the tower.
 
     Args:
@@ -52,7 +54,7 @@ def plot_maps(models, scale: Literal["shared", "map"] = "shared", title=""):
             not known.
 
     Example:
-        >>> maps = embed(tfnxc.models.split(model).tower, images[:1])
+        >>> maps = tfnxc.scoring.embed(tfnxc.models.split(model).tower, images[:1])
         >>> plot_maps({"NormXcorr": [MapRow("probe", images[0], maps[0])]}).savefig("maps.png", dpi=200)
 
     References:

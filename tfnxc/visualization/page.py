@@ -1,9 +1,13 @@
 """A page that is measured in inches: pictures, frames and words stand where they are put, and none needs a display."""
 
-from __future__ import annotations
+from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
 WIDTH = 7.0
@@ -20,7 +24,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 GREEN, RED, GREY = "#009E73", "#B2182B", "#555555"
 
 
-def new_page(height):
+def new_page(height: float) -> tuple[Figure, Axes]:
     """A figure `height` inches high with axes over all of it, in inches from its upper left corner."""
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.add_axes((0, 0, 1, 1))
@@ -29,25 +33,29 @@ def new_page(height):
     return figure, axes
 
 
-def place(axes, picture, left, top, width, height, **options):
+def place(
+    axes: Axes, picture: np.ndarray, left: float, top: float, width: float, height: float, **options: Any
+) -> AxesImage:
     """Puts a picture, or a map with the `options` of `Axes.imshow`, on a page; gives the `AxesImage`."""
     return axes.imshow(picture, extent=(left, left + width, top + height, top), aspect="auto", **options)
 
 
-def frame(axes, left, top, width, height, colour, thickness):
+def frame(axes: Axes, left: float, top: float, width: float, height: float, colour: str, thickness: float) -> Rectangle:
     """Draws a frame round a rectangle, half a point over its edge, so that no gap shows; `thickness` in points."""
     half = (thickness - 1) / 2 / 72
     size = width + 2 * half, height + 2 * half
-    style = {"fill": False, "edgecolor": colour, "linewidth": thickness, "joinstyle": "miter"}
-    return axes.add_patch(Rectangle((left - half, top - half), *size, **style))
+    style: dict[str, Any] = {"fill": False, "edgecolor": colour, "linewidth": thickness, "joinstyle": "miter"}
+    rectangle = Rectangle((left - half, top - half), *size, **style)
+    axes.add_patch(rectangle)
+    return rectangle
 
 
-def write(axes, text, x, y, size=TEXT, **options):
+def write(axes: Axes, text: str, x: float, y: float, size: float = TEXT, **options: Any) -> Text:
     """Writes words, by default centred on `(x, y)`."""
     return axes.text(x, y, text, fontsize=size, **{"ha": "center", "va": "center", **options})
 
 
-def shortened(text, inches, size=TEXT):
+def shortened(text: str, inches: float, size: float = TEXT) -> str:
     """`text`, or as much of its beginning and end as fits into so many inches, with dots between; no formula in it."""
     room = 72 * inches / 1.08  # at few dots an inch, letters are set on whole dots and become that much wider
     wide = _wide(text, size)

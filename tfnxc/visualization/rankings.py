@@ -1,11 +1,10 @@
 """What models rank first for some probes (Figures 2 to 6 of the supplement)."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from tfnxc.visualization.page import GREEN, HEADING, LINE, RED, TEXT, WIDTH, frame, new_page, place, shortened, write
 
@@ -55,7 +54,7 @@ class RankedProbe:
     rankings: Sequence[Ranking]
 
 
-def plot_rankings(probes):
+def plot_rankings(probes: Sequence[RankedProbe]) -> Figure:
     """Draws a row for each probe and model: the probe, then the best of the gallery.
 
     A true match stands in a thick green frame and has a bold rank, every other picture has its rank in red; below are
@@ -71,8 +70,9 @@ def plot_rankings(probes):
         ValueError: If there is no ranking, or more than fit.
 
     Example:
-        >>> row = Ranking("NormXcorr", images[best], scores[best], identities[best] == 7, match_rank=1)
-        >>> plot_rankings([RankedProbe("Probe 12", images[12], [row])]).savefig("ranking.png", dpi=200)
+        >>> matches = np.array([False, True, False])
+        >>> row = Ranking("NormXcorr", images[1:4], np.array([0.9, 0.7, 0.1]), matches, match_rank=2)
+        >>> plot_rankings([RankedProbe("Probe 0", images[0], [row])]).savefig("ranking.png", dpi=200)
 
     References:
         Supplement, section 5, Figures 2 to 6.
@@ -91,9 +91,9 @@ def plot_rankings(probes):
             height += _height(probe, ranking) + 2 * LINE + 0.06
         height += 0.06
     figure, axes = new_page(height)
-    tops = iter(tops)
+    places = iter(tops)
     for probe in probes:
-        for number, (ranking, top) in enumerate(zip(probe.rankings, tops, strict=False)):
+        for number, (ranking, top) in enumerate(zip(probe.rankings, places, strict=False)):
             if number == 0 and probe.title:
                 title = shortened(probe.title, WIDTH - 2 * _MARGIN, HEADING)
                 write(axes, title, _MARGIN, top - 0.09, HEADING, ha="left")

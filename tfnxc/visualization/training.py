@@ -1,6 +1,6 @@
 """Training curves of one run."""
 
-from __future__ import annotations
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -29,21 +29,21 @@ _PANELS = (
 )
 
 
-def plot_training(history, best=None):
-    """Draws what a training wrote down of each pass: loss, accuracy and, where people were held back, their ranking.
+def plot_training(history: Mapping[str, Sequence[float]], best: int | None = None) -> Figure:
+    """Draws the history of a training by epochs: loss, accuracy and, where people were held back, their ranking.
 
     Args:
         history: One sequence of equal length a name: `"epoch"`, counted from 0, and any of `"loss"`, `"accuracy"`
             (a share in [0, 1]), `"val_rank_1"`, `"val_rank_5"`, `"val_rank_10"`, `"val_rank_20"`, `"val_mAP"` (shares);
-            NaN where a pass has no such figure.
+            NaN where an epoch has no such figure.
         best: Epoch of the best model, which a line marks among the people held back. Defaults to `None`: no line.
 
     Returns:
         A `matplotlib.figure.Figure`, 7 inches wide, of one panel for each of the three that has a figure; no display is
-        needed. Passes count from 1, shares are in per cent.
+        needed. Epochs count from 1, shares are in per cent.
 
     Raises:
-        ValueError: If there is no pass, no figure that is known, or the sequences differ in length.
+        ValueError: If there is no epoch, no figure that is known, or the sequences differ in length.
 
     Example:
         >>> history = {"epoch": [0, 1], "loss": [0.69, 0.42], "accuracy": [0.5, 0.81]}
@@ -69,7 +69,7 @@ def plot_training(history, best=None):
             axes.set_ylim(0 if len(lines) > 1 else None, 102)  # so that 100 is seen
         if len(lines) > 1:
             if best is not None:
-                axes.axvline(best + 1, color=GREY, linewidth=0.8, label=f"Best: pass {best + 1}")
+                axes.axvline(best + 1, color=GREY, linewidth=0.8, label=f"Best: epoch {best + 1}")
             # Below all panels, where it hides no line.
             handles, labels = axes.get_legend_handles_labels()
             figure.legend(handles, labels, fontsize=TEXT, ncols=6, frameon=False, loc="outside lower right")
@@ -77,7 +77,7 @@ def plot_training(history, best=None):
 
 
 def _draw_line(axes, epochs, values, colour, label, style):
-    # Passes that were not ranked are no gaps in the line, and a single one is still seen.
+    # Epochs that were not ranked are no gaps in the line, and a single one is still seen.
     there = ~np.isnan(values)
     marker = "o" if there.sum() == 1 else ""
     axes.plot(epochs[there], values[there], linestyle=style, color=colour, marker=marker, label=label, linewidth=1.4)
@@ -85,7 +85,7 @@ def _draw_line(axes, epochs, values, colour, label, style):
 
 def _dress(axes, title, unit, epochs):
     axes.set_title(title, fontsize=HEADING)
-    axes.set_xlabel("Pass", fontsize=TEXT + 0.5)
+    axes.set_xlabel("Epoch", fontsize=TEXT + 0.5)
     axes.set_ylabel(unit, fontsize=TEXT + 0.5)
     axes.tick_params(labelsize=TEXT)
     axes.grid(alpha=0.3)

@@ -13,12 +13,12 @@ from tfnxc.errors import InputError
 # Person 5 has one image, person 8 images by one camera only, person 3 by three cameras, two of one of them.
 IDENTITIES = np.array([3, 1, 5, 8, 3, 2, 1, 8, 3, 2, 1, 2, 3, 6, 6, 9, 9])
 CAMERAS = np.array([0, 0, 1, 1, 1, 0, 1, 1, 2, 1, 1, 0, 2, 0, 1, 1, 0])
-SOURCES = (IDENTITIES >= 6).astype(int)
+DOMAINS = (IDENTITIES >= 6).astype(int)
 
 
-def draw(count=12, size=3, seed=0, alike=None, hard_share=0.5, **options):
+def draw(count=12, size=3, seed=0, hard_identities=None, hard_share=0.5, **options):
     groups = Groups(IDENTITIES, **options)
-    images, swapped = groups.draw(np.random.default_rng(seed), count, size, alike, hard_share)
+    images, swapped = groups.draw(np.random.default_rng(seed), count, size, hard_identities, hard_share)
     assert images.shape == (count, size, 2) and images.dtype == np.int32
     assert swapped.shape == (count,) and swapped.dtype == bool
     return groups, images, swapped
@@ -32,19 +32,19 @@ def people_of(images):
 
 
 def test_people_are_those_with_two_images_to_be_paired():
-    assert Groups(IDENTITIES).people.tolist() == Groups(IDENTITIES, CAMERAS).people.tolist() == [1, 2, 3, 6, 8, 9]
-    assert Groups(IDENTITIES, CAMERAS, across=True).people.tolist() == [1, 2, 3, 6, 9]
-    sourced = Groups(IDENTITIES, CAMERAS, SOURCES, across=True)
-    assert sourced.domains.tolist() == [0, 0, 0, 1, 1] and sourced.smallest_domain == 2
+    assert Groups(IDENTITIES).paired.tolist() == Groups(IDENTITIES, CAMERAS).paired.tolist() == [1, 2, 3, 6, 8, 9]
+    assert Groups(IDENTITIES, CAMERAS, across=True).paired.tolist() == [1, 2, 3, 6, 9]
+    apart = Groups(IDENTITIES, CAMERAS, DOMAINS, across=True)
+    assert apart.domains.tolist() == [0, 0, 0, 1, 1] and apart.smallest_domain == 2
     assert Groups(IDENTITIES).smallest_domain == 6
-    assert Groups([1, 2, 3]).people.tolist() == [] and Groups([1, 2, 3]).smallest_domain == 0
+    assert Groups([1, 2, 3]).paired.tolist() == [] and Groups([1, 2, 3]).smallest_domain == 0
 
 
 def test_every_person_begins_a_group_before_any_begins_a_second():
     groups, images, _ = draw(count=16)
     first = people_of(images)[:, 0]
     for start in (0, 6):
-        assert sorted(first[start : start + 6]) == groups.people.tolist()
+        assert sorted(first[start : start + 6]) == groups.paired.tolist()
     assert len(set(first[12:])) == 4  # a round that is not full
     assert first[:6].tolist() != first[6:12].tolist()
 
@@ -52,7 +52,7 @@ def test_every_person_begins_a_group_before_any_begins_a_second():
 ACROSS = {"cameras": CAMERAS, "across": True}
 
 
-@pytest.mark.parametrize("options", [{}, ACROSS, {"domains": SOURCES}], ids=["any", "cameras", "domains"])
+@pytest.mark.parametrize("options", [{}, ACROSS, {"domains": DOMAINS}], ids=["any", "cameras", "domains"])
 def test_people_of_a_group_differ_and_so_do_their_two_images(options):
     _, images, _ = draw(count=60, size=2 if "domains" in options else 3, **options)
     for group in people_of(images):
@@ -62,31 +62,35 @@ def test_people_of_a_group_differ_and_so_do_their_two_images(options):
         assert (CAMERAS[images[..., 0]] != CAMERAS[images[..., 1]]).all()
 
 
-def test_people_of_a_group_are_of_one_source_even_if_others_are_more_alike():
-    alike = np.tile(np.arange(5), (5, 1))  # everybody looks like everybody, of the other source too
-    for options in ({}, {"alike": alike, "hard_share": 1.0}):
-        _, images, _ = draw(count=50, size=2, domains=SOURCES, **ACROSS, **options)
-        domains = SOURCES[images[..., 0]]
+def test_people_of_a_group_are_of_one_domain_even_if_others_are_harder():
+    hard_identities = np.tile(np.arange(5), (5, 1))  # everybody looks like everybody, of the other domain too
+    for options in ({}, {"hard_identities": hard_identities, "hard_share": 1.0}):
+        _, images, _ = draw(count=50, size=2, domains=DOMAINS, **ACROSS, **options)
+        domains = DOMAINS[images[..., 0]]
         assert (domains == domains[:, :1]).all() and set(domains[:, 0]) == {0, 1}
 
 
-def test_a_group_may_be_as_large_as_its_source():
-    for alike, hard_share in ((None, 0.5), (np.full((6, 2), -1), 1.0), (np.zeros((6, 1), int), 1.0)):
-        _, images, _ = draw(count=20, size=6, alike=alike, hard_share=hard_share)
+def test_a_group_may_be_as_large_as_its_domain():
+    for hard_identities, hard_share in ((None, 0.5), (np.full((6, 2), -1), 1.0), (np.zeros((6, 1), int), 1.0)):
+        _, images, _ = draw(count=20, size=6, hard_identities=hard_identities, hard_share=hard_share)
         assert (np.sort(people_of(images)) == [1, 2, 3, 6, 8, 9]).all()
 
 
-def test_a_group_larger_than_its_source_is_refused_in_place_of_a_search_without_end():
-    for options, size in (({}, 7), ({**ACROSS, "domains": SOURCES}, 3)):
-        with pytest.raises(ValueError, match=f"groups of {size} people need as many in each source; the smallest has"):
+def test_a_group_larger_than_its_domain_is_refused_in_place_of_a_search_without_end():
+    for options, size in (({}, 7), ({**ACROSS, "domains": DOMAINS}, 3)):
+        with pytest.raises(
+            ValueError, match=f"groups of {size} identities need as many in each domain; the smallest has"
+        ):
             Groups(IDENTITIES, **options).draw(np.random.default_rng(0), 1, size)
 
 
-def test_alike_is_for_each_person():
-    with pytest.raises(ValueError, match=r"alike must have a row for each of the 6 people; got shape \(5, 2\)"):
-        draw(alike=np.zeros((5, 2), int))
-    with pytest.raises(ValueError, match=r"a row for each of the 6 people; got shape \(6,\)"):
-        draw(alike=np.zeros(6, int))
+def test_hard_identities_are_for_each_person():
+    with pytest.raises(
+        ValueError, match=r"hard_identities must have a row for each of the 6 paired identities; got shape \(5, 2\)"
+    ):
+        draw(hard_identities=np.zeros((5, 2), int))
+    with pytest.raises(ValueError, match=r"a row for each of the 6 paired identities; got shape \(6,\)"):
+        draw(hard_identities=np.zeros(6, int))
 
 
 def test_images_of_many_cameras_are_all_used_on_both_sides():
@@ -112,13 +116,13 @@ def test_the_cameras_of_a_pair_do_not_tell_whether_it_shows_one_person(across):
 
 @pytest.mark.parametrize("across", [False, True])
 def test_the_people_of_a_group_were_seen_by_its_cameras(across):
-    """Seven cameras, each person seen by two or three of them; alike or not."""
+    """Seven cameras, each person seen by two or three of them; hard to tell apart or not."""
     rng = np.random.default_rng(1)
     identities = np.repeat(np.arange(60), 4)
     cameras = np.concatenate([rng.choice(rng.choice(7, 3, replace=False), 4) for _ in range(60)])
     groups = Groups(identities, cameras, across=across)
-    alike = rng.integers(-1, len(groups.people), (len(groups.people), 10))
-    for options in ({}, {"alike": alike, "hard_share": 1.0}):
+    hard_identities = rng.integers(-1, len(groups.paired), (len(groups.paired), 10))
+    for options in ({}, {"hard_identities": hard_identities, "hard_share": 1.0}):
         images, _ = groups.draw(np.random.default_rng(0), 300, 3, **options)
         seen = cameras[images]
         assert (seen == seen[:, :1]).all(axis=(1, 2)).mean() > 0.95  # but for cameras that two people or one shared
@@ -170,29 +174,29 @@ def test_images_are_drawn_uniformly():
 
 
 def test_some_of_a_group_are_hard_to_tell_from_its_first():
-    alike = np.roll(np.arange(6), -1)[:, None]  # each is like the next
+    hard_identities = np.roll(np.arange(6), -1)[:, None]  # each is like the next
     shares = {}
     for hard_share in (0.0, 0.5, 1.0):
-        groups, images, _ = draw(count=600, size=2, alike=alike, hard_share=hard_share)
-        first, second = np.searchsorted(groups.people, people_of(images)).T
+        groups, images, _ = draw(count=600, size=2, hard_identities=hard_identities, hard_share=hard_share)
+        first, second = np.searchsorted(groups.paired, people_of(images)).T
         shares[hard_share] = np.mean(second == (first + 1) % 6)
     # The other draws find the next person once in five.
     assert abs(shares[0.0] - 0.2) < 0.06 and abs(shares[0.5] - 0.6) < 0.08 and shares[1.0] == 1
 
 
-def test_with_every_draw_hard_the_rest_comes_from_all_where_the_alike_run_out():
-    alike = np.array([[1, 2, -1], [-1, -1, -1], [0, 1, 3], [-1, 4, -1], [3, 4, 5], [0, -1, 0]])
-    groups, images, _ = draw(count=120, size=4, alike=alike, hard_share=1.0)
+def test_with_every_draw_hard_the_rest_comes_from_all_where_the_hard_run_out():
+    hard_identities = np.array([[1, 2, -1], [-1, -1, -1], [0, 1, 3], [-1, 4, -1], [3, 4, 5], [0, -1, 0]])
+    groups, images, _ = draw(count=120, size=4, hard_identities=hard_identities, hard_share=1.0)
     fillers = set()
-    for first, *others in np.searchsorted(groups.people, people_of(images)):
-        near = {each for each in alike[first] if each not in (-1, first)}
+    for first, *others in np.searchsorted(groups.paired, people_of(images)):
+        near = {each for each in hard_identities[first] if each not in (-1, first)}
         assert near <= set(others)
         fillers |= {first} if set(others) - near else set()
     assert fillers == {0, 1, 3, 4, 5}  # only the third has three others
 
 
 def test_the_same_seed_draws_the_same_groups_and_another_others():
-    for options in ({}, {"alike": np.zeros((6, 1), int)}):
+    for options in ({}, {"hard_identities": np.zeros((6, 1), int)}):
         (_, one, swapped), (_, again, also), (_, other, _) = (draw(seed=seed, **options) for seed in (4, 4, 5))
         np.testing.assert_array_equal(one, again)
         np.testing.assert_array_equal(swapped, also)
@@ -224,12 +228,12 @@ def assert_same(found, expected):
             np.testing.assert_array_equal(one[name], other[name])
 
 
-def test_a_pass_is_one_of_as_many_images_as_there_are():
+def test_an_epoch_is_one_of_as_many_images_as_there_are():
     pairs = pipeline()
-    assert (pairs.groups_a_batch, pairs.images_a_batch) == (2, 12)
+    assert (pairs.groups_per_batch, pairs.images_per_batch) == (2, 12)
     assert (pairs.steps_per_epoch, pairs.pairs_per_epoch) == (2, 36)  # 17 images in batches of 12
     four = pipeline(identities_per_group=4, batch_size=48)
-    assert (four.groups_a_batch, four.images_a_batch, four.steps_per_epoch, four.pairs_per_epoch) == (3, 24, 1, 48)
+    assert (four.groups_per_batch, four.images_per_batch, four.steps_per_epoch, four.pairs_per_epoch) == (3, 24, 1, 48)
     assert pipeline(identities_per_group=2, batch_size=4).pairs_per_epoch == 5 * 4  # 4 images a batch
     assert len(batches(pairs.one_epoch(0))) == pairs.one_epoch(0).cardinality() == 2
     assert GroupPipeline(pairs.images, IDENTITIES).batch_size == 144
@@ -275,7 +279,7 @@ def test_from_any_start_the_batches_are_the_same(number, first_step, rng):
     assert_same(batches(moving(np.random.default_rng(0)).one_epoch(number, first_step)), whole[first_step:])
 
 
-def test_passes_steps_and_seeds_give_other_groups_and_other_pictures(rng):
+def test_epochs_steps_and_seeds_give_other_groups_and_other_pictures(rng):
     images = rng.integers(1, 255, (1, 40, 20, 3), np.uint8).repeat(len(IDENTITIES), axis=0)  # augmentation alone
     epochs = [
         np.concatenate(
@@ -293,21 +297,25 @@ def test_passes_steps_and_seeds_give_other_groups_and_other_pictures(rng):
     assert drawn[0] == pipeline(seed=0).groups(0)[0].tolist()
 
 
-def test_who_is_alike_is_told_by_pass(rng):
-    alike = np.roll(np.arange(6), -1)[:, None]
+def test_who_is_hard_is_told_by_epoch(rng):
+    hard_identities = np.roll(np.arange(6), -1)[:, None]
     pairs = pipeline(identities_per_group=2, batch_size=8, hard_share=1.0)
-    for mined in (alike, None):
-        shown = np.concatenate([batch["images"][:, 0, 0, 0] for batch in batches(pairs.one_epoch(2, mined=mined))])
+    for hard in (hard_identities, None):
+        shown = np.concatenate(
+            [batch["images"][:, 0, 0, 0] for batch in batches(pairs.one_epoch(2, hard_identities=hard))]
+        )
         first, second = np.searchsorted(pairs.grouped, people_of(np.rint(shown * 255).astype(int).reshape(-1, 2, 2))).T
-        assert (second == (first + 1) % 6).all() == (mined is not None)
-    with pytest.raises(ValueError, match=r"alike must have a row for each of the 6 people; got shape \(2, 1\)"):
-        pairs.one_epoch(0, mined=alike[:2])
+        assert (second == (first + 1) % 6).all() == (hard is not None)
+    with pytest.raises(
+        ValueError, match=r"hard_identities must have a row for each of the 6 paired identities; got shape \(2, 1\)"
+    ):
+        pairs.one_epoch(0, hard_identities=hard_identities[:2])
 
 
-def test_sources_are_kept_apart():
-    pairs = pipeline(identities_per_group=2, batch_size=8, domains=SOURCES.tolist())
+def test_domains_are_kept_apart():
+    pairs = pipeline(identities_per_group=2, batch_size=8, domains=DOMAINS.tolist())
     images, _ = pairs.groups(0)
-    domains = SOURCES[images].reshape(len(images), -1)
+    domains = DOMAINS[images].reshape(len(images), -1)
     assert (domains == domains[:, :1]).all() and set(domains[:, 0]) == {0, 1}
 
 
@@ -320,8 +328,8 @@ def test_options_reach_the_dataset():
 
 
 @pytest.mark.parametrize(("number", "step"), [(-1, 0), (0, -1), (0, 2)])
-def test_there_is_no_pass_or_step_outside(number, step):
-    with pytest.raises(ValueError, match=f"the steps 0 to 1; got pass {number}, step {step}"):
+def test_there_is_no_epoch_or_step_outside(number, step):
+    with pytest.raises(ValueError, match=f"the steps 0 to 1; got epoch {number}, step {step}"):
         pipeline().one_epoch(number, step)
 
 
@@ -333,17 +341,17 @@ def test_there_is_no_pass_or_step_outside(number, step):
             "identities_per_group must be 2 or more and hard_share 0 to 1; got 1 and 0.5",
         ),
         ({"hard_share": 1.5}, "identities_per_group must be 2 or more and hard_share 0 to 1; got 3 and 1.5"),
-        ({"batch_size": 20}, "3 people makes 9 pairs: batch_size must be a multiple of that; got 20"),
+        ({"batch_size": 20}, "3 identities makes 9 pairs: batch_size must be a multiple of that; got 20"),
         ({"batch_size": 0}, "batch_size must be 1 or more"),
         (
             {"identities_per_group": 7, "batch_size": 49},
-            "groups of 7 people need as many in each source; the smallest has 6 with",
+            "groups of 7 identities need as many in each domain; the smallest has 6 with",
         ),
         (
-            {"domains": SOURCES, "identities_per_group": 4, "batch_size": 16},
-            "need as many in each source; the smallest has 3 with",
+            {"domains": DOMAINS, "identities_per_group": 4, "batch_size": 16},
+            "need as many in each domain; the smallest has 3 with",
         ),
-        ({"domains": SOURCES[:4]}, r"17 images need as many domains; got \(4,\)"),
+        ({"domains": DOMAINS[:4]}, r"17 images need as many domains; got \(4,\)"),
         ({"cameras": CAMERAS[:4]}, r"17 images need as many cameras; got \(4,\)"),
         ({"positives": "all"}, "positives must be one of any, cross-camera; got 'all'"),
         ({"positives": "cross-camera"}, "cross-camera positives need cameras"),

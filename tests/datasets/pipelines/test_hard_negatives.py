@@ -27,9 +27,9 @@ def test_each_probe_gets_the_hardest_of_the_others_in_turn():
 
 
 def test_the_hardest_come_again_where_the_pool_is_small():
-    mined = mine(share=1, pool=1)
+    hardest = mine(share=1, pool=1)
     for probe in (1, 3, 0, 6):
-        assert len(set(mined[probe == PROBES])) == 1
+        assert len(set(hardest[probe == PROBES])) == 1
 
 
 def test_pools_are_other_people_each_image_once_and_scored_only_where_needed():
@@ -47,13 +47,13 @@ def test_pools_are_other_people_each_image_once_and_scored_only_where_needed():
     assert len(np.unique(seen[1], axis=0)) == len(seen[1]) == 4 * 4
 
 
-def test_the_same_seed_and_pass_give_the_same_pools_and_others_others():
+def test_the_same_seed_and_epoch_give_the_same_pools_and_others_others():
     draws = {name: mine(pool=2, **options).tolist() for name, options in OPTIONS.items()}
     assert draws["first"] == draws["again"]
-    assert draws["first"] != draws["pass"] and draws["first"] != draws["seed"]
+    assert draws["first"] != draws["epoch"] and draws["first"] != draws["seed"]
 
 
-OPTIONS = {"first": {}, "again": {}, "pass": {"number": 1}, "seed": {"seed": 1}}
+OPTIONS = {"first": {}, "again": {}, "epoch": {"number": 1}, "seed": {"seed": 1}}
 
 
 @pytest.mark.parametrize("options", [{"pool": 0}, {"share": 0}, {"share": 1.1}])

@@ -42,7 +42,7 @@ def test_every_unordered_pair_of_an_identity_is_a_positive():
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_a_pass_holds_each_positive_once_and_two_negatives_of_its_first_image(number):
+def test_an_epoch_holds_each_positive_once_and_two_negatives_of_its_first_image(number):
     pairs = pair_indices(IDENTITIES, seed=0, number=number)
     positives, negatives = pairs[pairs[:, 2] == 1], pairs[pairs[:, 2] == 0]
     assert sorted(positives[:, :2].tolist()) == sorted(positive_pairs(IDENTITIES).tolist())
@@ -61,7 +61,7 @@ def test_negatives_are_uniform_over_the_images_of_other_identities():
     assert (np.abs(counts[:6] - expected) < 5 * np.sqrt(expected)).all()
 
 
-def test_passes_differ_and_repeat_with_the_seed():
+def test_epochs_differ_and_repeat_with_the_seed():
     assert pair_indices(IDENTITIES, 0, 0).tolist() == pair_indices(IDENTITIES, 0, 0).tolist()
     for other in ((0, 1), (1, 0)):
         assert pair_indices(IDENTITIES, 0, 0).tolist() != pair_indices(IDENTITIES, *other).tolist()
@@ -83,7 +83,7 @@ def test_batches_hold_the_pixels_and_labels_of_the_pairs():
 
 @pytest.fixture
 def moving(rng):
-    """A pipeline of random pictures, moved: 15 pairs in 4 batches a pass."""
+    """A pipeline of random pictures, moved: 15 pairs in 4 batches an epoch."""
     return PairPipeline(rng.integers(0, 255, (8, 40, 20, 3), np.uint8), IDENTITIES, batch_size=4)
 
 
@@ -93,7 +93,7 @@ def test_a_resumed_pipeline_gives_the_same_pictures(moving, first_epoch, first_s
     assert_same(batches(moving, 12 - start, first_epoch, first_step), batches(moving, 12)[start:])
 
 
-def test_one_pass_is_that_pass_of_the_endless_dataset(moving):
+def test_one_epoch_is_that_of_the_endless_dataset(moving):
     assert_same(arrays(moving.one_epoch(1)), batches(moving, 4, first_epoch=1))
     rest = moving.one_epoch(1, first_step=3)
     assert rest.cardinality() == 1
@@ -139,19 +139,21 @@ def test_cross_camera_positives_are_those_by_different_cameras():
     assert pipeline(cameras=CAMERAS).pairs(0).tolist() == pair_indices(IDENTITIES, 0, 0).tolist()
 
 
-def test_mined_negatives_take_the_place_of_random_ones_and_of_nothing_else():
+def test_hard_negatives_take_the_place_of_random_ones_and_of_nothing_else():
     probes = negative_probes(positive_pairs(IDENTITIES))
-    mined = np.where(np.arange(10) % 2, np.where(IDENTITIES[probes] == 9, 0, 5), -1)
-    random, hard = (pair_indices(IDENTITIES, 0, 3, mined=each) for each in (None, mined))
+    hardest = np.where(np.arange(10) % 2, np.where(IDENTITIES[probes] == 9, 0, 5), -1)
+    random, hard = (pair_indices(IDENTITIES, 0, 3, hard_negatives=each) for each in (None, hardest))
     changed = (random != hard).any(axis=1)
     assert 0 < changed.sum() <= 5
     assert (hard[changed, 1] == 5).all() and (hard[changed, 2] == 0).all()
     np.testing.assert_array_equal(random[:, ::2], hard[:, ::2])
     assert (hard[:, 1] == 5).sum() >= 5
-    by_batches = np.concatenate([gallery[:, 0, 0, 0] for _, gallery, _ in arrays(pipeline().one_epoch(3, mined=mined))])
+    by_batches = np.concatenate(
+        [gallery[:, 0, 0, 0] for _, gallery, _ in arrays(pipeline().one_epoch(3, hard_negatives=hardest))]
+    )
     np.testing.assert_allclose(255 * by_batches, hard[:, 1], atol=1e-4)
-    with pytest.raises(ValueError, match=r"10 negatives need as many mined ones or -1; got \(9,\)"):
-        pair_indices(IDENTITIES, 0, 3, mined=mined[:9])
+    with pytest.raises(ValueError, match=r"hard_negatives must be 10 images or -1; got shape \(9,\)"):
+        pair_indices(IDENTITIES, 0, 3, hard_negatives=hardest[:9])
 
 
 @pytest.mark.parametrize("workers", [2, 3])
@@ -168,7 +170,7 @@ def test_the_shares_of_the_workers_are_the_batch_of_one(moving, workers):
 
 
 def test_a_share_is_never_empty():
-    with pytest.raises(InputError, match="the smallest batch of a pass has 3 of 15 pairs, too few for 4 workers"):
+    with pytest.raises(InputError, match="the smallest batch of an epoch has 3 of 15 pairs, too few for 4 workers"):
         pipeline(shard=(0, 4))
 
 
@@ -219,9 +221,9 @@ def test_sets_that_cannot_be_trained_on_are_refused():
 
 
 @pytest.mark.parametrize(("number", "step"), [(-1, 0), (0, -1), (0, 4)])
-def test_there_is_no_pass_or_step_outside(moving, number, step):
+def test_there_is_no_epoch_or_step_outside(moving, number, step):
     for method in (moving.dataset, moving.one_epoch):
-        with pytest.raises(ValueError, match=f"the steps 0 to 3; got pass {number}, step {step}"):
+        with pytest.raises(ValueError, match=f"the steps 0 to 3; got epoch {number}, step {step}"):
             method(number, step)
 
 

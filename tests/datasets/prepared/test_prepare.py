@@ -1,6 +1,5 @@
 import csv
 import hashlib
-import importlib
 import json
 import os
 import pathlib
@@ -18,13 +17,13 @@ import tensorflow as tf
 
 from tfnxc.datasets import ImageSet, cuhk01
 from tfnxc.datasets.image_set import resize
+from tfnxc.datasets.prepared import work
 from tfnxc.datasets.prepared.prepare import prepare
 from tfnxc.datasets.prepared.reader import broken_shards, prepared, prepared_dataset
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
 
 SIZE = (16, 8)
-MODULE = importlib.import_module("tfnxc.datasets.prepared.prepare")  # as an attribute it is the function
 
 
 def people(count=10, broken=(), read=None, name="few", **changes):
@@ -152,7 +151,7 @@ def test_the_dataset_reads_shards_in_turns_and_takes_options(made):
 def test_the_number_of_shards_follows_pictures_and_bytes(tmp_path, monkeypatch):
     black = np.zeros((1, 1, 3), np.uint8)
     for count, most_bytes, shards in ((10, 1 << 26, 1), (150, 1 << 26, 3), (1100, 1 << 26, 16), (20, 1300, 4)):
-        monkeypatch.setattr(MODULE, "SHARD_BYTES", most_bytes)
+        monkeypatch.setattr(work, "SHARD_BYTES", most_bytes)
         prepare(people(count, read=lambda index: black), tmp_path / str(count), (1, 1))
         assert len(list((tmp_path / str(count)).glob("*.tfrecord"))) == shards
 
@@ -209,7 +208,7 @@ def test_a_kill_in_the_middle_leaves_what_the_next_call_needs(tmp_path, made):
             return read(index)
         prepare(people(read=slow), {str(target)!r}, SIZE, shards=3, workers=1)
     """
-    root = pathlib.Path(__file__).resolve().parents[2]
+    root = pathlib.Path(__file__).resolve().parents[3]
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], cwd=root, stderr=subprocess.DEVNULL)
     try:
         while not ready.exists():
@@ -321,7 +320,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(MODULE, "write_index", full)
+    monkeypatch.setattr(work, "write_index", full)
     with pytest.raises(InputError, match="the disk is full"):
         prepare(people(), tmp_path / "made", SIZE)
     monkeypatch.undo()
@@ -416,7 +415,7 @@ def shard_list(made, **changes):
         ({"name": "other"}, "is of other pictures"),
         ({"size": [16, 9]}, "is of other pictures"),
         ({"size": [16, 10**6]}, "height and a width of 1 to 4096"),
-        ({"size": 16}, r"size must be \[height, width\]"),
+        ({"size": 16}, r"the size must be a height and a width of 1 to 4096 pixels; got"),
         ({"pictures": 11}, "10 pictures; manifest.json says 11"),
         ({"pictures": True}, "pictures must be a whole number"),
         ({"identities": 7}, "8 identities; manifest.json says 7"),
@@ -530,7 +529,7 @@ def forge(folder):
     """Makes manifest and index tell the truth of a first shard that was replaced by one of a single record."""
     import zlib
 
-    from tfnxc.datasets.prepared.files import FRAME, Labels
+    from tfnxc.datasets.prepared.index import FRAME, Labels
 
     frame = (folder / "pictures-00000-of-00003.tfrecord").read_bytes()
     rewrite(folder / "manifest.json", shards=shard_list(folder, records=1, bytes=len(frame)), pictures=8)
@@ -555,7 +554,7 @@ def test_cuhk01_prepared_is_cuhk01(real_data, tmp_path):
 
 
 def test_the_benchmark_prints_its_table(tmp_path):
-    root = pathlib.Path(__file__).resolve().parents[2]
+    root = pathlib.Path(__file__).resolve().parents[3]
     command = [sys.executable, str(root / "benchmarks" / "reading.py"), "--identities", "4", "--runs", "1"]
     found = subprocess.run([*command, "--json", tmp_path / "b.json"], check=True, capture_output=True, text=True)
     table = json.loads((tmp_path / "b.json").read_text())

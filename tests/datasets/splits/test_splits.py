@@ -12,7 +12,7 @@ from tfnxc.datasets import splits as package
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 VIPER = np.arange(1000)  # stands for whoever is on disk: the published lists name a part of them
 
 # family: splits, identities that train, that test, and the SHA-256 of the digests, one a line
@@ -31,7 +31,7 @@ PUBLISHED = {
 @pytest.fixture(scope="module")
 def make_splits():
     """The script that writes the data files."""
-    spec = importlib.util.spec_from_file_location("make_splits", ROOT / "scripts" / "make_splits.py")
+    spec = importlib.util.spec_from_file_location("make_splits", ROOT / "experiments" / "make_splits.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

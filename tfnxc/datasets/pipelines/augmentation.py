@@ -1,7 +1,5 @@
 """Random changes of training images: translation and flips of SPEC section 4, and light and occlusion beyond it."""
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 
@@ -12,18 +10,12 @@ SHIFT = 0.05
 class MovedImages:
     """Images of which any can be taken translated and flipped.
 
-    A row that is read at its place, with a margin of zeros on both sides, has every horizontal translation as a
-    contiguous part, and a row above or below the image is one row of zeros that all images share. So a batch is one
-    gathering of rows and a cut; gathering pixel by pixel takes four times as long.
-
-    Args:
-        images: uint8 array of shape `(images, height, width, channels)`.
-
-    References:
-        SPEC section 4.
+    A row with a margin of zeros on both sides has every horizontal translation as a contiguous part, and a row above or
+    below the image is one row of zeros that all images share. So a batch is one gathering of rows and a cut; gathering
+    pixel by pixel takes four times as long.
     """
 
-    def __init__(self, images):
+    def __init__(self, images: np.ndarray):
         count, self._height, self._width, self._channels = images.shape
         self._down, self._right = int(SHIFT * self._height), int(SHIFT * self._width)
         rows = np.zeros((count * self._height + 1, self._width + 2 * self._right, self._channels), np.uint8)
@@ -31,16 +23,10 @@ class MovedImages:
         rows[:-1, inner] = images.reshape(-1, self._width, self._channels)
         self._rows = on_the_cpu(rows)
 
-    def take(self, indices, draws):
+    def take(self, indices: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
         """Each image translated by up to 5 % of height and width, zeros moving in, and flipped or not.
 
-        Args:
-            indices: int32 tensor of shape `(batch,)`.
-            draws: float32 tensor of shape `(3, batch)`, uniform in [0, 1): for the translation down, the translation to
-                the right and the flip of each.
-
-        Returns:
-            uint8 tensor of shape `(batch, height, width, channels)`.
+        `draws` of shape `(3, batch)`, uniform in [0, 1), are for the translation down, to the right, and the flip.
         """
         top, left = (
             tf.cast(draw * (2 * most + 1), tf.int32)
@@ -77,17 +63,11 @@ ERASURE_DRAWS = 5
 """Random numbers that `erased` takes for an image."""
 
 
-def relit(images, draws, strength):
-    """Images as another camera might have taken them: other exposure, contrast, saturation and colour of the light.
+def relit(images: tf.Tensor, draws: tf.Tensor, strength: float) -> tf.Tensor:
+    """Images in [0, 1] as another camera might have taken them: other exposure, contrast, saturation, colour of light.
 
-    Args:
-        images: float32 tensor of shape `(batch, height, width, 3)` in [0, 1].
-        draws: float32 tensor of shape `(LIGHT_DRAWS, batch)`, uniform in [0, 1).
-        strength: With 1, exposure, contrast and saturation change by up to a factor of 1.35 either way, each colour by
-            1.1 more.
-
-    Returns:
-        Tensor of the same shape, in [0, 1].
+    With a `strength` of 1, exposure, contrast and saturation change by up to a factor of 1.35 either way, each colour
+    by 1.1 more. `draws` of shape `(LIGHT_DRAWS, batch)` are uniform in [0, 1).
     """
     powers = strength * (2 * draws[..., None, None, None] - 1)
     exposure, contrast, saturation = (1.35 ** powers[index] for index in range(3))
@@ -98,17 +78,11 @@ def relit(images, draws, strength):
     return tf.clip_by_value((mean + contrast * (images - mean)) * exposure * light, 0, 1)
 
 
-def erased(images, draws, share):
-    """Images of which some have a rectangle hidden, as things and other people hide a part of a person.
+def erased(images: tf.Tensor, draws: tf.Tensor, share: float) -> tf.Tensor:
+    """Images of which a share has a rectangle hidden, as things and other people hide a part of a person.
 
-    Args:
-        images: float32 tensor of shape `(batch, height, width, 3)` in [0, 1].
-        draws: float32 tensor of shape `(ERASURE_DRAWS, batch)`, uniform in [0, 1).
-        share: Share of the images, in [0, 1], that have one: of a fifth to a half of the width and of a tenth to three
-            tenths of the height, grey of any brightness.
-
-    Returns:
-        Tensor of the same shape.
+    It is a fifth to a half of the width and a tenth to three tenths of the height, grey of any brightness. `draws` of
+    shape `(ERASURE_DRAWS, batch)` are uniform in [0, 1).
 
     References:
         Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
@@ -126,7 +100,7 @@ def erased(images, draws, share):
     return tf.where(inside[..., None], grey[:, None, None, None], images)
 
 
-def on_the_cpu(array):
+def on_the_cpu(array: np.ndarray) -> tf.Tensor:
     """A tensor where `tf.data` reads it, once for all datasets that do, even if the first asks while it is traced."""
     with tf.init_scope(), tf.device("CPU:0"):
         return tf.constant(array)

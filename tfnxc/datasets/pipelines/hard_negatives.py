@@ -1,44 +1,53 @@
 """Hard negatives: the images of other people that the current model takes most for the probe's person."""
 
-from __future__ import annotations
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfnxc.datasets.pipelines.pair_indices import others_of
 
 NEGATIVES = ("uniform", "hard")
-"""How the negatives of a pass are chosen."""
+"""How the negatives of an epoch are chosen."""
 
 
-def hard_negatives(identities, probes, score, number, seed=0, pool=20, share=0.5):
-    """Negatives for a pass: for each probe the hardest of a random pool.
+def hard_negatives(
+    identities: ArrayLike,
+    probes: ArrayLike,
+    score: Callable[[np.ndarray], np.ndarray],
+    number: int,
+    seed: int = 0,
+    pool: int = 20,
+    share: float = 0.5,
+) -> np.ndarray:
+    """Negatives for an epoch: for each probe the hardest of a random pool.
 
-    A pool of images of other identities is drawn anew for each probe and pass, and those that the model scores highest
+    A pool of images of other identities is drawn anew for each probe and epoch, and those that the model scores highest
     are taken. `share` of the negatives are hard ones, evenly spread; the others stay random, so that the model keeps
     seeing ordinary ones.
 
     Args:
         identities: Integers, one an image.
-        probes: The probe of each negative of the pass, `PairPipeline.probes_of_negatives`.
+        probes: The probe of each negative of the epoch, `PairPipeline.probes_of_negatives`.
         score: `pairs -> scores`: the probability that both images of a pair, indices of shape `(pairs, 2)`, show one
-            person, such as `tfnxc.scoring.pair_scorer.PairScorer(model, images).score`.
-        number: Number of the pass.
+            person, such as `tfnxc.scoring.PairScorer(model, images).score`.
+        number: Number of the epoch.
         seed: Seed of the pipeline. Defaults to `0`.
         pool: Images in a probe's pool, or as many as every probe has of others, if that is less. Defaults to `20`.
         share: Share of the negatives that are hard, above 0 and at most 1. Defaults to `0.5`.
 
     Returns:
-        int32 array, one a negative: the image to take as its second, or -1 for a random one, as
-        `PairPipeline.one_epoch` and `pair_indices` take it. A function of the arguments and nothing else. Where a probe
-        has more hard negatives than its pool has images, the hardest come again.
+        int32 array, one a negative, for `PairPipeline.one_epoch`: the image to take as its second, or -1 for a random
+        one. Where a probe has more hard negatives than its pool has images, the hardest come again.
 
     Raises:
         ValueError: If `pool` or `share` is out of range.
 
     Example:
-        >>> scorer = PairScorer(model, pairs.images)
-        >>> mined = hard_negatives(pairs.identities, pairs.probes_of_negatives, scorer.score, number)
-        >>> model.fit(pairs.one_epoch(number, mined=mined))
+        >>> pairs = tfnxc.datasets.PairPipeline(images, people.identities[:12], batch_size=18)
+        >>> scorer = tfnxc.scoring.PairScorer(model, pairs.images)
+        >>> hard = hard_negatives(pairs.identities, pairs.probes_of_negatives, scorer.score, number=0)
+        >>> batches = pairs.one_epoch(0, hard_negatives=hard)
 
     References:
         SPEC section 4; Ahmed, Jones, Marks, "An Improved Deep Learning Architecture for Person Re-Identification",
@@ -49,7 +58,7 @@ def hard_negatives(identities, probes, score, number, seed=0, pool=20, share=0.5
     identities, probes = np.asarray(identities), np.asarray(probes)
     counted = np.floor(share * np.arange(len(probes) + 1))
     hard = np.flatnonzero(np.diff(counted))
-    mined = np.full(len(probes), -1, np.int32)
+    hardest = np.full(len(probes), -1, np.int32)
     scored = np.unique(probes[hard])
     # The 1 keeps these draws apart from those of `pair_indices`.
     rng = np.random.default_rng([seed, number, 1])
@@ -66,5 +75,5 @@ def hard_negatives(identities, probes, score, number, seed=0, pool=20, share=0.5
     hard = hard[np.argsort(probes[hard], kind="stable")]
     row = np.searchsorted(scored, probes[hard])
     place = np.arange(len(hard)) - np.searchsorted(row, row)
-    mined[hard] = ranked[row, place % ranked.shape[1]]
-    return mined
+    hardest[hard] = ranked[row, place % ranked.shape[1]]
+    return hardest

@@ -1,7 +1,5 @@
 """Training pairs of SPEC section 4 as a `tf.data` pipeline that feeds `model.fit`."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 
@@ -18,17 +16,17 @@ SHARD_POLICIES = ("off", "auto", "data", "file", "hint")
 
 @dataclasses.dataclass(frozen=True)
 class PairPipeline(Pipeline):
-    """Batches of image pairs, one pass after the other, the same for the same seed.
+    """Batches of image pairs, one epoch after the other, the same for the same seed.
 
     Every unordered pair of one identity's images is a positive; with each go two negatives, its first image with a
-    random image of another identity. Pairs are shuffled and negatives drawn anew each pass. The decoded images stay in
+    random image of another identity. Pairs are shuffled and negatives drawn anew each epoch. The decoded images stay in
     memory; scaling, translation by up to 5 % with zero fill and horizontal flips run in the graph, on each image of a
     pair by itself.
 
     Args:
         images: uint8 array of shape `(images, height, width, 3)`.
         identities: Integers, one an image: who it is, 0 or above.
-        batch_size: Pairs a batch, over all workers; the last batch of a pass may be smaller. Defaults to `128`.
+        batch_size: Pairs a batch, over all workers; the last batch of an epoch may be smaller. Defaults to `128`.
         seed: A whole number, 0 or above. Defaults to `0`.
         augment: Whether images are translated and flipped. Defaults to `True`.
         cameras: Integers, one an image: which camera took it. Defaults to `None`: not known.
@@ -44,27 +42,19 @@ class PairPipeline(Pipeline):
         light: How far exposure, contrast, saturation and colour of the light of each image are changed; 1 is much.
             Defaults to `0.0`: not, as published.
         erase: Share of the images of which a rectangle is hidden. Defaults to `0.0`: none, as published.
-        shard_policy: What `tf.distribute` does with the dataset where it distributes it to several workers:
-            `"off"`: nothing, each worker reads the whole of it; `"data"`: each worker makes the whole and discards what
-            is for the others; `"file"`: each worker reads some of the input files, of which images in memory have none;
-            `"auto"`: files where there are any, or else data; `"hint"`: the place where the dataset itself names a
-            shard, which this one does not. Defaults to `"off"`, because of `shard`.
+        shard_policy: What `tf.distribute` does with the dataset where it distributes it to several workers, a name of
+            `tf.data.experimental.AutoShardPolicy`: `"off"`, `"auto"`, `"data"`, `"file"` or `"hint"`. Defaults to
+            `"off"`, because of `shard`: give each worker its share by `distribute_datasets_from_function`.
 
     Raises:
         ValueError: If an argument is not as described.
         InputError: If there are fewer than two identities, no positive, or not enough pairs in a batch for each worker.
 
     Example:
-        >>> people = tfnxc.datasets.synthetic(identities=8)
-        >>> pairs = tfnxc.datasets.PairPipeline(people.images(), people.identities, batch_size=16)
-        >>> model.fit(pairs.dataset(), steps_per_epoch=pairs.steps_per_epoch, epochs=2)
-
-        With several workers of one device each, whose shares `tf.distribute` is to take as they are:
-
-        >>> def share(context):
-        ...     shard = context.input_pipeline_id, context.num_input_pipelines
-        ...     return tfnxc.datasets.PairPipeline(people.images(), people.identities, shard=shard).dataset()
-        >>> batches = strategy.distribute_datasets_from_function(share)
+        >>> pairs = tfnxc.datasets.PairPipeline(images, people.identities[:12], batch_size=18)
+        >>> batch, same = next(iter(pairs.dataset()))
+        >>> batch["probe"].shape, int(tf.reduce_sum(same)) <= len(same)
+        (TensorShape([18, 160, 60, 3]), True)
 
     References:
         SPEC section 4; Subramaniam et al., NIPS 2016.
@@ -77,21 +67,17 @@ class PairPipeline(Pipeline):
         super().__post_init__()
         self._check_known("shard_policy", SHARD_POLICIES)
         self._check_pairs(len(np.unique(self.identities)) > 1 and len(self._positives))
-        self._check_shard()
-
-    def _check_shard(self):
         if self.shard is None:
             return
-        _, of = self.shard
         if self.shard_policy != "off":
             raise ValueError(
                 f"shard goes with shard_policy 'off', or shares are shared again; got {self.shard_policy!r}."
             )
         least = min(self.batch_size, self.pairs_per_epoch - (self.steps_per_epoch - 1) * self.batch_size)
-        if least < of:
+        if least < self.shard[1]:
             raise InputError(
-                f"the smallest batch of a pass has {least} of {self.pairs_per_epoch} pairs, too few for {of} workers: "
-                "choose another batch_size."
+                f"the smallest batch of an epoch has {least} of {self.pairs_per_epoch} pairs, too few for "
+                f"{self.shard[1]} workers: choose another batch_size."
             )
 
     @functools.cached_property
@@ -99,39 +85,30 @@ class PairPipeline(Pipeline):
         return positive_pairs(self.identities, self.cameras if self.uses_cameras else None)
 
     @property
-    def pairs_per_epoch(self):
-        """Pairs in one pass over the positives: three for each."""
+    def pairs_per_epoch(self) -> int:
+        """Pairs in one epoch: three for each positive."""
         return 3 * len(self._positives)
 
     @property
-    def probes_of_negatives(self):
-        """The probe of each negative of a pass: int32 array of shape `(2 * positives,)`."""
+    def probes_of_negatives(self) -> np.ndarray:
+        """The probe of each negative of an epoch: int32 array of shape `(2 * positives,)`."""
         return negative_probes(self._positives)
 
-    def pairs(self, number, mined=None):
-        """The pairs of one pass, as `pair_indices` gives them.
+    def pairs(self, number: int, hard_negatives: np.ndarray | None = None) -> np.ndarray:
+        """The pairs of one epoch, an array of rows `(probe, gallery, same)`; the arguments are those of `one_epoch`."""
+        return pair_indices(self.identities, self.seed, int(number), self._positives, hard_negatives)
 
-        Args:
-            number: Number of the pass, from 0.
-            mined: Negatives to take in place of random ones, as from `hard_negatives`. Defaults to `None`.
-        """
-        return pair_indices(self.identities, self.seed, int(number), self._positives, mined)
-
-    def dataset(self, first_epoch=0, first_step=0):
+    def dataset(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
         """An endless `tf.data.Dataset` of epochs.
 
         Args:
-            first_epoch: Number of the first pass; a resumed training starts at the one it had not finished. Defaults
-                to `0`.
-            first_step: Number of the first batch in the first pass. Defaults to `0`.
+            first_epoch: The epoch to begin with. Defaults to `0`.
+            first_step: The batch in it to begin with. Defaults to `0`.
 
         Returns:
             Dataset of `({"probe": images, "gallery": images}, same)`: float32 of shape `(batch, height, width, 3)` in
             [0, 1], and int32 of shape `(batch,)`, 1 where both show one person. From any start it gives exactly the
             batches that follow there when it starts at 0.
-
-        Raises:
-            ValueError: If there is no such pass or step.
         """
         self._check_position(first_epoch, first_step)
 
@@ -143,26 +120,25 @@ class PairPipeline(Pipeline):
         epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)
         return self._loaded(epochs, self.shard_policy.upper())
 
-    def one_epoch(self, number, first_step=0, mined=None):
-        """The batches of one pass, the same as `dataset` gives unless hard negatives take the place of random ones.
+    def one_epoch(self, number: int, first_step: int = 0, hard_negatives: np.ndarray | None = None) -> tf.data.Dataset:
+        """The batches of one epoch, the same as `dataset` gives unless hard negatives take the place of random ones.
 
         Args:
-            number: Number of the pass, from 0.
+            number: Number of the epoch, from 0.
             first_step: Number of the first batch. Defaults to `0`.
-            mined: Negatives to take in place of random ones, as from `hard_negatives`. Defaults to `None`.
+            hard_negatives: As from `tfnxc.datasets.hard_negatives`. Defaults to `None`: all negatives are random.
 
         Returns:
-            A `tf.data.Dataset` as from `dataset`, which ends with the pass.
-
-        Raises:
-            ValueError: If there is no such pass or step.
+            A `tf.data.Dataset` as from `dataset`, which ends with the epoch.
 
         Example:
-            >>> for number in range(20):
-            ...     model.fit(pairs.one_epoch(number), initial_epoch=number, epochs=number + 1)
+            >>> pairs = tfnxc.datasets.PairPipeline(images, people.identities[:12], batch_size=18)
+            >>> model.compile("adam", "sparse_categorical_crossentropy")
+            >>> for number in range(2):
+            ...     history = model.fit(pairs.one_epoch(number), initial_epoch=number, epochs=number + 1, verbose=0)
         """
         self._check_position(number, first_step)
-        batches = self._numbered(tf.constant(self.pairs(number, mined)), number * self.steps_per_epoch)
+        batches = self._numbered(tf.constant(self.pairs(number, hard_negatives)), number * self.steps_per_epoch)
         return self._loaded(batches.skip(first_step), self.shard_policy.upper())
 
     def _numbered(self, pairs, first):

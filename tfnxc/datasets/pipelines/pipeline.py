@@ -1,20 +1,18 @@
-"""What the pipelines of training pairs share: images in memory, augmentation, places in a training, tf.data options."""
-
-from __future__ import annotations
+"""What the pipelines of training pairs share: images in memory, augmentation, epochs and steps, `tf.data` options."""
 
 import dataclasses
 import functools
 import math
 import os
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from tfnxc.datasets.pipelines.augmentation import ERASURE_DRAWS, LIGHT_DRAWS, MovedImages, erased, on_the_cpu, relit
+from tfnxc.datasets.pipelines.pair_indices import POSITIVES
 from tfnxc.errors import InputError
-
-POSITIVES = ("any", "cross-camera")
-"""Which pairs of one identity's images are positives."""
+from tfnxc.ops.images import to_input
 
 _AT_ONCE = min(4, os.cpu_count() or 1)
 """Batches that are made at once."""
@@ -22,10 +20,10 @@ _AT_ONCE = min(4, os.cpu_count() or 1)
 
 @dataclasses.dataclass(frozen=True)
 class Pipeline:
-    """Batches of pairs of images, one pass after the other, the same for the same seed.
+    """Batches of pairs of images, one epoch after the other, the same for the same seed.
 
-    Subclasses give `pairs_per_epoch`, `one_epoch` and `_load(step, batch)`, which makes the images of a numbered batch of
-    indices. Their arguments are theirs to describe.
+    Subclasses give `pairs_per_epoch`, `one_epoch` and `_load(step, batch)`, which makes the images of a numbered batch
+    of indices, and describe the arguments.
     """
 
     images: np.ndarray = dataclasses.field(repr=False)
@@ -43,10 +41,10 @@ class Pipeline:
     erase: float = 0.0
     shard: tuple[int, int] | None = None
 
-    per_image = ("identities", "cameras")
+    per_image: ClassVar[tuple[str, ...]] = ("identities", "cameras")
     """Fields that have one number an image, or are `None`."""
 
-    drawn_by = None
+    drawn_by: ClassVar[int | None] = None
     """Which way of drawing pairs this is, where there was another before: a training does not go on with both."""
 
     def __post_init__(self):
@@ -90,7 +88,7 @@ class Pipeline:
         return self.shard or (0, 1)
 
     @property
-    def uses_cameras(self):
+    def uses_cameras(self) -> bool:
         """Whether the pairs depend on the cameras."""
         return self.positives == "cross-camera"
 
@@ -103,15 +101,19 @@ class Pipeline:
         return on_the_cpu(self.images)
 
     @property
-    def steps_per_epoch(self):
-        """Batches in one pass."""
+    def pairs_per_epoch(self) -> int:
+        """Pairs in one epoch."""
+        raise NotImplementedError
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one epoch."""
         return math.ceil(self.pairs_per_epoch / self.batch_size)
 
     def _check_position(self, number, step):
         if number < 0 or not 0 <= step < self.steps_per_epoch:
             raise ValueError(
-                f"a pass is numbered from 0 and has the steps 0 to {self.steps_per_epoch - 1}; "
-                f"got pass {number}, step {step}."
+                f"epochs count from 0, with the steps 0 to {self.steps_per_epoch - 1}; got epoch {number}, step {step}."
             )
 
     def _taken(self, indices, draws):
@@ -135,16 +137,11 @@ class Pipeline:
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy[shard_policy]
         if self.threads is not None:
             options.threading.private_threadpool_size = self.threads
-        # TensorFlow's tuning of such numbers takes turns of seconds, for which the end of each pass would wait.
+        # TensorFlow's tuning of such numbers takes turns of seconds, for which the end of each epoch would wait.
         options.autotune.enabled = False
         return batches.map(self._traced_load, num_parallel_calls=_AT_ONCE).prefetch(self.prefetch).with_options(options)
 
     @functools.cached_property
     def _traced_load(self):
-        """`_load`, traced once and not for each pass."""
+        """`_load`, traced once and not for each epoch."""
         return tf.function(self._load)
-
-
-def to_input(images):
-    """What the models read of uint8 images: float32 in [0, 1], no mean subtraction (SPEC section 3)."""
-    return tf.cast(images, tf.float32) / 255.0

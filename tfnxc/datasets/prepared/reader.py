@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import os
 import pathlib
 import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.prepared.files import (
-    FRAME,
-    MANIFEST,
-    Labels,
-    Manifest,
-    Records,
-    damaged,
-    read_index,
-    sha256_of,
-)
+from tfnxc.datasets.prepared.index import Labels, Records, read_index
+from tfnxc.datasets.prepared.manifest import FRAME, MANIFEST, Manifest, damaged
 from tfnxc.errors import InputError
+from tfnxc.hashes import sha256_of
 
-# TensorFlow is imported where it is used, so that `tfnxc --help` does not wait for it.
+if TYPE_CHECKING:
+    import tensorflow as tf  # at run time where it is used, so that `tfnxc --help` does not wait for it
 
 _BUFFER = 1 << 20
 """Bytes read at a time where pictures are read in a row."""
 
 
-def is_prepared(folder):
+def is_prepared(folder: str | os.PathLike) -> bool:
     """Whether a folder is one that `prepare` wrote: it holds a `manifest.json`."""
     return (pathlib.Path(folder) / MANIFEST).is_file()
 
 
-def prepared(folder, verify=False):
+def shard_count(folder: str | os.PathLike) -> int:
+    """How many shards a prepared folder has; raises `InputError` where it is damaged."""
+    return len(Manifest.read(folder).shards)
+
+
+def prepared(folder: str | os.PathLike, verify: bool = False) -> ImageSet:
     """The pictures of a folder that `prepare` wrote.
 
     Manifest, index and the size of every shard are checked here, the checksum of a picture whenever it is read.
@@ -50,10 +52,9 @@ def prepared(folder, verify=False):
         InputError: If a file is missing, truncated, exchanged or damaged.
 
     Example:
-        >>> people = tfnxc.datasets.cuhk01("cuhk01/campus")
-        >>> tfnxc.datasets.prepare(people, "prepared/cuhk01")
-        >>> tfnxc.datasets.prepared("prepared/cuhk01").images().shape
-        (3884, 160, 60, 3)
+        >>> _ = tfnxc.datasets.prepare(people, "prepared/people")
+        >>> tfnxc.datasets.prepared("prepared/people").images().shape
+        (24, 160, 60, 3)
     """
     pictures = _open(folder, verify)
     labels = pictures.labels
@@ -68,59 +69,46 @@ def prepared(folder, verify=False):
     )
 
 
-def broken_shards(folder, progress=None):
-    """What is wrong with the shards of a prepared folder, each read whole and compared with its SHA-256.
-
-    Args:
-        folder: As in `prepared`.
-        progress: Called with 1 after each shard. Defaults to `None`.
-
-    Returns:
-        A dict of what is wrong by the path of the shard, in the order of the shards; empty where all is well.
-
-    Raises:
-        InputError: If the manifest is damaged, or a shard is missing or of another size.
-    """
+def broken_shards(folder: str | os.PathLike, progress: Callable[[int], object] | None = None) -> dict[str, str]:
+    """What is wrong with the shards of a prepared folder, by path; each is read whole and compared with its SHA-256."""
     shards = Manifest.read(folder).shards
 
-    def sha256(shard):
-        found = sha256_of(pathlib.Path(folder) / shard.file)
-        if progress is not None:
-            progress(1)
-        return found
-
+    paths = [pathlib.Path(folder) / shard.file for shard in shards]
+    broken = {}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        found = list(pool.map(sha256, shards))
-    return {
-        str(pathlib.Path(folder) / shard.file): f"its SHA-256 begins {sha256[:12]}; {MANIFEST} says {shard.sha256[:12]}"
-        for shard, sha256 in zip(shards, found, strict=True)
-        if sha256 != shard.sha256
-    }
+        for path, shard, sha256 in zip(paths, shards, pool.map(sha256_of, paths), strict=True):
+            if progress is not None:
+                progress(1)
+            if sha256 != shard.sha256:
+                broken[str(path)] = f"its SHA-256 begins {sha256[:12]}; {MANIFEST} says {shard.sha256[:12]}"
+    return broken
 
 
-def prepared_dataset(folder, options=None, deterministic=True, parallel_reads=1, verify=False):
+def prepared_dataset(
+    folder: str | os.PathLike,
+    options: tf.data.Options | None = None,
+    deterministic: bool = True,
+    parallel_reads: int = 1,
+    verify: bool = False,
+) -> tf.data.Dataset:
     """The pictures of a folder that `prepare` wrote, straight from the shards, for a `tf.data` pipeline of your own.
 
     Args:
         folder: As in `prepared`.
-        options: A `tf.data.Options` with what else the pipeline shall keep to: threads
-            (`options.threading.private_threadpool_size`), or how several workers divide it
-            (`options.experimental_distribute.auto_shard_policy`; it may be `FILE` where there are at least as many
-            shards as workers). What it says of determinism wins. Defaults to `None`: as TensorFlow has it.
+        options: A `tf.data.Options` for what else the pipeline keeps to: its threads, or how several workers divide it
+            (`FILE` needs as many shards as workers). What it says of determinism wins. Defaults to `None`.
         deterministic: Whether pictures come in the same order every time; without that, whichever is read first comes
             first. Defaults to `True`.
-        parallel_reads: How many shards are read at the same time, taking turns. Defaults to `1`: the order of the set.
+        parallel_reads: How many shards are read in turns. Defaults to `1`: the order of the set.
         verify: As in `prepared`. Defaults to `False`.
 
     Returns:
         A `tf.data.Dataset` of `(image, identity, camera)`: uint8 of shape `(height, width, 3)`, int64 and int64. Where
         a record is damaged, iterating over it raises `tf.errors.DataLossError`.
 
-    Raises:
-        InputError: As `prepared`, or if `parallel_reads` is less than 1.
-
     Example:
-        >>> pictures = tfnxc.datasets.prepared_dataset("prepared/cuhk01", parallel_reads=4)
+        >>> _ = tfnxc.datasets.prepare(people, "prepared/people")
+        >>> pictures = tfnxc.datasets.prepared_dataset("prepared/people", parallel_reads=4)
         >>> batches = pictures.shuffle(4096, seed=1).batch(64).prefetch(tf.data.AUTOTUNE)
     """
     if parallel_reads < 1:
@@ -141,8 +129,7 @@ def prepared_dataset(folder, options=None, deterministic=True, parallel_reads=1,
     dataset = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     own = tf.data.Options()
     own.deterministic = deterministic
-    dataset = dataset.with_options(own)
-    return dataset if options is None else dataset.with_options(options)
+    return dataset.with_options(own).with_options(options or tf.data.Options())
 
 
 def _open(folder, verify):
@@ -154,8 +141,7 @@ def _open(folder, verify):
     pictures = _Pictures(folder, manifest, *read_index(folder, manifest))
     broken = broken_shards(folder) if verify else {}
     for path, what in broken.items():
-        others = f" ({len(broken) - 1} other shards, too)" if len(broken) > 1 else ""
-        raise damaged(path, what + others)
+        raise damaged(path, what + f" ({len(broken) - 1} other shards, too)" * (len(broken) > 1))
     return pictures
 
 
@@ -173,10 +159,7 @@ class _Pictures:
             return self._read(file, index)
 
     def read_many(self, indices, size):
-        """The pictures of these positions, one after the other; `None` where they have another size than is asked for.
-
-        Pictures that lie in a row are read as one stream.
-        """
+        """The pictures of these positions in turn, of a shard as one stream; `None` where another size is asked for."""
         return self._stream(indices) if tuple(size) == self.manifest.size else None
 
     def _stream(self, indices):
@@ -199,17 +182,13 @@ class _Pictures:
         # The checksum of record and frame together finds a cut, a flipped byte and another shard's record alike.
         if zlib.crc32(frame) != self.records.checksums[index]:
             raise damaged(file.name, f"the record of {self.labels.names[index]} at byte {offset} is damaged (CRC-32)")
-        return self._decode(file.name, index, frame[12:-4])
-
-    def _decode(self, path, index, record):
         import tensorflow as tf
 
-        height, width = self.manifest.size
+        name, (height, width) = self.labels.names[index], self.manifest.size
         try:
-            image = tf.train.Example.FromString(record).features.feature["image"].bytes_list.value[0]
+            image = tf.train.Example.FromString(frame[12:-4]).features.feature["image"].bytes_list.value[0]
         except Exception as error:  # the class of a parsing error depends on the protobuf that TensorFlow brings
-            raise damaged(path, f"the record of {self.labels.names[index]} is no picture ({error})") from None
+            raise damaged(file.name, f"the record of {name} is no picture ({error})") from None
         if len(image) != height * width * 3:
-            name = self.labels.names[index]
-            raise damaged(path, f"the picture {name} has {len(image)} bytes; expected {height} x {width} x 3")
+            raise damaged(file.name, f"the picture {name} has {len(image)} bytes; expected {height} x {width} x 3")
         return np.frombuffer(image, np.uint8).reshape(height, width, 3)

@@ -1,7 +1,5 @@
 """The structure of `cuhk-03.mat`: MATLAB 7.3, which is HDF5 with cell arrays as object references."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os
@@ -9,6 +7,7 @@ import pathlib
 import threading
 import weakref
 
+import h5py
 import numpy as np
 
 from tfnxc.datasets.picture_file import MOST_PIXELS
@@ -33,12 +32,6 @@ class CUHK03Mat:
 
     The file is opened when the first picture is read and stays open for the next ones. HDF5 has the axes of MATLAB's
     arrays in reverse: a cell array of identities x 10 is 10 x identities here.
-
-    Args:
-        path: The file.
-
-    Raises:
-        InputError: If it is missing or no HDF5 file.
     """
 
     def __init__(self, path):
@@ -50,19 +43,13 @@ class CUHK03Mat:
         self._stamp = self._stat()
 
     def filled_cells(self, boxes):
-        """The cells of `"labeled"` or `"detected"` that are not empty.
+        """The cells of `"labeled"` or `"detected"` that are not empty, as rows of camera pair, identity and picture.
 
-        Returns:
-            Array of shape `(pictures, 3)` of camera pair, number of the identity and index of the picture, each from
-            1, ascending. A cell that cannot be a picture is among them: `read` says what is wrong with it.
-
-        Raises:
-            InputError: If `boxes` is not a structure of five camera pairs of identities x 10 references.
+        Each counts from 1. A cell that cannot be a picture is among them: `read` says what is wrong with it.
         """
+        expected = f"{CAMERA_PAIRS} cells, one a camera pair"
         with self._whole() as file:
-            pairs = _references(
-                _member(file, boxes), boxes, f"{CAMERA_PAIRS} cells, one a camera pair", _is_list(CAMERA_PAIRS)
-            )
+            pairs = _references(_member(file, boxes), boxes, expected, _is_list(CAMERA_PAIRS))
             cells = [_pair(file, pair, f"{boxes}, camera pair {number}") for number, pair in enumerate(pairs.flat, 1)]
             filled = [
                 (pair, number, index)
@@ -75,21 +62,7 @@ class CUHK03Mat:
         return np.array(filled, int).reshape(-1, 3)
 
     def read(self, boxes, pair, number, index, label):
-        """The picture of one cell.
-
-        Args:
-            boxes: `"labeled"` or `"detected"`, whose `filled_cells` were asked for before.
-            pair: The camera pair, from 1.
-            number: The identity within it, from 1.
-            index: The picture, 1 to 10.
-            label: What a message calls the picture.
-
-        Returns:
-            uint8 array of shape `(height, width, 3)`.
-
-        Raises:
-            InputError: If the cell holds no such picture.
-        """
+        """The picture of one of the `filled_cells`, which a message calls `label`."""
         where = f"{label}: camera pair {pair}, identity {number}, cell {index}"
         reference = self._cells[boxes][pair - 1][index - 1, number - 1]
         # Pictures are read in many threads, and HDF5 serves one at a time.
@@ -99,9 +72,8 @@ class CUHK03Mat:
     def test_sets(self):
         """One ascending list of identities, `1000 * pair + number`, for each cell of `testsets`."""
         with self._whole() as file:
-            cells = _references(
-                _member(file, "testsets"), "testsets", "cells, one a test set", _is_list(None, _MOST_TEST_SETS)
-            )
+            fits = _is_list(None, _MOST_TEST_SETS)
+            cells = _references(_member(file, "testsets"), "testsets", "cells, one a test set", fits)
             return [_test_set(file, cell, f"testsets, cell {number}") for number, cell in enumerate(cells.flat, 1)]
 
     def _stat(self):
@@ -113,13 +85,13 @@ class CUHK03Mat:
             # References are addresses: in another file they lead anywhere.
             if self._stat() != self._stamp:
                 raise InputError("the file has changed since the data set was opened; open it again.")
-            self._file = _open(self._path)
+            self._file = h5py.File(self._path, "r")
             weakref.finalize(self, self._file.close)
         return self._file
 
     @contextlib.contextmanager
     def _whole(self):
-        with _named(self._path), _open(self._path) as file:
+        with _named(self._path), h5py.File(self._path, "r") as file:
             yield file
 
 
@@ -139,8 +111,6 @@ def _reason(error):
 
 
 def _check_format(path):
-    import h5py  # here: no other reader waits for it
-
     try:
         with open(path, "rb") as file:
             head = file.read(10)
@@ -157,22 +127,18 @@ def _check_format(path):
     raise InputError(f"{path}: {what}; expected cuhk-03.mat as published. {_AGAIN}")
 
 
-def _open(path):
-    import h5py
-
-    return h5py.File(path, "r")
-
-
 def _is_list(length, most=None):
     """Whether a shape is that of a row or a column of `length` elements, or of 1 to `most`."""
-    return lambda shape: (
-        math.prod(shape) == max(shape) and (1 <= max(shape) <= most if length is None else max(shape) == length)
-    )
+    least, most = (1, most) if length is None else (length, length)
+    return lambda shape: math.prod(shape) == max(shape) and least <= max(shape) <= most
+
+
+def _is_table(rows, most):
+    """Whether a shape is that of some rows and of 1 to `most` columns."""
+    return lambda shape: len(shape) == 2 and shape[0] == rows and 1 <= shape[1] <= most
 
 
 def _kind(item):
-    import h5py
-
     if isinstance(item, h5py.Dataset):
         return f"an array of {item.dtype} of the shape {item.shape}"
     return "a group" if isinstance(item, h5py.Group) else f"a {type(item).__name__}"
@@ -180,8 +146,6 @@ def _kind(item):
 
 def _member(file, name):
     """A dataset of the file by its name; links, which could lead into another file, are not followed."""
-    import h5py
-
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         there = ", ".join(list(file)[:10]) or "nothing"
         raise InputError(f"no {name!r} in it; expected cuhk-03.mat as published. It holds: {there}.")
@@ -207,8 +171,6 @@ def _values(item):
 
 def _is_empty(file, reference):
     """Whether a cell is `[]` in MATLAB: so marked, without an element, or nothing but its dimensions, all 0."""
-    import h5py
-
     with contextlib.suppress(*_FROM_H5PY):  # what is broken is not empty: reading it says what is wrong
         item = _target(file, reference)
         if not isinstance(item, h5py.Dataset):
@@ -221,8 +183,6 @@ def _is_empty(file, reference):
 
 def _references(item, name, expected, fits):
     """The references of a cell array, read only where its shape fits."""
-    import h5py
-
     if not isinstance(item, h5py.Dataset) or h5py.check_ref_dtype(item.dtype) is not h5py.Reference:
         raise InputError(f"{name} is {_kind(item)}; expected {expected}. {_AGAIN}")
     if not item.shape or not fits(item.shape):
@@ -236,18 +196,12 @@ def _pair(file, reference, name):
         return np.empty((SHOTS, 0), object)
     with _named(name):
         item = _target(file, reference)
-    return _references(
-        item,
-        name,
-        f"({SHOTS}, identities), of 1 to {_MOST_IDENTITIES} identities",
-        lambda shape: len(shape) == 2 and shape[0] == SHOTS and 1 <= shape[1] <= _MOST_IDENTITIES,
-    )
+    expected = f"({SHOTS}, identities), of 1 to {_MOST_IDENTITIES} identities"
+    return _references(item, name, expected, _is_table(SHOTS, _MOST_IDENTITIES))
 
 
 def _picture(cell):
     """The pixels of a cell, `(height, width, 3)`; HDF5 has them as `(3, width, height)`."""
-    import h5py
-
     expected = "expected a picture: uint8 of the shape (3, width, height)"
     if not isinstance(cell, h5py.Dataset) or cell.dtype != np.uint8 or cell.ndim != 3 or cell.shape[0] != 3:
         raise InputError(f"{_kind(cell)}; {expected}. {_AGAIN}")
@@ -260,14 +214,11 @@ def _picture(cell):
 
 
 def _test_set(file, reference, name):
-    import h5py
-
     expected = "(2, identities) numbers: camera pairs and identities within them"
     with _named(name):
         item = _target(file, reference)
-    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu" or item.ndim != 2:
-        raise InputError(f"{name} is {_kind(item)}; expected {expected}. {_AGAIN}")
-    if item.shape[0] != 2 or not 1 <= item.shape[1] <= _MOST_TESTED:
+    numeric = isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu"
+    if not numeric or not _is_table(2, _MOST_TESTED)(item.shape):
         raise InputError(f"{name} is {_kind(item)}; expected {expected}. {_AGAIN}")
     pairs, numbers = _values(item).astype(float)
     valid = np.isin(pairs, np.arange(1, CAMERA_PAIRS + 1)) & np.isin(numbers, np.arange(1, _MOST_IDENTITIES + 1))

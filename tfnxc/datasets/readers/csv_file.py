@@ -1,12 +1,11 @@
 """A user's own pictures: a CSV file that lists them."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 
 import numpy as np
 
+from tfnxc.datasets.image_set import ImageSet
 from tfnxc.datasets.readers.csv_rows import csv_rows
 from tfnxc.datasets.readers.folder import NOBODY, numbers, pictures
 from tfnxc.errors import InputError
@@ -15,7 +14,7 @@ _COLUMNS = ("path", "identity", "camera")
 _ROLES = ("probe", "gallery", "")
 
 
-def csv_file(path):
+def csv_file(path: str | os.PathLike) -> ImageSet:
     """Your own pictures, listed in a CSV file.
 
     Args:
@@ -34,7 +33,11 @@ def csv_file(path):
             number), a picture is listed twice, or files are missing.
 
     Example:
-        >>> people = tfnxc.datasets.csv_file("people.csv")
+        >>> lines = ["path,identity,camera", "campus/0001001.png,anna,hall", "campus/0001003.png,anna,yard"]
+        >>> _ = pathlib.Path("cuhk01/people.csv").write_text("\\n".join(lines))
+        >>> people = tfnxc.datasets.csv_file("cuhk01/people.csv")
+        >>> people.identities.tolist(), people.cameras.tolist()
+        ([0, 0], [0, 1])
     """
     path = pathlib.Path(path)
     rows = list(csv_rows(path, _COLUMNS, ("role",)))

@@ -1,26 +1,17 @@
 """The lines of a CSV file that lists pictures."""
 
-from __future__ import annotations
-
 import csv
 
 from tfnxc.errors import InputError
 
 
 def csv_rows(path, needed, known):
-    """The lines of a CSV file, whose first line names its columns.
+    """The lines of a CSV file, whose first line names its columns; raises `InputError` with the number of a bad line.
 
-    Args:
-        path: A file in UTF-8.
-        needed: Names of the columns that there are and that say something in every line.
-        known: Names of the others that are read; what stands in further columns is passed over.
+    The columns `needed` say something in every line, those that are `known` may; each may be there once.
 
     Yields:
         `(number of the line, {column: text})` for each line that is not empty, texts without blanks around them.
-
-    Raises:
-        InputError: If the file cannot be read, a column is missing or there twice, or a line is not of this form; the
-            message has its number.
     """
     reader = None
     try:

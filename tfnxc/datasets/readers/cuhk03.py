@@ -1,14 +1,12 @@
 """CUHK03 as a user has it on disk: `cuhk-03.mat`, or pictures extracted from it."""
 
-from __future__ import annotations
-
+import os
 import pathlib
 import re
 
 import numpy as np
 
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.readers._cuhk03_mat import CAMERA_PAIRS, CUHK03Mat
 from tfnxc.datasets.readers.folder import EXTENSIONS, matching, pictures
 from tfnxc.errors import InputError
 
@@ -16,12 +14,10 @@ BOXES = ("labeled", "detected")
 """Who drew the boxes: people, or a pedestrian detector."""
 
 _MAT = ("cuhk-03.mat", "cuhk03_release/cuhk-03.mat")
-_NAME = re.compile(
-    rf"0*([1-{CAMERA_PAIRS}])_0*([1-9][0-9]{{0,2}})_0*([12])_0*([1-9]|10)\.(?:{EXTENSIONS})", re.IGNORECASE
-)
+_NAME = re.compile(rf"0*([1-5])_0*([1-9][0-9]{{0,2}})_0*([12])_0*([1-9]|10)\.(?:{EXTENSIONS})", re.IGNORECASE)
 
 
-def cuhk03(path, boxes="labeled"):
+def cuhk03(path: str | os.PathLike, boxes: str = "labeled") -> ImageSet:
     """The CUHK03 data set: 1,467 people seen by five pairs of cameras, up to five pictures a camera.
 
     Args:
@@ -42,11 +38,6 @@ def cuhk03(path, boxes="labeled"):
         InputError: If there is no such file or folder, it holds no picture, the pictures are said to be of the other
             boxes, one is there twice, or the file is not of the structure published; the message says what is wrong.
 
-    Example:
-        >>> people = tfnxc.datasets.cuhk03("cuhk-03.mat", boxes="detected")
-        >>> len(people), len(people.people)
-        (14097, 1467)
-
     References:
         Li, Zhao, Xiao, Wang, "DeepReID: Deep Filter Pairing Neural Network for Person Re-Identification", CVPR 2014.
     """
@@ -62,12 +53,12 @@ def cuhk03(path, boxes="labeled"):
     return _from_pictures(path, boxes) if mat is None else _from_mat(mat, boxes)
 
 
-def cuhk03_camera_pair(identities):
+def cuhk03_camera_pair(identities: np.ndarray) -> np.ndarray:
     """The camera pair, 1 to 5, of identities as `cuhk03` codes them; each pair stood at a place of its own."""
     return np.asarray(identities) // 1000
 
 
-def cuhk03_test_sets(path):
+def cuhk03_test_sets(path: str | os.PathLike) -> list[list[int]]:
     """The test sets that `cuhk-03.mat` itself holds: 20 of 100 identities in the published file.
 
     Args:
@@ -78,18 +69,17 @@ def cuhk03_test_sets(path):
 
     Raises:
         InputError: If there is no such file, or its `testsets` is not of the structure published.
-
-    Example:
-        >>> [len(each) for each in tfnxc.datasets.cuhk03_test_sets("cuhk-03.mat")] == [100] * 20
-        True
     """
-    path = pathlib.Path(path)
-    if path.is_dir():
-        mat = _mat_inside(path)
-        if mat is None:
-            raise InputError(f"{path}: no cuhk-03.mat here, which alone holds the test sets.")
-        path = mat
-    return CUHK03Mat(path).test_sets()
+    mat = _mat_inside(pathlib.Path(path)) if os.path.isdir(path) else path
+    if mat is None:
+        raise InputError(f"{path}: no cuhk-03.mat here, which alone holds the test sets.")
+    return _open_mat(mat).test_sets()
+
+
+def _open_mat(path):
+    from tfnxc.datasets.readers._cuhk03_mat import CUHK03Mat  # here: no other reader waits for HDF5
+
+    return CUHK03Mat(path)
 
 
 def _mat_inside(folder):
@@ -102,7 +92,7 @@ def _name(pair, number, camera, index):
 
 
 def _from_mat(path, boxes):
-    mat = CUHK03Mat(path)
+    mat = _open_mat(path)
     cells = mat.filled_cells(boxes)
     if not len(cells):
         raise InputError(f"{path}: all cells of {boxes!r} are empty; expected pictures. Copy the file again.")
@@ -110,24 +100,20 @@ def _from_mat(path, boxes):
     camera = (index > 5).astype(int)
     names = map(_name, pair.tolist(), number.tolist(), (camera + 1).tolist(), index.tolist())
     paths = [f"{path}/{boxes}/{name}" for name in names]
-    return ImageSet(
-        name=f"cuhk03-{boxes}",
-        paths=paths,
-        identities=1000 * pair + number,
-        cameras=camera,
-        read=lambda at: mat.read(boxes, *cells[at].tolist(), label=paths[at]),
-    )
+
+    def read(at):
+        return mat.read(boxes, *cells[at].tolist(), label=paths[at])
+
+    return ImageSet(f"cuhk03-{boxes}", paths, 1000 * pair + number, camera, read)
 
 
 def _from_pictures(folder, boxes):
     (other,) = set(BOXES) - {boxes}
     if other in folder.name and boxes not in folder.name:
         raise InputError(f"{folder}: by its name these are {other} boxes, not {boxes}. Open them as cuhk03-{other}.")
-    expected = (
-        f"no picture of CUHK03 here; expected cuhk-03.mat, the folder images_{boxes}, or files such as 1_266_2_06.png"
-    )
-    files = {}
-    for path, match in matching(folder, _NAME, expected):
+    expected = f"expected cuhk-03.mat, the folder images_{boxes}, or files such as 1_266_2_06.png"
+    files: dict[tuple[int, ...], str] = {}
+    for path, match in matching(folder, _NAME, f"no picture of CUHK03 here; {expected}"):
         key = tuple(map(int, match.groups()))
         if key in files:
             raise InputError(f"{folder}: {files[key]} and {path} are the same picture of CUHK03; delete one of them.")

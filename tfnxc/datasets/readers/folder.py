@@ -1,7 +1,5 @@
 """What the readers of pictures in folders share."""
 
-from __future__ import annotations
-
 import pathlib
 import re
 
@@ -29,17 +27,7 @@ def existing_folder(folder, expected):
 
 
 def inside(folder, parts, holders, expected):
-    """The folder that holds all of `parts`: `folder` itself, or one of its sub-folders `holders`.
-
-    Args:
-        folder: What the user gave.
-        parts: Names of folders that must be in it.
-        holders: Names of sub-folders that are looked into as well, as an archive unpacks them.
-        expected: What the folder should be, for the message.
-
-    Raises:
-        InputError: If a part is missing; the message names it.
-    """
+    """The folder that holds all of the folders `parts`: `folder`, or one of its sub-folders `holders`."""
     folder = existing_folder(folder, expected)
     candidates = [folder, *(folder / holder for holder in holders)]
     found = max(candidates, key=lambda candidate: sum((candidate / part).is_dir() for part in parts))
@@ -59,16 +47,7 @@ def entries(folder):
 
 
 def matching(folder, pattern, expected):
-    """The files of a folder whose whole name matches, as `(path, match)` by name.
-
-    Args:
-        folder: A folder that exists.
-        pattern: A compiled regular expression.
-        expected: What the files are called, for the message.
-
-    Raises:
-        InputError: If there is none.
-    """
+    """`(path, match)` of the files of a folder whose whole name matches, by name; `expected` is for the message."""
     found = [(str(entry), match) for entry in entries(folder) if (match := pattern.fullmatch(entry.name))]
     if not found:
         raise InputError(f"{folder}: {expected}.")
@@ -76,20 +55,7 @@ def matching(folder, pattern, expected):
 
 
 def matching_parts(folder, parts, pattern, expected):
-    """The matching files of several sub-folders, one after the other.
-
-    Args:
-        folder: A folder that holds them.
-        parts: Their names.
-        pattern: As in `matching`.
-        expected: As in `matching`.
-
-    Returns:
-        `(paths, matches, part)`: of each file its path, its match, and an array with the position of its sub-folder.
-
-    Raises:
-        InputError: If one of them holds no such file.
-    """
+    """`(paths, matches, part)` of the files in several sub-folders; `part` is the position of each file's folder."""
     found = [matching(folder / part, pattern, expected) for part in parts]
     paths, matches = zip(*(each for part in found for each in part), strict=True)
     return list(paths), list(matches), np.repeat(np.arange(len(parts)), [len(part) for part in found])
@@ -98,30 +64,20 @@ def matching_parts(folder, parts, pattern, expected):
 def pictures(name, paths, identities, cameras, probes=None, labels=None):
     """An `ImageSet` of picture files; `labels` are its paths where they are not those of the files."""
     paths = list(paths)
-    return ImageSet(
-        name,
-        paths if labels is None else labels,
-        identities,
-        cameras,
-        read=lambda index: read_picture(paths[index]),
-        probes=probes,
-    )
+    shown = paths if labels is None else labels
+    return ImageSet(name, shown, identities, cameras, lambda index: read_picture(paths[index]), probes)
+
+
+def unseen(people, identities):
+    """`(identity, camera)` of those identities of whom there is no picture by one of the cameras 0 and 1."""
+    there = set(zip(people.identities.tolist(), people.cameras.tolist(), strict=True))
+    return [(each, camera) for each in identities for camera in (0, 1) if (each, camera) not in there]
 
 
 def numbers(names, places, what, nobody=()):
     """A whole number for each name: what it says where all are numerals, else its place in the order of the names.
 
-    Args:
-        names: Texts, with repetitions.
-        places: Where each is written, for the message.
-        what: What they name, for the message, e.g. `"identity"`.
-        nobody: Names, in small letters, that mean a number of their own: those of `NOBODY`. Defaults to none.
-
-    Returns:
-        A list of integers.
-
-    Raises:
-        InputError: If a name is a negative number.
+    `places` (where each is written) and `what` (what they name) are for the message; `nobody` are names of `NOBODY`.
     """
     for name, place in zip(names, places, strict=True):
         if re.fullmatch(r"-[0-9]+", name):

@@ -1,20 +1,21 @@
 """QMUL GRID as a user has it on disk."""
 
-from __future__ import annotations
-
+import os
 import re
 
 import numpy as np
 
-from tfnxc.datasets.readers.folder import EXTENSIONS, inside, matching_parts, pictures
+from tfnxc.datasets.image_set import ImageSet
+from tfnxc.datasets.readers.folder import EXTENSIONS, inside, matching_parts, pictures, unseen
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR
 
 _NAME = re.compile(rf"([0-9]{{4}})_[0-9]+_.+\.(?:{EXTENSIONS})", re.IGNORECASE)
 _LAST_IDENTITY = 250
+_SIDES = ("probe", "gallery")
 
 
-def grid(folder):
+def grid(folder: str | os.PathLike) -> ImageSet:
     """The QMUL GRID data set: 250 people seen in an underground station by two cameras, and 775 distractors.
 
     Args:
@@ -29,20 +30,20 @@ def grid(folder):
     Raises:
         InputError: If the folders do not exist or hold no such file, or a probe is a distractor.
 
-    Example:
-        >>> people = tfnxc.datasets.grid("underground_reid")
-        >>> len(people), len(people.people)
-        (1275, 250)
-
     References:
         Loy, Liu, Gong, "Person Re-Identification by Manifold Ranking", ICIP 2013.
     """
     expected = "the folder underground_reid of QMUL GRID, with the folders probe and gallery"
-    folder = inside(folder, ("probe", "gallery"), ("underground_reid",), expected)
+    folder = inside(folder, _SIDES, ("underground_reid",), expected)
     files = "no picture of QMUL GRID here; expected files such as 0001_1_25004_107_32_106_221.jpeg"
-    paths, matches, cameras = matching_parts(folder, ("probe", "gallery"), _NAME, files)
+    paths, matches, cameras = matching_parts(folder, _SIDES, _NAME, files)
     numbers = np.array([int(match[1]) for match in matches])
     nobody = (numbers < 1) | (numbers > _LAST_IDENTITY)
     for index in np.flatnonzero(nobody & (cameras == 0)):
         raise InputError(f"{paths[index]}: a distractor among the probes; expected identities 0001 to 0250 here.")
     return pictures("grid", paths, np.where(nobody, DISTRACTOR, numbers), cameras)
+
+
+def missing_grid(people: ImageSet) -> list[str]:
+    """What the official set has and this one lacks: identities on either side."""
+    return [f"{_SIDES[camera]}/{each:04d}_*" for each, camera in unseen(people, range(1, _LAST_IDENTITY + 1))]

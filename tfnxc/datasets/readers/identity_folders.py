@@ -1,11 +1,11 @@
 """A user's own pictures: a folder an identity."""
 
-from __future__ import annotations
-
+import os
 import re
 
 import numpy as np
 
+from tfnxc.datasets.image_set import ImageSet
 from tfnxc.datasets.readers.folder import EXTENSIONS, NOBODY, entries, existing_folder, numbers, pictures
 from tfnxc.errors import InputError
 
@@ -13,7 +13,7 @@ _PICTURE = re.compile(rf".+\.(?:{EXTENSIONS})", re.IGNORECASE)
 _CAMERA = re.compile(r"(?<![a-z0-9])(?:(?:camera|cam)[_-]?|c)([0-9]{1,9})(?![0-9])", re.IGNORECASE)
 
 
-def identity_folders(folder):
+def identity_folders(folder: str | os.PathLike) -> ImageSet:
     """Your own pictures, sorted into a folder an identity.
 
     Args:
@@ -33,7 +33,10 @@ def identity_folders(folder):
             camera.
 
     Example:
-        >>> people = tfnxc.datasets.identity_folders("people")
+        >>> import shutil
+        >>> _ = shutil.copytree("cuhk01/campus", "people/anna/entrance", dirs_exist_ok=True)
+        >>> len(tfnxc.datasets.identity_folders("people"))
+        20
     """
     folder = existing_folder(folder, "a folder of folders, one an identity")
     found = [(entry, *each) for entry in entries(folder) if entry.is_dir() for each in _pictures_of(entry)]

@@ -1,11 +1,11 @@
 """Market-1501 as a user has it on disk."""
 
-from __future__ import annotations
-
+import os
 import re
 
 import numpy as np
 
+from tfnxc.datasets.image_set import ImageSet
 from tfnxc.datasets.readers.folder import inside, matching_parts, pictures
 from tfnxc.datasets.splits import Split
 from tfnxc.errors import InputError
@@ -17,7 +17,7 @@ _FOLDERS = ("bounding_box_train", "query", "bounding_box_test")
 _NOBODY = {"-1": JUNK, "0000": DISTRACTOR}
 
 
-def market1501(folder):
+def market1501(folder: str | os.PathLike) -> ImageSet:
     """The Market-1501 data set: 1,501 people seen by up to six cameras, junk and distractors.
 
     Args:
@@ -35,11 +35,6 @@ def market1501(folder):
             `bounding_box_test`, or if an identity is where its folder cannot have it: in training and test, or in
             `bounding_box_test` without a probe.
 
-    Example:
-        >>> people = tfnxc.datasets.market1501("Market-1501-v15.09.15")
-        >>> len(people), len(people.people), people.probes.sum()
-        (36036, 1501, 3368)
-
     References:
         Zheng, Shen, Tian, Wang, Wang, Tian, "Scalable Person Re-identification: A Benchmark", ICCV 2015.
     """
@@ -49,13 +44,8 @@ def market1501(folder):
     paths, matches, where = matching_parts(folder, _FOLDERS, _NAME, files)
     identities = np.array([_NOBODY.get(match[1]) or int(match[1]) for match in matches])
     _check(folder, paths, identities, where)
-    return pictures(
-        "market1501",
-        paths,
-        identities,
-        np.array([int(match[2]) - 1 for match in matches]),
-        probes=where == _FOLDERS.index("query"),
-    )
+    cameras = np.array([int(match[2]) - 1 for match in matches])
+    return pictures("market1501", paths, identities, cameras, probes=where == _FOLDERS.index("query"))
 
 
 def _check(folder, paths, identities, where):
@@ -77,21 +67,17 @@ def _check(folder, paths, identities, where):
         )
 
 
-def _is_tested(people):
-    return np.isin(people.identities, people.identities[people.probes])
+def in_market1501_train(people: ImageSet) -> np.ndarray:
+    """Which pictures are those of the folder `bounding_box_train`."""
+    return (people.identities >= 0) & ~np.isin(people.identities, people.identities[people.probes])
 
 
-def in_market1501_train(people):
-    """Booleans: which pictures are those of the folder `bounding_box_train`."""
-    return (people.identities >= 0) & ~_is_tested(people)
+def in_market1501_test(people: ImageSet) -> np.ndarray:
+    """Which pictures are those of the folder `bounding_box_test`, junk and distractors among them."""
+    return ~(people.probes | in_market1501_train(people))
 
 
-def in_market1501_test(people):
-    """Booleans: which pictures are those of the folder `bounding_box_test`, junk and distractors among them."""
-    return ~people.probes & ~in_market1501_train(people)
-
-
-def market1501_split(people):
+def market1501_split(people: ImageSet) -> Split:
     """The one split of Market-1501, which its folders fix: identities with a probe test, the others train.
 
     Args:
@@ -102,11 +88,6 @@ def market1501_split(people):
 
     Raises:
         InputError: If nobody trains or nobody tests.
-
-    Example:
-        >>> split = market1501_split(people)
-        >>> len(split.train), len(split.test)
-        (751, 750)
     """
     train = np.unique(people.identities[in_market1501_train(people)]).tolist()
     test = np.unique(people.identities[people.probes]).tolist()

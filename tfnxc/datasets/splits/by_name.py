@@ -1,17 +1,18 @@
 """Splits by the name that a user or a result gives."""
 
-from __future__ import annotations
-
 import os
 import re
 
+from numpy.typing import ArrayLike
+
 from tfnxc.datasets.splits.family import families
 from tfnxc.datasets.splits.seeded_split import seeded_split
+from tfnxc.datasets.splits.split import Split
 from tfnxc.datasets.splits.split_file import load_split
 from tfnxc.errors import InputError
 
 
-def get_split(name, identities=None):
+def get_split(name: str | os.PathLike, identities: ArrayLike | None = None) -> Split:
     """The split of a name: a published one, `random-TEST-SEED`, or the path of a JSON file.
 
     Args:
@@ -19,11 +20,13 @@ def get_split(name, identities=None):
         identities: The identities on disk, which a random split divides. Defaults to `None`: enough where the name is
             of a file or of a published split that lists everyone.
 
-    Returns:
-        A `Split`.
-
     Raises:
         InputError: If there is no such split, the name is of several, or the identities are needed and missing.
+
+    Example:
+        >>> split = get_split("cuhk01-486-01")
+        >>> len(split.train), len(split.test)
+        (485, 486)
     """
     splits = get_splits(name, identities)
     if len(splits) > 1:
@@ -31,18 +34,10 @@ def get_split(name, identities=None):
     return splits[0]
 
 
-def get_splits(name, identities=None):
+def get_splits(name: str | os.PathLike, identities: ArrayLike | None = None) -> list[Split]:
     """The splits of a name: all of a family such as `"cuhk01-486"`, or the one that `get_split` takes.
 
-    Args:
-        name: Name of a family or of a split.
-        identities: The identities on disk, as for `get_split`. Defaults to `None`.
-
-    Returns:
-        A list of `Split`, at least one.
-
-    Raises:
-        InputError: If there is no such split, or the identities are needed and missing.
+    The arguments are those of `get_split`, and so is the error.
     """
     name = os.fspath(name)  # a path may be one of its own type
     for family in families().values():

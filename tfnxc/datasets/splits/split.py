@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import operator
 import pathlib
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from tfnxc.datasets.image_set import ImageSet
 from tfnxc.errors import InputError
+from tfnxc.hashes import short_digest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,59 +53,50 @@ class Split:
         for part in ("train", "test"):
             object.__setattr__(self, part, self._identities(part))
         both = sorted(set(self.train) & set(self.test))
-        if both:
-            raise InputError(f"split {self.name}: {len(both)} identities train and test, the first is {both[0]}.")
+        self._check(not both, f"{len(both)} identities train and test, the first is {min(both, default=0)}.")
         if self.probes is not None:
-            object.__setattr__(self, "probes", self._probes())
+            probes = tuple(self.probes)
+            self._check(all(isinstance(each, str) for each in probes), "expected names of pictures as probes.")
+            self._check(probes, "no probes; leave them out where the protocol shall decide.")
+            self._check(len(set(probes)) == len(probes), "a picture is twice among the probes.")
+            object.__setattr__(self, "probes", tuple(sorted(map(str, probes))))
         if self.seed is not None:
-            object.__setattr__(self, "seed", self._seed())
+            self._check(_is_whole(self.seed), f"expected a whole number as its seed; got {self.seed!r}.")
+            object.__setattr__(self, "seed", operator.index(self.seed))
 
     def _identities(self, part):
-        try:
-            identities = sorted(map(_whole_number, getattr(self, part)))
-        except TypeError:
-            raise InputError(f"split {self.name}: expected whole numbers as {part} identities.") from None
-        if not identities:
-            raise InputError(f"split {self.name}: no {part} identities.")
-        if identities[0] < 0:
-            raise InputError(
-                f"split {self.name}: {identities[0]} is among the {part} identities, but people have identities of 0 "
-                "and above."
-            )
-        if len(set(identities)) != len(identities):
-            raise InputError(f"split {self.name}: an identity is twice among the {part} identities.")
+        listed = list(getattr(self, part))
+        self._check(all(map(_is_whole, listed)), f"expected whole numbers as {part} identities.")
+        self._check(listed, f"no {part} identities.")
+        identities = sorted(map(operator.index, listed))
+        outside = f"{identities[0]} is among the {part} identities, but people have identities of 0 and above."
+        self._check(identities[0] >= 0, outside)
+        self._check(len(set(identities)) == len(listed), f"an identity is twice among the {part} identities.")
         return tuple(identities)
 
-    def _probes(self):
-        probes = tuple(self.probes)
-        if not all(isinstance(probe, str) for probe in probes):
-            raise InputError(f"split {self.name}: expected names of pictures as probes.")
-        if not probes:
-            raise InputError(f"split {self.name}: no probes; leave them out where the protocol shall decide.")
-        if len(set(probes)) != len(probes):
-            raise InputError(f"split {self.name}: a picture is twice among the probes.")
-        return tuple(sorted(map(str, probes)))
-
-    def _seed(self):
-        try:
-            return _whole_number(self.seed)
-        except TypeError:
-            raise InputError(f"split {self.name}: expected a whole number as its seed; got {self.seed!r}.") from None
+    def _check(self, sound, what):
+        if not sound:
+            raise InputError(f"split {self.name}: {what}")
 
     @property
-    def digest(self):
+    def digest(self) -> str:
         """First 12 hexadecimal digits of the SHA-256 of the lists: equal for equal splits, whatever their names."""
         lists = [self.train, self.test] + ([] if self.probes is None else [self.probes])
-        return hashlib.sha256(json.dumps(lists).encode()).hexdigest()[:12]
+        return short_digest(json.dumps(lists).encode())
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Plain types, as `load_split` reads them from a JSON file: the fields that are set, and the digest."""
         fields = {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
         lists = {key: list(value) for key, value in fields.items() if isinstance(value, tuple)}
         return {**fields, **lists, "digest": self.digest}
 
+    def to_json(self) -> str:
+        """The text of a file that `load_split` reads: `to_dict`, one field a line."""
+        fields = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in self.to_dict().items())
+        return "{\n" + ",\n".join(fields) + "\n}\n"
+
     @classmethod
-    def from_dict(cls, data, name="", source=""):
+    def from_dict(cls, data: Any, name: str = "", source: str = "") -> Split:
         """The split of a dict such as `to_dict` gives.
 
         Args:
@@ -120,8 +114,9 @@ class Split:
         probes = data.get("probes")
         if probes is not None and not isinstance(probes, list):
             raise InputError(f'expected a list of names of pictures as "probes"; got {probes!r}.')
-        names = str(data.get("name") or name), str(data.get("source") or source)
-        split = cls(*names, *parts, probes, data.get("seed"))
+        name, source = str(data.get("name") or name), str(data.get("source") or source)
+        probes = None if probes is None else tuple(probes)
+        split = cls(name, source, data["train"], data["test"], probes, data.get("seed"))
         if data.get("digest", split.digest) != split.digest:
             raise InputError(
                 f"the digest of these lists is {split.digest}, not {data['digest']}: they are not the split that was "
@@ -129,18 +124,14 @@ class Split:
             )
         return split
 
-    def training_part(self, people):
+    def training_part(self, people: ImageSet) -> ImageSet:
         """The pictures of an `ImageSet` to train on; raises `InputError` where an identity has none."""
         return people.of_identities(self.train)
 
-    def test_part(self, people):
+    def test_part(self, people: ImageSet) -> ImageSet:
         """The pictures of an `ImageSet` to test on: those of the test identities, all junk and all distractors.
 
-        Args:
-            people: The data set of this split.
-
-        Returns:
-            An `ImageSet`; where this split fixes the probes, with its `probes`.
+        Where this split fixes the probes, the part has them as its `probes`.
 
         Raises:
             InputError: If a test identity or a probe has no picture.
@@ -158,11 +149,8 @@ class Split:
             )
         return dataclasses.replace(part, probes=np.isin(names, self.probes))
 
-    def among(self, identities):
-        """The split without the identities that a part of a data set lacks, under a name that says so.
-
-        Args:
-            identities: Those that are there.
+    def among(self, identities: Iterable[int]) -> Split:
+        """The split of those identities alone that a part of a data set has, under a name that says so.
 
         Returns:
             A `Split` called `"NAME-partial"`, or this one where nobody is missing.
@@ -179,7 +167,7 @@ class Split:
         counts = f"{len(train)} of {len(self.train)} training and {len(test)} of {len(self.test)} test identities"
         return Split(f"{self.name}-partial", f"{self.source}; {counts}", train, test, seed=self.seed)
 
-    def hold_back(self, count, seed=0):
+    def hold_back(self, count: int, seed: int = 0) -> Split:
         """The training identities alone, with some of them to be tested on: to choose by, in the place of the test.
 
         Args:
@@ -200,11 +188,9 @@ class Split:
         # The 2 keeps these draws apart from those of the pairs.
         held = np.random.default_rng([seed, 2]).permutation(self.train)[:count]
         source = f"{self.source}; training identities alone"
-        return Split(f"{self.name}-held-back-{count}", source, np.setdiff1d(self.train, held), held, seed=seed)
+        train, test = (tuple(part.tolist()) for part in (np.setdiff1d(self.train, held), held))
+        return Split(f"{self.name}-held-back-{count}", source, train, test, seed=seed)
 
 
-def _whole_number(value):
-    """`value` as an int where it is one, of whatever type but bool; raises `TypeError` where it is not."""
-    if isinstance(value, bool):
-        raise TypeError(value)
-    return operator.index(value)
+def _is_whole(value):
+    return hasattr(value, "__index__") and not isinstance(value, bool)

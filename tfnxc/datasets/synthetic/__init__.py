@@ -1,1 +1,5 @@
-"""People that are drawn: their appearance, body and scene."""
+"""Synthetic people: their appearance, their body and the scene around them."""
+
+from tfnxc.datasets.synthetic.people import Conditions, conditions, draw_person, synthetic
+
+__all__ = ["Conditions", "conditions", "draw_person", "synthetic"]

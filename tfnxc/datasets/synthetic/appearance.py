@@ -4,8 +4,6 @@ A garment's surface is a small picture wrapped round the body: rows run from its
 A turned person then shows, shifts and hides pattern, open front and straps as a real one does, with no special cases.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -43,7 +41,7 @@ HAIR_STYLES = (("short", 6), ("long", 4), ("ponytail", 2), ("bald", 1), ("cap", 
 SKIRTS = ("skirt", "long skirt", "dress")
 HEMS = {"t-shirt": 0.45, "shirt": 0.44, "jacket": 0.44, "coat": 0.30, "hoodie": 0.45, "vest": 0.46}
 
-Colour = tuple[int, int, int]
+Colour = tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,8 +1,7 @@
 """Drawing one person of the synthetic set: a walking skeleton, turned by the view and dressed by the `Appearance`."""
 
-from __future__ import annotations
-
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 
@@ -59,12 +58,15 @@ def draw_body(canvas: Image.Image, look: Appearance, view: View) -> None:
     for side in sorted((-1, 1), key=lambda side: -side * math.sin(view.yaw)):
         _leg(draw, look, view, side)
     if look.skirt is not None:
-        _skirt(canvas, look, view)
-    parts = [(-0.03, lambda: _torso(canvas, look, view)), (-0.02, lambda: _head(canvas, look, view))]
-    parts += [(-side * 0.12 * math.sin(view.yaw), lambda side=side: _arm(draw, look, view, side)) for side in (-1, 1)]
+        _skirt(canvas, look, view, look.skirt)
+    parts = [
+        (-0.03, functools.partial(_torso, canvas, look, view)),
+        (-0.02, functools.partial(_head, canvas, look, view)),
+    ]
+    parts += [(-side * 0.12 * math.sin(view.yaw), functools.partial(_arm, draw, look, view, side)) for side in (-1, 1)]
     if look.bag_kind in ("backpack", "shoulder bag"):
         left, forward = (0.0, -0.12) if look.bag_kind == "backpack" else (look.bag_side * 0.13, 0.0)
-        parts.append((view.project(left, 0.6, forward)[2] - 0.001, lambda: _worn_bag(draw, look, view)))
+        parts.append((view.project(left, 0.6, forward)[2] - 0.001, functools.partial(_worn_bag, draw, look, view)))
     for _, part in sorted(parts, key=lambda part: part[0]):
         part()
 
@@ -146,7 +148,7 @@ def _torso(canvas: Image.Image, look: Appearance, view: View) -> None:
         ImageDraw.Draw(canvas).ellipse(_box(x, y, width, 0.026 * view.height), fill=look.hood)
 
 
-def _skirt(canvas: Image.Image, look: Appearance, view: View) -> None:
+def _skirt(canvas: Image.Image, look: Appearance, view: View, picture: np.ndarray) -> None:
     hips, build = look.hips, look.build
     sway = 1.0 + 0.12 * abs(view.stride)
     flare = 1.25 + 0.9 * (0.4 - look.skirt_hem)
@@ -155,7 +157,7 @@ def _skirt(canvas: Image.Image, look: Appearance, view: View) -> None:
         (0.46, hips * build * 1.15, 0.085 * build),
         (look.skirt_hem, hips * build * flare, 0.085 * build * flare * sway),
     ]
-    _wrap(canvas, view, rings, look.skirt)
+    _wrap(canvas, view, rings, picture)
 
 
 def _head(canvas: Image.Image, look: Appearance, view: View) -> None:

@@ -1,12 +1,12 @@
 """What stands round the people of the synthetic set: the places behind them and the things in front of them."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+
+from tfnxc.datasets.synthetic.appearance import Colour
 
 SCENE_SIZE = (260, 230)
 """Width and height of a place, in pixels of the final picture: larger than a crop, which takes a random piece."""
@@ -19,8 +19,6 @@ PLACES = (
 )
 
 _PAINT = (204, 202, 190)
-
-Colour = tuple[int, int, int]
 
 
 @functools.lru_cache(maxsize=32)
@@ -85,8 +83,8 @@ def _draw_back(draw: ImageDraw.ImageDraw, rng: np.random.Generator, kind: str, h
 
 def _draw_ground(draw: ImageDraw.ImageDraw, rng: np.random.Generator, kind: str, horizon: int) -> None:
     width, height = SCENE_SIZE
-    base = {"grass": (92, 112, 66), "asphalt": (94, 96, 100), "slabs": (148, 144, 138)}[kind]
-    base = _tone(base, 0.96 + 0.08 * rng.random())
+    materials = {"grass": (92, 112, 66), "asphalt": (94, 96, 100), "slabs": (148, 144, 138)}
+    base = _tone(materials[kind], 0.96 + 0.08 * rng.random())
     draw.rectangle((0, horizon, width, height), fill=base)
     if kind == "grass":
         for x, y, tone in rng.random((150, 3)):
@@ -117,10 +115,7 @@ def _draw_furniture(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon
 
 
 def draw_obstacle(canvas: Image.Image, chance: Sequence[float], extent: float) -> None:
-    """Draws one thing between the camera and the person: a pole, a car, a railing, a bin, a trolley case or leaves.
-
-    `chance` holds six uniform numbers, the first of which picks the thing; `extent` is how much it covers.
-    """
+    """Draws one thing before the person, picked by the first of six uniform numbers; `extent` is how much it covers."""
     draw = ImageDraw.Draw(canvas)
     wide, high = canvas.size
     things = (_pole, _car, _railing, _bin, _case, _leaves)

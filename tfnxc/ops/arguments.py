@@ -1,0 +1,157 @@
+"""Checks that the operations share: what came, what was expected."""
+
+import math
+import numbers
+import operator
+
+import tensorflow as tf
+
+GRADIENTS = ("exact", "published")
+LAYOUTS = ("maps", "blocks")
+
+MOST_NUMBERS = 2**31 - 1
+"""What a tensor of this package may hold: TensorFlow's kernels count in 32 bits here and there."""
+
+
+def check_correlation(name, x, y, patch_size, search_size, epsilon, gradient, writes_maps=True):
+    """The arguments of a correlation, checked: x, y, and the others by name.
+
+    `writes_maps` says whether the maps of the correlation will be a tensor, which must be of a countable size.
+    """
+    x, y = check_maps(name, x, y)
+    checked = {
+        "patch_size": check_patch_size(patch_size),
+        "search_size": check_search_size(search_size),
+        "epsilon": check_epsilon(epsilon),
+        "gradient": check_gradient(gradient),
+    }
+    if writes_maps:
+        x, y = _check_countable(name, x, y, checked["search_size"])
+    return x, y, checked
+
+
+def check_summary_weights(name, kernel, bias, x, search_size):
+    """The kernel (maps, filters) and bias (filters,) as tensors of the type of `x`."""
+    kernel, bias = tf.convert_to_tensor(kernel, x.dtype), tf.convert_to_tensor(bias, x.dtype)
+    maps = x.shape[3] * _window_size(x, search_size)
+    if kernel.shape.rank != 2 or kernel.shape[0] != maps or bias.shape != kernel.shape[1:]:
+        raise ValueError(
+            f"{name} takes a kernel of shape ({maps}, filters) and a bias of shape (filters,); "
+            f"got {_readable(kernel.shape)} and {_readable(bias.shape)}."
+        )
+    return kernel, bias
+
+
+def _window_size(x, search_size):
+    rows, columns = search_size
+    return rows * (x.shape[2] if columns is None else columns)
+
+
+def _check_countable(name, x, y, search_size):
+    """Both, given out once it is known that the maps are at most `MOST_NUMBERS`: nothing large is begun before."""
+    of_image = math.prod(x.shape[1:]) * _window_size(x, search_size)
+    message = (
+        f"{name} gives at most 2^31 - 1 numbers; this window makes {of_image} of an image of shape "
+        f"{_readable(x.shape[1:])}. Give it fewer images at a time or a smaller window."
+    )
+    if of_image * (x.shape[0] or 1) > MOST_NUMBERS:
+        raise ValueError(message)
+    if x.shape[0] is None:
+        few = tf.debugging.assert_less_equal(tf.shape(x)[0], MOST_NUMBERS // of_image, message)
+        with tf.control_dependencies([few]):
+            x, y = tf.identity(x), tf.identity(y)
+    return x, y
+
+
+def check_maps(name, x, y):
+    """The two feature maps as tensors of one floating point type and one shape, known but for the batch."""
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    check_map_types(name, x.dtype, y.dtype)
+    check_map_shapes(name, x.shape, y.shape)
+    if x.shape[0] is None or y.shape[0] is None:
+        # Batches known only at run time could differ and be broadcast in silence.
+        alike = tf.debugging.assert_equal(tf.shape(x)[0], tf.shape(y)[0], f"{name} takes two batches of one size.")
+        with tf.control_dependencies([alike]):
+            y = tf.identity(y)
+    return x, y
+
+
+def check_map_types(name, x_type, y_type):
+    """Both types are floating point, and alike."""
+    x_type, y_type = tf.as_dtype(x_type), tf.as_dtype(y_type)
+    for letter, dtype in (("x", x_type), ("y", y_type)):
+        if not dtype.is_floating:
+            raise ValueError(f"{name} takes maps of a floating point type; got {letter} of type {dtype.name}.")
+    if x_type != y_type:
+        raise ValueError(f"{name} takes two maps of one type; got {x_type.name} and {y_type.name}.")
+
+
+def check_map_shapes(name, x_shape, y_shape):
+    """Both shapes are (batch, height, width, channels), known but for the batch, and alike."""
+    x_shape, y_shape = tf.TensorShape(x_shape), tf.TensorShape(y_shape)
+    for letter, shape in (("x", x_shape), ("y", y_shape)):
+        if shape.rank != 4 or None in shape[1:].as_list():
+            raise ValueError(
+                f"{name} takes maps of shape (batch, height, width, channels), all known but the batch; "
+                f"got {letter} of shape {_readable(shape)}."
+            )
+        if 0 in shape[1:].as_list():
+            raise ValueError(f"{name} takes maps of at least one pixel; got {letter} of shape {_readable(shape)}.")
+    if not x_shape.is_compatible_with(y_shape):
+        raise ValueError(f"{name} takes two maps of one shape; got {_readable(x_shape)} and {_readable(y_shape)}.")
+
+
+def check_patch_size(value):
+    """`value` as (height, width): two odd positive integers of which one is more than 1."""
+    pair = _pair("patch_size", value)
+    if any(size is None or size < 1 or size % 2 == 0 for size in pair):
+        raise ValueError(f"patch_size must be two odd positive integers (height, width); got {value!r}.")
+    if pair == (1, 1):
+        raise ValueError("patch_size must hold at least 2 pixels, because a single one has no deviation; got (1, 1).")
+    return pair
+
+
+def check_search_size(value):
+    """`value` as (rows, columns): odd rows, and odd columns or None for the whole width."""
+    rows, columns = pair = _pair("search_size", value)
+    if rows is None or any(size is not None and (size < 1 or size % 2 == 0) for size in pair):
+        raise ValueError(
+            "search_size must be (rows, columns): odd positive rows, and odd positive columns or None for the whole "
+            f"width; got {value!r}."
+        )
+    return rows, columns
+
+
+def check_epsilon(value):
+    """`value` as a positive, finite float."""
+    if not isinstance(value, numbers.Real) or not 0 < value < float("inf"):
+        raise ValueError(f"epsilon must be a positive, finite number; got {value!r}.")
+    return float(value)
+
+
+def check_gradient(value):
+    """`value`, one of `GRADIENTS`."""
+    return _one_of("gradient", value, GRADIENTS)
+
+
+def check_layout(value):
+    """`value`, one of `LAYOUTS`."""
+    return _one_of("layout", value, LAYOUTS)
+
+
+def _one_of(name, value, known):
+    if value not in known:
+        raise ValueError(f"{name} must be one of {known}; got {value!r}.")
+    return value
+
+
+def _pair(name, value):
+    try:
+        first, second = (None if size is None else operator.index(size) for size in value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a pair of integers; got {value!r}.") from None
+    return first, second
+
+
+def _readable(shape):
+    return "unknown rank" if shape.rank is None else str(tuple(shape.as_list()))

@@ -1,0 +1,116 @@
+"""Which implementation computes: the compiled library, or TensorFlow's own operations.
+
+The compiled one runs wherever its library is there, but for two places that cannot hold a custom operation, where the
+Python one always runs: what XLA compiles, and what is exported as a SavedModel, which must load anywhere.
+"""
+
+import logging
+import os
+import sys
+
+import tensorflow as tf
+
+from tfnxc.errors import InputError
+from tfnxc.ops import _library
+
+IMPLEMENTATIONS = ("auto", "native", "python")
+
+VARIABLE = "TFNXC_OPS"
+"""The environment variable that decides where a caller does not."""
+
+# Modules that trace functions for a SavedModel. Neither Keras nor TensorFlow tells a layer what it is traced for.
+_EXPORTERS = (
+    "keras.src.export.",
+    "keras.src.backend.tensorflow.export",
+    "keras.src.saving.",
+    "tensorflow.python.saved_model.",
+    "tfnxc.serving.export",
+)
+
+_log = logging.getLogger("tfnxc")
+
+
+def check_implementation(value):
+    """`value`, one of `IMPLEMENTATIONS` or `None` for the environment's choice."""
+    if value is not None and value not in IMPLEMENTATIONS:
+        raise ValueError(f"implementation must be one of {IMPLEMENTATIONS}, or None; got {value!r}.")
+    return value
+
+
+def chosen(implementation=None):
+    """The implementation asked for, by the caller or else by the environment."""
+    name = check_implementation(implementation) or os.environ.get(VARIABLE) or "auto"
+    if name not in IMPLEMENTATIONS:
+        raise InputError(f"{VARIABLE} must be one of {', '.join(IMPLEMENTATIONS)}; it is {name!r}.")
+    return name
+
+
+@tf.autograph.experimental.do_not_convert  # loading and logging are no part of a graph
+def native_ops(implementation=None):
+    """The compiled operations, or `None` where the Python implementation is to compute.
+
+    Raises:
+        InputError: If `"native"` was asked for and there is no library.
+    """
+    name = chosen(implementation)
+    if name == "python" or _cannot_hold_custom_ops():
+        return None
+    library = _library.load()
+    if library.ops is None:
+        if name == "native":
+            raise InputError(f"the compiled op was asked for, but {library.reason}.")
+        _say_once(library.reason)
+    return library.ops
+
+
+def native_cpu_ops(implementation=None):
+    """`native_ops` for an operation that has no GPU kernel: `None` too where TensorFlow has a GPU.
+
+    There it would take the maps to the CPU and back; plain TensorFlow runs on the GPU.
+    """
+    ops = native_ops(implementation)
+    return None if ops is None or tf.config.list_logical_devices("GPU") else ops
+
+
+def _cannot_hold_custom_ops():
+    return not tf.executing_eagerly() and (_inside_xla() or _inside_export())
+
+
+def _inside_xla():
+    # What tf.function(jit_compile=True) opens around a trace; TensorFlow has no public name for it.
+    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+    return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def _inside_export():
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_EXPORTERS):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def describe() -> dict[str, str | None]:
+    """What computes here and why, in words: `{"implementation", "because", "library", "kernels"}`."""
+    name, library = chosen(), _library.load()
+    native = name != "python" and library.ops is not None
+    because = f"{VARIABLE}={name}" if name != "auto" else library.reason
+    if name == "native" and not native:
+        because += f", but {library.reason}"
+    return {
+        "implementation": "native" if native else "none" if name == "native" else "python",
+        "because": because,
+        "library": str(library.path) if library.ops is not None else None,
+        "kernels": library.kernels,
+    }
+
+
+_said = set()
+
+
+def _say_once(reason):
+    if reason not in _said:
+        _said.add(reason)
+        _log.info("The compiled op is not used, because %s. Everything runs in plain TensorFlow, slower.", reason)

@@ -1,0 +1,80 @@
+"""Writing the report on a run, with the pictures of some probes."""
+
+import os
+import pathlib
+
+from rich.console import Console
+
+from tfnxc.datasets import CATALOGUE
+from tfnxc.errors import InputError
+from tfnxc.evaluation.probes import ProbeChoice
+from tfnxc.files import write_text
+from tfnxc.report.page import report_page
+from tfnxc.report.pictures import Pictures
+from tfnxc.runs import Run
+
+
+def write_report(
+    run: Run | str | os.PathLike,
+    path: str | os.PathLike | None = None,
+    *,
+    data: str | os.PathLike | None = None,
+    pictures: bool = True,
+    probes: int = 3,
+    seed: int = 0,
+    console: Console | None = None,
+) -> pathlib.Path:
+    """Writes what is known of a run as one HTML file: results, training, settings, and pictures of a few probes.
+
+    What the run does not have yet, the report says how to get. Nothing is trained. For the pictures the galleries of
+    the probes are ranked, and the scores kept in the run.
+
+    Args:
+        run: A `Run` or its folder.
+        path: The file. Defaults to `None`: `report.html` in the run's folder.
+        data: Folder or file of the data set. Defaults to `None`: where the run was trained from.
+        pictures: Whether pictures of people are in it. Defaults to `True`.
+        probes: How many probes are pictured. Defaults to 3.
+        seed: Draws the probes and the gallery. Defaults to 0.
+        console: A rich `Console` for progress and for why there are no pictures. Defaults to `None`: nothing is shown.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: If there is no such run, the name does not end in `.html`, or a file of the run is damaged.
+
+    Example:
+        >>> write_report("runs/mine", "mine.html", pictures=False)
+        PosixPath('mine.html')
+    """
+    folder = run.folder if isinstance(run, Run) else run
+    path = pathlib.Path(folder, "report.html") if path is None else pathlib.Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{path}: the report is an HTML file; give a name that ends in .html.")
+    run = run if isinstance(run, Run) else Run.open(run)
+    if pictures:
+        shown = _pictures(run, None if data is None else os.fspath(data), probes, seed, console)
+    else:
+        shown = "Left out, as asked for by --no-pictures: this page holds no picture of a person."
+    write_text(path, report_page(run, shown))
+    if pictures and isinstance(shown, str) and console is not None:
+        console.print(f"Without pictures of people. {shown}", markup=False)
+    return path
+
+
+def _pictures(run, data, probes, seed, console):
+    """The `Pictures` of some probes of a run, or why there are none."""
+    dataset, place = run.settings.dataset, data or run.data
+    if not run.model_path().exists():
+        return "The run has no model yet. Give the tfnxc train command that began it again: it goes on."
+    if dataset not in CATALOGUE:
+        return f"The pictures of {dataset} are not at hand: tfnxc reads no data set of that name."
+    if data is None and CATALOGUE[dataset].needs_path and (place is None or not pathlib.Path(place).exists()):
+        title = CATALOGUE[dataset].title
+        return f"The pictures of {title} are not at hand. Say where they are: tfnxc report RUN --data FOLDER."
+    # TensorFlow comes with it, which a report without pictures does not need.
+    from tfnxc.evaluation.rankings import rank_probes
+
+    found = rank_probes(run, choice=ProbeChoice(count=probes, seed=seed), data=data, console=console)
+    return Pictures(found.probes(), found.maps(), [each for of in found.correlations() for each in of.values()])

@@ -1,0 +1,166 @@
+"""The pair engine: the tower of a pair model on images, its head on pairs of feature maps."""
+
+import time
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfnxc import models
+from tfnxc.console import ProgressCallback
+from tfnxc.scoring.features import Embedder
+
+BATCH_SIZES = (32, 64, 128, 256, 512)
+"""Pairs at a time that are tried where the batch size is to be found."""
+
+# A batch holds tiles of a few probes with a few gallery images each: the compiled op takes the patches of an image once
+# for all pairs of a tile, and works on 32 pairs together.
+TILE_PROBES, TILE_GALLERY = 4, 8
+
+
+class PairHead:
+    """Tower and head of a pair model, each traced once, however often its weights change.
+
+    Args:
+        model: A model of `tfnxc.models`.
+        batch_size: Pairs at a time. Defaults to `None`: the fastest of `BATCH_SIZES`, found with the first pairs.
+
+    Attributes:
+        batch_size: Pairs at a time; `None` as long as it has not been found.
+        image_size: Height and width of the images that the tower takes.
+        map_shape: Shape of the feature map of an image: `(height, width, channels)`.
+        embed: An `Embedder` of the tower.
+
+    Raises:
+        ValueError: If `model` has no tower and head.
+
+    Example:
+        >>> head = PairHead(model, batch_size=4)
+        >>> maps = head.embed(images)
+        >>> head.score_pairs(maps[:3], maps[3:], [[0, 0], [2, 8]]).shape
+        (2,)
+    """
+
+    def __init__(self, model: keras.Model, batch_size: int | None = None):
+        self.tower, self._head = models.split(model)
+        self.batch_size = batch_size
+        self.image_size = tuple(self.tower.input_shape[1:3])
+        self.map_shape = tuple(self.tower.output_shape[1:])
+        self.embed = Embedder(self.tower)
+        maps = tf.TensorSpec([None, *self.map_shape], tf.float32)
+        self._run = tf.function(self.probabilities, input_signature=[maps, maps])
+
+    def probabilities(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+        """Probability that both show one person, of each pair of float32 feature maps, as tensors."""
+        return tf.cast(self._head([first, second], training=False)[:, 1], tf.float32)
+
+    def weights(self) -> list[np.ndarray]:
+        """The weights of the head."""
+        return self._head.get_weights()
+
+    def score_pairs(
+        self,
+        first_maps: np.ndarray,
+        second_maps: np.ndarray,
+        pairs: np.ndarray,
+        progress: ProgressCallback | None = None,
+        both_orders: bool = False,
+    ) -> np.ndarray:
+        """Probability that both images of a pair show one person.
+
+        Args:
+            first_maps: float32 feature maps, as `embed` gives them.
+            second_maps: The same.
+            pairs: int array of shape `(pairs, 2)`: index in `first_maps`, index in `second_maps`. Pairs of the same
+                images cost less when they are scored by one call.
+            progress: Called with the number of pairs done after each batch. Defaults to `None`.
+            both_orders: Whether each pair is scored in both orders and the two are averaged. Defaults to `False`.
+
+        Returns:
+            float32 array of shape `(pairs,)`, in the order of `pairs`.
+        """
+        pairs = np.asarray(pairs, np.int32).reshape(-1, 2)
+        order, scores = tiled(pairs), np.empty(len(pairs), np.float32)
+
+        def score(start, size):
+            batch = order[start : start + size]
+            sides = (np.take(first_maps, pairs[batch, 0], axis=0), np.take(second_maps, pairs[batch, 1], axis=0))
+            found = self._run(*sides)
+            if both_orders:
+                found = (found + self._run(*reversed(sides))) / 2
+            scores[batch] = found.numpy()
+            return len(batch)
+
+        done = 0 if self.batch_size or not len(pairs) else self._find_batch_size(score, len(pairs), progress)
+        for start in range(done, len(pairs), self.batch_size or 1):
+            count = score(start, self.batch_size)
+            if progress is not None:
+                progress(count)
+        return scores
+
+    def _find_batch_size(self, score, count, progress):
+        """Scores the first pairs in batches of growing size and keeps the fastest; gives how many were scored.
+
+        Stops at a size that is no faster than the one before by a twentieth. With too few pairs to tell, nothing is
+        kept.
+        """
+        done, best = 0, 0.0
+        score(0, BATCH_SIZES[0])  # what is only done once, such as tracing, is not measured
+        for size in BATCH_SIZES:
+            if count - done < 2 * size:
+                if done == 0:
+                    _timed(score, (0,), count, progress)
+                    return count
+                break
+            rate = _timed(score, (done, done + size), size, progress)
+            done += 2 * size
+            if rate < 1.05 * best:
+                break
+            best, self.batch_size = rate, size
+        return done
+
+
+def _timed(score, starts, size, progress):
+    """Scores batches; gives the pairs a second of the fastest."""
+    best = 0.0
+    for start in starts:
+        begin = time.perf_counter()
+        count = score(start, size)
+        best = max(best, count / (time.perf_counter() - begin))
+        if progress is not None:
+            progress(count)
+    return best
+
+
+def tiled(pairs: np.ndarray) -> np.ndarray:
+    """An order of pairs, as indices, in which neighbours share their images: tiles of few probes and gallery images."""
+    _, probe = np.unique(pairs[:, 0], return_inverse=True)
+    _, gallery = np.unique(pairs[:, 1], return_inverse=True)
+    probe, gallery = probe.ravel(), gallery.ravel()
+    return np.lexsort((gallery, probe, gallery // TILE_GALLERY, probe // TILE_PROBES))
+
+
+def best_of(blocks: Iterable[tuple[np.ndarray, np.ndarray]], rows: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The best columns of each row of a score matrix that comes block by block: memory grows with `rows * k` only.
+
+    Args:
+        blocks: `(columns, scores)`: numbers of columns, and their float32 scores of shape `(rows, columns)`.
+        rows: How many rows the matrix has.
+        k: How many columns are kept, at most.
+
+    Returns:
+        `(columns, scores)`, both of shape `(rows, k)`, best first; of equal scores the one that came first is first.
+
+    Example:
+        >>> best_of([([7, 8], np.array([[0.1, 0.9]])), ([9], np.array([[0.9]]))], rows=1, k=2)
+        (array([[8, 9]]), array([[0.9, 0.9]]))
+    """
+    best, scores = np.empty((rows, 0), np.int64), np.empty((rows, 0), np.float32)
+    for columns, found in blocks:
+        scores = np.concatenate([scores, found], axis=1)
+        best = np.concatenate([best, np.broadcast_to(columns, found.shape)], axis=1)
+        # Stable, and what came earlier stands first already.
+        kept = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        scores, best = np.take_along_axis(scores, kept, axis=1), np.take_along_axis(best, kept, axis=1)
+    return best, scores
