@@ -33,9 +33,8 @@ from tfnxc.ops import describe_implementation
 from tfnxc.runs import versions
 from tfnxc.scoring import PairHead
 from tfnxc.search import Gallery, Picture
-from tfnxc.search.pooling import pooled
-from tfnxc.search.records import Records
-from tfnxc.search.shortlist import Shortlister
+from tfnxc.search.picture import Records
+from tfnxc.search.shortlist import Shortlister, pooled
 
 BLOCK = 1024
 RECALLS = ("recall_1", "recall_10", "right")

@@ -40,7 +40,7 @@ def in_use(variant):
 
 
 def step_of(model, fitted, recipe):
-    """A training step of a model, on a batch and its labels; `fitted` is the model itself or what shares its weights."""
+    """A training step of a model, on a batch and its labels; `fitted` is the model or what shares its weights."""
     optimizer, loss = make_optimizer(recipe, 1000), make_loss(recipe)
     optimizer.build(model.trainable_variables)
 

@@ -38,7 +38,10 @@ def train(folder, model, seed=0, identities=200, test_identities=100, epochs=40)
     everyone = range(identities + test_identities)
     source = f"by number: the training people are those of seed {seed}, the test people of seed {_TEST_SEED + seed}"
     split = Split(f"dials-{seed}", source, everyone[:identities], everyone[identities:], seed=seed)
-    data = TrainingData(synthetic(len(everyone), seed=seed), split)
+    print(f"Drawing {identities} people", flush=True)
+    people = synthetic(identities, seed=seed)
+    known = people.identities, people.cameras
+    data = TrainingData.of_arrays(people.images(), *known, split=split, name="synthetic")
     train_run(folder, data, Recipe.named("grouped", epochs=epochs), start=Start(model, seed=seed))
 
 

@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1] / "tfnxc"
 PACKAGES = sorted(
     path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("cli", "custom_ops")
 )
-MODULES = ["losses", "optimizers"]
+MODULES = ["distribution", "losses", "optimizers"]
 _GIVEN = {"self", "cls", "args", "kwargs"}
 
 
@@ -33,7 +33,7 @@ def methods(name, kind):
         value = getattr(value, "fget", None) or getattr(value, "__func__", value)
         value = getattr(value, "func", value)  # of a cached property
         if inspect.isfunction(value) and (key == "__init__" or not key.startswith("_")):
-            if value.__module__.startswith("tfnxc"):  # not what dataclasses write
+            if value.__module__.startswith("tfnxc") and value.__qualname__.startswith(f"{kind.__name__}."):
                 yield f"{name}.{key}", value
 
 

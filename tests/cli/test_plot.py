@@ -8,7 +8,7 @@ from tests.cli.run_command import error_of, run
 from tfnxc import models, training, visualization
 from tfnxc.datasets import Split, synthetic
 from tfnxc.evaluation import EvaluationPlan, ProbeChoice, Result, Results, colour_histogram_scores, rank_lists
-from tfnxc.evaluation.galleries import draw_galleries, galleries_of
+from tfnxc.evaluation.probes import draw_galleries, galleries_of
 from tfnxc.scoring import embed
 from tfnxc.visualization import save_figure
 

@@ -116,11 +116,11 @@ def test_a_recipe_is_named_and_changed(trained, train):
     assert recipe == Recipe.named("grouped", epochs=3, identities_per_group=2, batch_size=8)
 
 
-def test_few_images_are_seen_more_often_unless_passes_are_given(trained, train, tmp_path):
+def test_few_images_are_seen_more_often_unless_epochs_are_given(trained, train, tmp_path):
     result = train("--split", "random-2-0", "--recipe", "grouped")
     assert "Note: 8334 epochs, not 70, because 12 pictures are few" in result.output
     ((run, recipe),) = ((given.run, given.recipe) for given in trained)
-    assert recipe == Recipe.named("grouped", epochs=8334)  # 18 pairs a pass
+    assert recipe == Recipe.named("grouped", epochs=8334)  # 18 pairs an epoch
     assert run.settings.recipe.epochs == 8334
     for words in (("--recipe", "grouped", "--epochs", 70), ("--recipe", "published")):
         result = train("--split", "random-2-0", *words, "--run", tmp_path / words[1])
@@ -308,7 +308,7 @@ def test_a_set_that_nobody_knows_is_one_clear_error(train):
     assert result.exit_code == 1 and "--with takes NAME=PATH" in result.output
 
 
-def test_ranking_may_be_asked_for_every_few_passes(trained, train):
+def test_ranking_may_be_asked_for_every_few_epochs(trained, train):
     assert train("--split", "random-1-0", "--validate", 2, "--validate-every", 3).exit_code == 0
     assert trained[0].validation.every == 3
     # No setting: the weights are the same.

@@ -48,7 +48,7 @@ def test_the_hardest_come_first_and_easy_ones_never():
 
 
 def test_the_command_knows_these_kinds():
-    from tfnxc.cli.plot.ranking import ranking
+    from tfnxc.cli.plot.probes import ranking
 
     (kind,) = [option for option in ranking.params if option.name == "kind"]
     assert tuple(kind.type.choices) == PROBE_KINDS

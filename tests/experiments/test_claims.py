@@ -143,7 +143,7 @@ def test_a_model_against_the_difficulties(monkeypatch, tmp_path, capsys):
     assert {each["probes"] for each in first["results"]} == {10} and len(list((run.folder / "scores").iterdir())) == 4
     assert "viewpoint 2, the others 0.5: rank 1 " in capsys.readouterr().out
     # Measured again, nothing is scored again.
-    monkeypatch.setattr("tfnxc.scoring.model_scores.PairScorer", None)
+    monkeypatch.setattr("tfnxc.scoring.score_file.PairScorer", None)
     difficulty.measure(tmp_path / "run", draws=1)
     again = json.loads((run.folder / "difficulty.json").read_text())["results"]
     assert [{**each, "pairs_per_second": None} for each in first["results"]] == again

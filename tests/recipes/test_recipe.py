@@ -35,7 +35,7 @@ def test_schedules():
     assert float(np.asarray(constant.learning_rate)) == 0.25
 
 
-def test_of_few_images_groups_make_more_passes():
+def test_of_few_images_groups_make_more_epochs():
     grouped = Recipe.named("grouped")
     assert [grouped.for_images(count).epochs for count in (1940, 1429, 1428, 500)] == [70, 70, 71, 200]
     assert grouped.for_images(500).epochs * 500 * 9 / 6 == 150_000

@@ -3,9 +3,8 @@ import pytest
 
 from tfnxc.errors import InputError
 from tfnxc.scoring import score_file
-from tfnxc.scoring.model_scores import ModelScores
 from tfnxc.scoring.pair_scorer import PairScorer
-from tfnxc.scoring.score_file import ScoreFile
+from tfnxc.scoring.score_file import ModelScores, ScoreFile
 from tfnxc.scoring.test_time_augmentation import views
 
 

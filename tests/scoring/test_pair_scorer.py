@@ -4,8 +4,7 @@ import tensorflow as tf
 
 from tfnxc import models
 from tfnxc.scoring import pair_head, pair_scorer
-from tfnxc.scoring.features import embed
-from tfnxc.scoring.pair_head import PairHead, best_of, tiled
+from tfnxc.scoring.pair_head import PairHead, best_of, embed, tiled
 from tfnxc.scoring.pair_scorer import PairScorer
 
 

@@ -6,9 +6,9 @@ import zlib
 import numpy as np
 
 from tfnxc.search import _store
-from tfnxc.search._manifest import Manifest
+from tfnxc.search._files import Manifest
 from tfnxc.search._store import Store
-from tfnxc.search.records import Records
+from tfnxc.search.picture import Records
 
 MAP_SHAPE, SIZE = (3, 2, 4), 6
 

@@ -18,8 +18,8 @@ from tfnxc.recipes import Recipe
 from tfnxc.runs import Run, RunSettings
 from tfnxc.scoring import PairScorer
 from tfnxc.search import Added, Gallery, Match, Picture, list_pictures, merge_rankings, set_pictures
-from tfnxc.search._manifest import Manifest
-from tfnxc.search.records import Records
+from tfnxc.search._files import Manifest
+from tfnxc.search.picture import Records
 
 
 def names_of(found):

@@ -5,8 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from tfnxc.search.pooling import embedding_size, pooled
-from tfnxc.search.shortlist import Shortlister
+from tfnxc.search.shortlist import Shortlister, embedding_size, pooled
 
 WITH_FAISS = [
     False,

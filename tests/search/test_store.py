@@ -13,11 +13,9 @@ from tests.search import store_writer
 from tests.search.store_writer import append, features_of, new_store
 from tfnxc.errors import InputError
 from tfnxc.search import _store
-from tfnxc.search._manifest import MANIFEST
-from tfnxc.search._segment import write_segment
-from tfnxc.search._snapshot import Snapshot
-from tfnxc.search._store import Store
-from tfnxc.search.records import Records
+from tfnxc.search._files import MANIFEST, write_segment
+from tfnxc.search._store import Snapshot, Store
+from tfnxc.search.picture import Records
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([store_writer.__name__])

@@ -7,7 +7,7 @@ from tests.serving.small_export import SHAPE, graph_of, images, small_model
 from tfnxc import models
 from tfnxc.datasets import read_picture
 from tfnxc.datasets.image_set import resize
-from tfnxc.serving import export_model, ranking
+from tfnxc.serving import export_model, signatures
 
 MAPS = [7, 4, 4]
 NAMES = {
@@ -105,7 +105,7 @@ def test_an_empty_batch_gives_an_empty_answer(asked):
     assert asked["match_features"](probe_features=features, gallery_features=features)["same"].shape == (0,)
 
 
-@pytest.mark.parametrize("gallery", [1, ranking.BLOCK, 2 * ranking.BLOCK + 3])
+@pytest.mark.parametrize("gallery", [1, signatures.BLOCK, 2 * signatures.BLOCK + 3])
 def test_rank_gives_what_all_pairs_give(gallery, asked):
     features = asked["embed"](image=images(gallery + 1, 3))["features"]
     probe, gallery_features = features[:1], features[1:]

@@ -15,7 +15,7 @@ from tfnxc.training import Execution, Pictures, Recipe, Run, RunSettings, Start,
 
 IDENTITIES = np.repeat(np.arange(4), 2)
 CAMERAS = np.tile([0, 1], 4)
-STEPS = 2  # a pass: 12 pairs
+STEPS = 2  # an epoch: 12 pairs
 RECIPE = Recipe(schedule="cosine", learning_rate=0.1, batch_size=7, epochs=3)
 HARD = dataclasses.replace(RECIPE, positives="cross-camera", negatives="hard", pool=3)
 GROUPED = dataclasses.replace(
@@ -94,7 +94,7 @@ def small_training(
 
 
 class At(keras.callbacks.Callback):
-    """Does something after a step of a pass, both counted from 0."""
+    """Does something after a step of an epoch, both counted from 0."""
 
     def __init__(self, number, step, act):
         super().__init__()

@@ -50,7 +50,7 @@ def test_two_processes_train_as_one_and_only_one_of_them_writes(tmp_path):
     for name, each in workers[0][1].items():
         np.testing.assert_array_equal(each, workers[1][1][name])
     for (steps, seeds, cameras, sources, _folder), _ in workers:
-        assert steps == 1  # of two a pass, where the chief's callback stopped both
+        assert steps == 1  # of two an epoch, where the chief's callback stopped both
         assert "the workers do not begin with the same seed" in seeds
         assert "the workers do not begin with the same cameras" in cameras
         assert "the workers do not begin with the same sets" in sources

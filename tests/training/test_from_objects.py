@@ -91,7 +91,7 @@ def test_data_know_who_trains_and_who_is_held_back(people):
 def test_everybody_trains_in_arrays_without_a_split():
     data = TrainingData.of_arrays(make_images(), IDENTITIES)
     assert len(data) == 8 and data.tested is None and data.chosen_split.train == (0, 1, 2, 3)
-    assert data.read().images is data.images
+    assert data.read().images is data.pictures.images
 
 
 def test_weights_may_be_a_model_or_its_file(tmp_path):

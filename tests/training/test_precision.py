@@ -17,7 +17,7 @@ from tfnxc.training.gradient_accumulation import accumulating
 from tfnxc.training.precision import precision
 
 SMALL = functools.partial(models.normxcorr, filters=(3, 4), units=8)
-RECIPE = dataclasses.replace(GROUPED, learning_rate=0.01)  # a step a pass
+RECIPE = dataclasses.replace(GROUPED, learning_rate=0.01)  # a step an epoch
 
 
 def trained(folder, name, **options):

@@ -32,8 +32,8 @@ from tests.training.small_training import (
 )
 from tfnxc import files, models
 from tfnxc.callbacks.validation_cmc import FIGURES, ValidationCMC
-from tfnxc.datasets.pipelines.group_indices import Groups
-from tfnxc.datasets.pipelines.hard_negatives import hard_negatives
+from tfnxc.datasets.pipelines.groups import Groups
+from tfnxc.datasets.pipelines.pair_indices import hard_negatives
 from tfnxc.errors import InputError
 from tfnxc.locks import LOCK
 from tfnxc.scoring.colour_histogram import colour_histogram_scores
@@ -116,7 +116,7 @@ def test_training_keeps_both_models_and_the_history(tmp_path, architecture):
 
 
 def test_a_training_interrupted_twice_ends_with_the_same_weights_and_history(tmp_path, whole):
-    for seconds in (300, 0):  # without a checkpoint in the pass it begins again, with one it goes on behind it
+    for seconds in (300, 0):  # without a checkpoint in the epoch it begins again, with one it goes on behind it
         with pytest.raises(KeyboardInterrupt):
             small_training(tmp_path / "run", callbacks=[At(1, 0, interrupt)], checkpoint_seconds=seconds)
         assert Run.open(tmp_path / "run").epochs_done == 1
@@ -141,7 +141,7 @@ def test_a_killed_training_ends_with_the_same_weights_and_history(tmp_path, whol
 
 
 def test_a_training_may_end_between_any_two_writes(tmp_path, whole, monkeypatch):
-    """Whatever of the first pass is on disk when it ends there, the next training puts it right."""
+    """Whatever of the first epoch is on disk when it ends there, the next training puts it right."""
     replace = files.os.replace
     for name in ("history.csv", "model.keras", "progress.json"):
         seen = []
@@ -161,25 +161,25 @@ def test_a_training_may_end_between_any_two_writes(tmp_path, whole, monkeypatch)
     assert_like_the_whole(whole, tmp_path, small_training(tmp_path))
 
 
-def test_hard_negatives_are_mined_once_a_pass_and_kept_for_its_rest(tmp_path, whole, monkeypatch):
-    mined = []
+def test_hard_negatives_are_found_once_an_epoch_and_kept_for_its_rest(tmp_path, whole, monkeypatch):
+    hard = []
 
     def spy(identities, probes, score, number, *options):
-        mined.append((number, hard_negatives(identities, probes, score, number, *options)))
-        return mined[-1][1]
+        hard.append((number, hard_negatives(identities, probes, score, number, *options)))
+        return hard[-1][1]
 
     monkeypatch.setattr(sys.modules["tfnxc.training.epoch_negatives"], "hard_negatives", spy)
     expected = small_training(tmp_path / "whole", HARD).get_weights()
-    assert [number for number, _ in mined] == [0, 1, 2] and names(tmp_path / "whole") == KEPT
+    assert [number for number, _ in hard] == [0, 1, 2] and names(tmp_path / "whole") == KEPT
     # All positives of these identities are across cameras, so without them the training would be that of `whole`.
     assert not np.array_equal(expected[0], whole[1][0])
-    del mined[:]
+    del hard[:]
     with pytest.raises(KeyboardInterrupt):
         small_training(tmp_path / "cut", HARD, callbacks=[At(1, 0, interrupt)], checkpoint_seconds=0)
     assert names(tmp_path / "cut") == KEPT | {"checkpoint.keras", "negatives.npz"}
-    np.testing.assert_array_equal(np.load(tmp_path / "cut" / "negatives.npz")["mined"], mined[1][1])
+    np.testing.assert_array_equal(np.load(tmp_path / "cut" / "negatives.npz")["mined"], hard[1][1])
     found = small_training(tmp_path / "cut", HARD).get_weights()
-    assert [number for number, _ in mined] == [0, 1, 2]
+    assert [number for number, _ in hard] == [0, 1, 2]
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -205,7 +205,7 @@ def test_a_damaged_file_is_one_clear_error_that_says_how_to_go_on(tmp_path):
     assert [row["epoch"] for row in history(tmp_path)] == [0, 1, 2] and names(tmp_path) == KEPT
 
 
-def test_early_stopping_works_over_the_passes(tmp_path):
+def test_early_stopping_works_over_the_epochs(tmp_path):
     stop = keras.callbacks.EarlyStopping("loss", min_delta=100, patience=1)
     count = Count()
     model = small_training(tmp_path, callbacks=[stop, count])
@@ -214,7 +214,7 @@ def test_early_stopping_works_over_the_passes(tmp_path):
     assert model.history.epoch == [0, 1]
 
 
-def test_a_callback_that_stops_in_the_middle_of_a_pass_leaves_a_checkpoint(tmp_path, whole):
+def test_a_callback_that_stops_in_the_middle_of_an_epoch_leaves_a_checkpoint(tmp_path, whole):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             self.model.stop_training = int(self.model.optimizer.iterations) == STEPS + 1
@@ -243,7 +243,7 @@ class BreakWeights(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(("batch_size", "kept"), [(12, set()), (7, {"checkpoint.keras"})])
-def test_weights_of_nan_are_kept_neither_after_a_pass_nor_in_it(tmp_path, batch_size, kept):
+def test_weights_of_nan_are_kept_neither_after_an_epoch_nor_in_it(tmp_path, batch_size, kept):
     recipe = Recipe("adam", 0.001, batch_size=batch_size, epochs=1)
     with pytest.raises(InputError, match="became NaN or infinite in epoch 1"):
         small_training(tmp_path, recipe, callbacks=[BreakWeights()], checkpoint_seconds=0)
@@ -279,7 +279,7 @@ def test_a_grouped_training_goes_on_with_the_same_weights(tmp_path, whole):
 
 
 def test_a_training_may_begin_with_the_weights_of_another(tmp_path):
-    recipe = dataclasses.replace(TWO_STEPS, learning_rate=1e-30, schedule="constant")  # which leaves them as they began
+    recipe = dataclasses.replace(TWO_STEPS, learning_rate=1e-50, schedule="constant")  # which is 0 in float32
     first, other = (small_training(tmp_path / str(seed), recipe, seed=seed) for seed in (1, 2))
     assert not np.array_equal(first.get_weights()[0], other.get_weights()[0])
     second = small_training(tmp_path / "second", recipe, seed=2, weights=first)
@@ -337,7 +337,7 @@ def test_hard_negatives_of_groups_are_the_nearest_by_colour(tmp_path, monkeypatc
 
 PEOPLE = np.repeat(np.arange(6), 4)
 CAMERAS_OF_PEOPLE = np.tile([0, 0, 1, 1], 6)
-FOUR_PASSES = dataclasses.replace(RECIPE, epochs=4)
+FOUR_EPOCHS = dataclasses.replace(RECIPE, epochs=4)
 
 
 def validation():
@@ -349,11 +349,11 @@ def validation():
 
 
 def validated_training(folder, every=2, **options):
-    return small_training(folder, FOUR_PASSES, validation=validation(), validate_every=every, **options)
+    return small_training(folder, FOUR_EPOCHS, validation=validation(), validate_every=every, **options)
 
 
 def validated(folder):
-    """The history of a training: what each pass has of the figures, `None` where it was not ranked yet."""
+    """The history of a training: what each epoch has of the figures, `None` where it was not ranked yet."""
     with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         table = csv.DictReader(file)
         rows = list(table)
@@ -374,12 +374,12 @@ def ranked(tmp_path_factory):
     validated_training(folder / "run", every=1)
     figures = validated(folder / "run")
     assert names(folder / "run") == KEPT | {"best.keras", "best.json"}
-    # Or the tests below could not tell which pass a row is of.
+    # Or the tests below could not tell which epoch a row is of.
     assert all(one != other for one, other in itertools.pairwise(figures))
     return figures
 
 
-def test_every_other_pass_is_ranked_and_the_best_model_kept(tmp_path, ranked):
+def test_every_other_epoch_is_ranked_and_the_best_model_kept(tmp_path, ranked):
     run = run_in(tmp_path / "run")
     model = validated_training(run.folder)
     assert validated(run.folder) == [None, ranked[1], ranked[1], ranked[3]]
@@ -399,7 +399,7 @@ def test_validation_does_not_change_the_training(tmp_path, whole):
 
 
 def test_callbacks_see_the_figures(tmp_path, ranked):
-    # A rank 1 cannot be better by more than 1, so that the second pass is no better.
+    # A rank 1 cannot be better by more than 1, so that the second epoch is no better.
     stop = keras.callbacks.EarlyStopping("val_rank_1", mode="max", min_delta=2, patience=1)
     model = validated_training(tmp_path, every=1, callbacks=[stop])
     assert stop.stopped_epoch == 1 and Run.open(tmp_path).epochs_done == 2
@@ -438,7 +438,7 @@ def test_patience_ends_a_training_and_neither_a_kill_nor_another_start_changes_t
     assert ended(tmp_path) == (4, False) and validated(tmp_path) == ranked
 
 
-def test_patience_counts_rankings_and_not_passes(tmp_path, ranked):
+def test_patience_counts_rankings_and_not_epochs(tmp_path, ranked):
     validated_training(tmp_path, every=2, patience=1)
     assert ended(tmp_path) == (4, False) and validated(tmp_path) == [None, ranked[1], ranked[1], ranked[3]]
 
@@ -467,7 +467,7 @@ def test_a_training_goes_on_with_its_own_pictures_only(tmp_path, monkeypatch):
     small_training(tmp_path)
 
 
-@pytest.mark.parametrize("seconds", [300, 0])  # from the begin of the pass, or from its middle
+@pytest.mark.parametrize("seconds", [300, 0])  # from the begin of the epoch, or from its middle
 def test_a_training_that_goes_on_between_two_rankings_has_the_figures_of_before(tmp_path, ranked, seconds):
     with pytest.raises(KeyboardInterrupt):
         validated_training(tmp_path, callbacks=[At(2, 0, interrupt)], checkpoint_seconds=seconds)
@@ -482,11 +482,11 @@ def test_a_training_that_goes_on_between_two_rankings_has_the_figures_of_before(
 
 def test_a_history_without_validation_goes_on_with_it_and_one_with_it_without(tmp_path, ranked):
     with pytest.raises(KeyboardInterrupt):
-        small_training(tmp_path, FOUR_PASSES, callbacks=[At(1, 0, interrupt)])
+        small_training(tmp_path, FOUR_EPOCHS, callbacks=[At(1, 0, interrupt)])
     with pytest.raises(KeyboardInterrupt):
         validated_training(tmp_path, every=1, callbacks=[At(2, 0, interrupt)])
     with pytest.raises(KeyboardInterrupt):
-        small_training(tmp_path, FOUR_PASSES, callbacks=[At(3, 0, interrupt)])
+        small_training(tmp_path, FOUR_EPOCHS, callbacks=[At(3, 0, interrupt)])
     (_, ranked_row, row) = history_texts(tmp_path / "history.csv")
     assert ranked_row["val_mAP"] == str(ranked[1]["val_mAP"]) and row["val_mAP"] is None
     validated_training(tmp_path, every=1)
@@ -535,7 +535,7 @@ def test_people_who_cannot_be_ranked_fail_before_the_first_step(tmp_path, people
     assert count.steps == 0 and "model.keras" not in names(tmp_path)
 
 
-def test_a_console_has_a_line_a_pass(tmp_path, capsys):
+def test_a_console_has_a_line_an_epoch(tmp_path, capsys):
     console = Console(file=io.StringIO(), width=40)
     # The table takes the place of the bar, whatever `verbose` says.
     small_training(tmp_path, console=console, validation=validation(), verbose=1)

@@ -1,13 +1,12 @@
 """Keras callbacks for any training: ranking by validation, keeping the best model, stopping on NaN, a live table."""
 
 from tfnxc.callbacks.follow_chief import FollowChief
-from tfnxc.callbacks.keep_best import KeepBest
+from tfnxc.callbacks.keep_best import KeepBest, ValidationEarlyStopping
 from tfnxc.callbacks.learning_rate import learning_rate
 from tfnxc.callbacks.live_table import LiveTable
 from tfnxc.callbacks.stop_on_nan import StopOnNaN
 from tfnxc.callbacks.tensorboard import TensorBoard
 from tfnxc.callbacks.validation_cmc import ValidationCMC
-from tfnxc.callbacks.validation_early_stopping import ValidationEarlyStopping
 
 __all__ = [
     "FollowChief",

@@ -9,10 +9,9 @@ from tfnxc.distribution import Meeting
 
 
 class FollowChief(keras.callbacks.Callback):
-    """Has all workers do what callbacks of the chief do to it.
+    """Has all workers follow what the chief's callbacks do: stop the training at any step, change the learning rate.
 
-    That is to stop the training, at any step, and to change the learning rate; weights that a callback changes on the
-    chief are not carried over. It stands last among the callbacks, on all workers.
+    Weights that a callback changes on the chief are not carried over. Put it last among the callbacks, on all workers.
 
     Args:
         strategy: As from `tfnxc.distribution.strategy_named`, of several workers.
@@ -26,14 +25,14 @@ class FollowChief(keras.callbacks.Callback):
         self._meeting = Meeting(strategy)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Takes over what the chief has."""
+        """Takes over the chief's state."""
         optimizer = self.model.optimizer
         told = self._meeting.gather([learning_rate(optimizer), float(self.model.stop_training)])
-        # Any worker may stop all: one that meets NaN does not leave the others waiting.
+        # Any worker may stop all, so that one that meets NaN leaves no other waiting.
         self.model.stop_training = bool(told[:, 1].any())
         if told[0, 0] != np.float32(learning_rate(optimizer)):
             optimizer.learning_rate = float(told[0, 0])
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Takes over what the chief has."""
+        """Takes over the chief's state."""
         self.on_train_batch_end(0)

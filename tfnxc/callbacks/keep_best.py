@@ -1,4 +1,4 @@
-"""The best model of a training, as its validation found it."""
+"""The best model of a training by its validation, and stopping where none better comes."""
 
 import math
 import os
@@ -8,20 +8,19 @@ from typing import Any
 import keras
 
 from tfnxc.files import replacing
-from tfnxc.runs.best import RANKED_BY, Best, read_best, write_best
+from tfnxc.runs.history import RANKED_BY, read_best, write_best
 
 
 class KeepBest(keras.callbacks.Callback):
     """Keeps the model of the epoch with the highest `val_rank_1`, of equal ones the highest `val_mAP`.
 
-    Writes `best.keras`, and `best.json` with the epoch, counted from 0, and its figures. It stands behind the callback
-    that puts the figures into the logs, such as `ValidationCMC`. Where the folder holds a `best.json` already, the
-    training goes on with that best; a training that begins anew needs another folder.
+    Writes `best.keras`, and `best.json` with the epoch, counted from 0, and its figures. It comes after the callback
+    that puts the figures into the logs, such as `ValidationCMC`. If the folder already holds a `best.json`, training
+    resumes from that best; a new training needs another folder.
 
     Args:
-        folder: Where both files go; made if need be.
-        model: The model that is saved. Defaults to `None`: the one that `fit` trains. Give it where that one is a
-            wrapper around it.
+        folder: Where both files go; created if missing.
+        model: The model to save. Defaults to `None`: the one that `fit` trains. Give it if that one only wraps it.
 
     Attributes:
         epoch: The epoch of the best model so far, counted from 0; -1 where there is none.
@@ -44,7 +43,7 @@ class KeepBest(keras.callbacks.Callback):
     def __init__(self, folder: str | os.PathLike, model: keras.Model | None = None):
         super().__init__()
         self._folder, self._saved = pathlib.Path(folder), model
-        self.epoch, self._figures = read_best(folder) or Best(-1, (-1.0, -1.0))
+        self.epoch, self._figures = read_best(folder) or (-1, (-1.0, -1.0))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Saves the model if it is better than the best so far; NaN never is."""
@@ -58,3 +57,40 @@ class KeepBest(keras.callbacks.Callback):
             (self.model if self._saved is None else self._saved).save(new)
         validated = {name: float(value) for name, value in logs.items() if name.startswith("val_")}
         write_best(self._folder, epoch, validated)
+
+
+class ValidationEarlyStopping(keras.callbacks.Callback):
+    """Stops a training after `patience` validations without a better model.
+
+    It relies only on what `KeepBest` stores on disk, so an interrupted training stops at the same epoch.
+
+    Args:
+        best: The `KeepBest` of the training, which comes before it among the callbacks.
+        every: Epochs between validations, 1 or more, as in `ValidationCMC`.
+        patience: Validations without a better model after which the training stops, 1 or more.
+
+    Raises:
+        ValueError: If `every` or `patience` is below 1.
+
+    Example:
+        >>> best = tfnxc.callbacks.KeepBest("stopping")
+        >>> best.epoch = 3  # the fourth
+        >>> early = ValidationEarlyStopping(best, every=2, patience=3)
+        >>> [early.is_over(epochs) for epochs in (8, 10)]
+        [False, True]
+    """
+
+    def __init__(self, best: KeepBest, every: int, patience: int):
+        super().__init__()
+        if every < 1 or patience < 1:
+            raise ValueError(f"every and patience must be 1 or more; got {every} and {patience}.")
+        self._best, self._every, self._patience = best, every, patience
+
+    def is_over(self, epochs: int) -> bool:
+        """Whether a training is over after so many epochs."""
+        return epochs // self._every - (self._best.epoch + 1) // self._every >= self._patience
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Ends the training if it is over."""
+        if self.is_over(epoch + 1):
+            self.model.stop_training = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import time
 from typing import Any
 
@@ -16,34 +17,27 @@ from rich.table import Table
 from tfnxc.callbacks.learning_rate import learning_rate
 
 _SECONDS_BETWEEN_DRAWINGS = 0.5
-
-_RATE_IN_LOGS = ("learning_rate", "lr")
-"""What Keras callbacks that change the learning rate call it in the logs; the table has a column for it anyway."""
+_RATE_IN_LOGS = ("learning_rate", "lr")  # left out: the table has a column for the learning rate
 
 
 class LiveTable(keras.callbacks.Callback):
     """Shows a training as a table: a row for each of the last epochs, and a live one for the current.
 
-    The columns are the epoch, its steps, pairs a second, loss and metrics (means over the epoch), learning rate, what
-    begins with `val_`, and the time that is left of the training, in which validation and pauses so far have their
-    share. Pairs a second leave out the first step of an epoch, which waits for the pipeline and, once, for TensorFlow's
-    tracing, unless the epoch has no other. Where the console is too narrow, the last of the `val_` columns are left
-    out, and then the last of the others.
+    The columns are the epoch, its steps, pairs per second, loss and metrics (means over the epoch), learning rate,
+    whatever begins with `val_`, and the time left, which includes validation and pauses. Pairs per second leave out
+    the first step of an epoch, which waits for the pipeline and for tracing, unless it is the only one. If the console
+    is too narrow, the last `val_` columns are left out first, then the last of the others. Where the output is no
+    terminal, it prints one line an epoch instead.
 
-    Where the output is no terminal, it prints one line an epoch instead.
-
-    Call `fit` with `verbose=0`, and put this last into the list of callbacks, so that it sees what the others add to
-    the logs. A console holds one live display at a time, so no progress bar may run beside it. `fit` tells no callback
-    of an error or of Ctrl-C: use the table as a context manager, or call `close`, so that the display ends there too;
-    at the latest it ends with the program.
+    Call `fit` with `verbose=0`, and put this last in the list of callbacks, so that it sees what the others add to the
+    logs. A console holds one live display at a time: run no progress bar beside it. `fit` tells callbacks nothing of
+    an error or Ctrl-C: use the table as a context manager, or call `close`, to end the display there too.
 
     Args:
         console: The `rich.console.Console` to print to.
         batch_size: Pairs in a step.
-        pairs_per_epoch: Pairs in an epoch, whose last step may have fewer than the others. Defaults to `None`: all
-            steps have as many.
-        first_step: Step of the first epoch at which this training begins, where it goes on in the middle of an epoch.
-            Defaults to `0`.
+        pairs_per_epoch: Pairs in an epoch; its last step may be smaller. Defaults to `None`: all steps are full.
+        first_step: Step of the first epoch at which a resumed training begins. Defaults to `0`.
         rows: Finished epochs that stay visible, 1 or more. Defaults to `10`.
 
     Raises:
@@ -62,12 +56,7 @@ class LiveTable(keras.callbacks.Callback):
     _now = staticmethod(time.monotonic)
 
     def __init__(
-        self,
-        console: Console,
-        batch_size: int,
-        pairs_per_epoch: int | None = None,
-        first_step: int = 0,
-        rows: int = 10,
+        self, console: Console, batch_size: int, pairs_per_epoch: int | None = None, first_step: int = 0, rows: int = 10
     ):
         super().__init__()
         if batch_size < 1 or rows < 1 or first_step < 0:
@@ -78,7 +67,7 @@ class LiveTable(keras.callbacks.Callback):
         self._console, self._visible, self._skipped = console, rows, first_step
         self._batch_size, self._pairs_per_epoch = batch_size, pairs_per_epoch
         self._live: Live | None = None
-        self._steps: int | None = None  # of an epoch, where somebody knows
+        self._steps: int | None = None  # of an epoch, once known
         self._begin: float | None = None  # of the first step's end
         self._finished: list[dict[str, str]] = []
 
@@ -89,7 +78,7 @@ class LiveTable(keras.callbacks.Callback):
         self.close()
 
     def close(self) -> None:
-        """Ends the live display, which stays on the screen as it is; nothing where there is none."""
+        """Ends the live display, if there is one; it stays on the screen as it is."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -100,7 +89,7 @@ class LiveTable(keras.callbacks.Callback):
         self.close()
         self._finished, self._begin, self._steps_since = [], None, 0
         if self._console.is_terminal and not self._console.is_dumb_terminal:
-            # Without a thread of its own, which would draw what the training is just changing.
+            # No refresh thread: it would read what the training is changing.
             self._live = Live(console=self._console, auto_refresh=False)
             atexit.register(self.close)
             self._live.start()
@@ -131,7 +120,7 @@ class LiveTable(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Turns the live row into a finished one."""
-        if self._steps is None:  # nobody knew how many there are
+        if self._steps is None:  # unknown until now
             self._steps = self._moments[-1][1]
         row = self._row(logs)
         self._finished, self._skipped = [*self._finished, row][-self._visible :], 0
@@ -165,14 +154,12 @@ class LiveTable(keras.callbacks.Callback):
         if len(self._moments) < 2:
             return ""
         (begin, first), (end, last) = self._moments[-2:]
-        return f"{(self._pairs_until(last) - self._pairs_until(first)) / max(end - begin, 1e-9):.1f}"
-
-    def _pairs_until(self, step):
-        pairs = step * self._batch_size
-        return pairs if self._pairs_per_epoch is None else min(pairs, self._pairs_per_epoch)
+        most = math.inf if self._pairs_per_epoch is None else self._pairs_per_epoch
+        pairs = min(last * self._batch_size, most) - min(first * self._batch_size, most)
+        return f"{pairs / max(end - begin, 1e-9):.1f}"
 
     def _time_left(self):
-        """Hours, minutes and seconds that the steps to come take, if they take as long as those so far."""
+        """Hours, minutes and seconds that the steps to come take at the speed so far."""
         if self._steps is None or not self._steps_since:
             return ""
         epochs = self.params["epochs"] - self._epoch
@@ -181,29 +168,17 @@ class LiveTable(keras.callbacks.Callback):
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
     def _table(self, rows):
-        """The table of some rows, as wide as the console allows."""
-        names = _names(rows)
+        """The table of some rows, without the last columns that the console is too narrow for."""
+        # Each column where the longest row has it, or behind the others of its kind.
+        names = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
+        names.sort(key="time left".__eq__)
         while True:
-            table = _drawn(rows, names)
+            table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+            for name in names:
+                table.add_column(name.replace("_", " "), justify="right")  # headings may wrap between words
+            for row in rows:
+                table.add_row(*(row.get(name, "") for name in names))
             needed = Measurement.get(self._console, self._console.options.update(width=10_000), table).minimum
             if needed <= self._console.width or len(names) == 1:
                 return table
-            figures = [name for name in names if name.startswith("val_")]
-            names.remove((figures or names)[-1])
-
-
-def _names(rows):
-    """The columns that any of the rows has, each where the longest row has it or behind the others of its kind."""
-    names = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
-    del names["time left"]
-    return [*names, "time left"]
-
-
-def _drawn(rows, names):
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in names:
-        # Narrow columns: words of a heading may stand below each other.
-        table.add_column(name.replace("_", " "), justify="right")
-    for row in rows:
-        table.add_row(*(row.get(name, "") for name in names))
-    return table
+            names.remove(([name for name in names if name.startswith("val_")] or names)[-1])

@@ -17,29 +17,27 @@ from tfnxc.files import replacing, write_json
 class StopOnNaN(keras.callbacks.Callback):
     """Stops the training at the step at which the loss or a weight becomes NaN or infinite, and keeps its batch.
 
-    The loss is looked at after each step: Keras gives its mean over the epoch so far, which is NaN or infinite from
-    the broken batch on. A loss is that of the weights before the step's update; what the update itself breaks shows in
-    the weights, which are looked at every `every` steps and at the end of an epoch, or in the loss of the next step.
-    With `steps_per_execution` above 1 Keras tells of the last step of each execution only.
+    The loss is checked after each step. Keras gives its mean over the epoch so far, which is not finite from the
+    broken batch on. It is computed before the step's update; what the update breaks shows in the weights, which are
+    checked every `every` steps and at the end of an epoch, or in the next loss. With `steps_per_execution` above 1,
+    Keras reports only the last step of each execution.
 
-    Give it to `fit` in a list: Keras 3 runs a callback that is given alone beside the training, not between its steps.
+    Give it to `fit` in a list: Keras 3 runs a single callback beside the training, not between its steps.
 
-    The folder receives, each file whole or not at all:
+    The folder receives two files, each written atomically:
 
     - `nan.json`: `epoch` and `step` in it, counted from 0; `loss`, the mean over the epoch so far; `learning_rate`;
       `weights`, the names of those that are not finite; `weights_finite_after`, the last `[epoch, step]` after which
-      all weights were seen to be finite, or null. Numbers that are not finite are strings: `"nan"`, `"inf"`, `"-inf"`.
+      all weights were finite, or null. Numbers that are not finite are strings: `"nan"`, `"inf"`, `"-inf"`.
     - `nan_batch.npz`: the arrays of that batch, keys of nested dicts and positions in tuples joined with "/", such as
-      `0/probe`; a structure that is one array is `batch`. `numpy.load` reads it without pickles. bfloat16 arrays are
-      float32 there, exactly.
+      `0/probe`; a single array is `batch`. `numpy.load` reads it without pickles. bfloat16 is stored as float32.
 
     Args:
-        folder: Where both files go; made if need be. Files of an earlier failure are replaced by a new one only.
-        batch_at: Function of `(epoch, step)`, both counted from 0, which gives the batch of that step: an array or
+        folder: Where both files go; created if missing. Only a new failure replaces the files of an earlier one.
+        batch_at: Function of `(epoch, step)`, both counted from 0, that returns the batch of that step: an array or
             tensor, or dicts, tuples and lists of them; `None` in it is left out.
-        every: Steps from one look at the weights to the next, 1 or more. Defaults to `1`.
-        first_step: Step of the first epoch at which this training begins, where it goes on in the middle of an epoch.
-            Defaults to `0`.
+        every: Steps between checks of the weights, 1 or more. Defaults to `1`.
+        first_step: As in `LiveTable`. Defaults to `0`.
 
     Attributes:
         failed: `None`, or `(epoch, step)`, counted from 0.
@@ -57,24 +55,19 @@ class StopOnNaN(keras.callbacks.Callback):
         >>> fitted = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=[guard])
         >>> guard.failed
         (0, 2)
-        >>> with np.load("broken/nan_batch.npz") as batch:
-        ...     {name: array.shape for name, array in batch.items()}
-        {'0': (4, 2), '1': (4, 1)}
+        >>> sorted(os.listdir("broken"))
+        ['nan.json', 'nan_batch.npz']
     """
 
     def __init__(
-        self,
-        folder: str | os.PathLike,
-        batch_at: Callable[[int, int], Any],
-        every: int = 1,
-        first_step: int = 0,
+        self, folder: str | os.PathLike, batch_at: Callable[[int, int], Any], every: int = 1, first_step: int = 0
     ):
         super().__init__()
         if every < 1 or first_step < 0:
             raise ValueError(f"every must be 1 or more and first_step 0 or more; got {every} and {first_step}.")
         self.failed: tuple[int, int] | None = None
-        self._folder, self._batch_at, self._every = pathlib.Path(folder), batch_at, every
-        self._skipped = first_step
+        self._folder, self._batch_at = pathlib.Path(folder), batch_at
+        self._every, self._skipped = every, first_step
         self._step: int | None = None
         self._finite_after: list[int] | None = None
 
@@ -87,17 +80,17 @@ class StopOnNaN(keras.callbacks.Callback):
         self._epoch, self._step = epoch, None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Looks at the loss, and at the weights where that is due."""
+        """Checks the loss, and the weights when due."""
         self._step = self._skipped + batch
-        self._look(logs, (self._step + 1) % self._every == 0)
+        self._check(logs, (self._step + 1) % self._every == 0)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Looks at loss and weights once more."""
+        """Checks loss and weights once more."""
         if self._step is not None:
-            self._look(logs, True)
+            self._check(logs, True)
         self._skipped = 0
 
-    def _look(self, logs, also_weights):
+    def _check(self, logs, also_weights):
         if self.failed is not None:
             return
         if "loss" not in logs:
@@ -127,8 +120,11 @@ class StopOnNaN(keras.callbacks.Callback):
         }
         write_json(self._folder / "nan.json", report)
         arrays = dict(_arrays(self._batch_at(*self.failed), ()))
-        with replacing(self._folder / "nan_batch.npz") as new:
-            _write_arrays(new, arrays)
+        # Not numpy.savez, whose arguments are the names: an input may be called "file".
+        with replacing(self._folder / "nan_batch.npz") as new, zipfile.ZipFile(new, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def _plain(number):
@@ -149,11 +145,3 @@ def _arrays(batch, keys):
         raise ValueError(f"{name} of the batch must be an array of numbers or texts; got {type(batch).__name__}.")
     # bfloat16 and the like, which the file format of NumPy does not know, fit into float32.
     yield name, array.astype(np.float32) if array.dtype.kind == "V" else array
-
-
-def _write_arrays(path, arrays):
-    # Not numpy.savez, whose arguments are the names: "file" is an input's name like any other.
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)

@@ -14,16 +14,15 @@ from tfnxc.errors import InputError
 class TensorBoard(keras.callbacks.TensorBoard):
     """Writes what is in the logs of each epoch, and the learning rate, for TensorBoard.
 
-    Loss, metrics and learning rate go into `train` of the folder as `epoch_loss`, `epoch_accuracy` and so on and
-    `epoch_learning_rate`, which Keras 2 writes only for a schedule. What begins with `val_` goes into `validation`
-    without it, such as `epoch_rank_1` and `epoch_mAP` of `ValidationCMC`, which has to stand before it in the list of
-    callbacks.
+    Loss, metrics and learning rate go into the subfolder `train` as `epoch_loss`, `epoch_accuracy`,
+    `epoch_learning_rate` and so on. Logs that begin with `val_` go into `validation` without the prefix, such as
+    `epoch_rank_1` and `epoch_mAP` of `ValidationCMC`, which must come earlier in the list of callbacks.
 
     Args:
-        folder: Where the event files go; made if need be. A training that goes on adds to those that are there.
+        folder: Where the event files go; created if missing. A resumed training adds to the files there.
 
     Raises:
-        InputError: If TensorBoard is not installed, or a file is in the place of the folder.
+        InputError: If TensorBoard is not installed, or `folder` is a file.
 
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])

@@ -12,13 +12,10 @@ from tfnxc.metrics import EvaluationPlan, cmc, draw_trials, get_protocol, needed
 from tfnxc.scoring import PairScorer, views
 
 RANKS = (1, 5, 10, 20)
-"""The ranks that go into the logs."""
-
 FIGURES = (*(f"val_rank_{k}" for k in RANKS), "val_mAP")
-"""The names of the figures in the logs."""
+"""The names of the figures that go into the logs."""
 
-_SCORED_AT_ONCE = 128
-"""Pairs that are scored together: a measured number could round otherwise in each epoch."""
+_SCORED_AT_ONCE = 128  # pairs; fixed, because the batch size can change how scores round
 
 
 class ValidationCMC(keras.callbacks.Callback):
@@ -26,29 +23,28 @@ class ValidationCMC(keras.callbacks.Callback):
 
     The figures are `val_rank_1`, `val_rank_5`, `val_rank_10`, `val_rank_20` and `val_mAP`: shares in [0, 1], averaged
     over the draws of the gallery; ties are counted against the model, as in `tfnxc.metrics.cmc`. Every evaluation
-    ranks the same probes in the same galleries, so that their figures compare. Between evaluations the last figures
-    stay in the logs; before the first there are none, which matters for `every` above 1: Keras callbacks that watch a
-    figure warn then. A model whose scores are NaN gets NaN for every figure.
+    ranks the same probes in the same galleries, so that figures compare. Between evaluations the last figures stay in
+    the logs. Before the first there are none, so with `every` above 1 Keras callbacks that watch a figure warn. A
+    model whose scores are NaN gets NaN for every figure.
 
     Callbacks see the figures only if they come later in the list: `EarlyStopping("val_rank_1", mode="max")`,
-    `ReduceLROnPlateau`, `ModelCheckpoint`, `tfnxc.callbacks.LiveTable`. To go on with an interrupted
-    training, give `history` of the first part to the new callback before `fit`.
+    `ReduceLROnPlateau`, `ModelCheckpoint`, `tfnxc.callbacks.LiveTable`. To resume an interrupted training, set
+    `history` of the new callback to that of the first before `fit`.
 
     Args:
         images: uint8 array of shape `(images, height, width, 3)` of the validation identities; it may be memory-mapped.
-            It is kept as it is where all of it is ranked, otherwise what is ranked is copied, once.
+            It is copied, once, only if part of it is ranked.
         identities: Integers, one an image. Junk and distractors are allowed (`tfnxc.identities`).
         cameras: Integers, one an image.
-        model: The pair model of `tfnxc.models` that is ranked with. Defaults to `None`: the model that `fit` trains.
-            Give it where that one is a wrapper around the pair model.
-        every: Epochs from one evaluation to the next, 1 or more; the last epoch is always evaluated. Defaults to `1`.
+        model: The pair model of `tfnxc.models`. Defaults to `None`: the model that `fit` trains. Give it if that one
+            only wraps the pair model.
+        every: Epochs between evaluations, 1 or more; the last epoch is always evaluated. Defaults to `1`.
         both_orders: Whether each pair is scored in both orders and the mean is taken. Defaults to `False`.
         repeats: How many galleries are drawn. Defaults to `10`.
         seed: Seed of the draws, 0 or above. Defaults to `0`.
         protocol: Name of a protocol in `tfnxc.metrics.PROTOCOLS`. Defaults to `"cross-camera"`.
-        probes: The most probe images, drawn by `seed`: those that the first draw of `tfnxc.metrics.cmc` takes with
-            the same number, in all repeats. Under `"paper"`, where each draw has other probes, the most of a draw.
-            Defaults to `None`: all.
+        probes: The most probe images, drawn by `seed` and the same in all repeats: those of the first draw of
+            `tfnxc.metrics.cmc`. Under `"paper"`, each draw has its own. Defaults to `None`: all.
 
     Attributes:
         history: `(epoch, figures)` of each evaluation, epochs counted from 0.
@@ -56,11 +52,11 @@ class ValidationCMC(keras.callbacks.Callback):
             the images that are ranked.
 
     Raises:
-        InputError: If there are fewer than two identities, or under a protocol with galleries from other cameras none
-            that two cameras saw; if all galleries hold a single image, so that every figure would be 1; and, when the
-            training begins, if the model is no pair model for such images.
-        ValueError: If images, identities and cameras are not as described or differ in number; if `every` is below 1;
-            if `protocol`, `repeats`, `seed` or `probes` is not one.
+        InputError: If there are fewer than two identities, or the protocol needs other cameras and no identity was seen
+            by two; if all galleries hold a single image; when the training begins, if the model is no pair model for
+            such images.
+        ValueError: If images, identities and cameras are not as described or differ in number, or another argument is
+            out of range.
 
     Example:
         >>> people = tfnxc.datasets.synthetic(identities=4)
@@ -103,7 +99,7 @@ class ValidationCMC(keras.callbacks.Callback):
         self._pair_model, self._every, self._views = model, every, views(both_orders=both_orders)
         self._options = {"protocol": protocol, "repeats": repeats, "seed": seed, "probes": probes}
         self._choose(images, identities, cameras)
-        # A trial on worthless scores, so that what cannot be ranked fails now and not after the first epoch.
+        # A trial, so that what cannot be ranked fails now and not after the first epoch.
         if self._measure(np.zeros(len(self.pairs), np.float32)).gallery < 2:
             raise InputError(
                 f"every gallery under {protocol} would hold a single image, so that every figure would be 1: give "
@@ -156,10 +152,10 @@ class ValidationCMC(keras.callbacks.Callback):
             self._scorer = PairScorer(self._ranked_model(), self._images, _SCORED_AT_ONCE)
         else:
             self._scorer.renew()  # one scorer, because each traces the head anew
-        scorer = self._scorer
-        scores = np.zeros(len(self.pairs), np.float32)  # the sum over the orders, which ranks as their mean does
-        for look in self._views:
-            scores += scorer.score(self.pairs[:, ::-1] if look.exchanged else self.pairs)
+        # The sum over the orders ranks as their mean does.
+        scores = np.zeros(len(self.pairs), np.float32)
+        for view in self._views:
+            scores += self._scorer.score(self.pairs[:, ::-1] if view.exchanged else self.pairs)
         if np.isnan(scores).any():
             return dict.fromkeys(FIGURES, float("nan"))
         result = self._measure(scores)

@@ -9,7 +9,8 @@ import click
 
 from tfnxc.cli._printing import print_json, print_lines, print_table
 from tfnxc.console import progress_bar
-from tfnxc.datasets import CATALOGUE
+from tfnxc.datasets import CATALOGUE, check_dataset, count_dataset, open_dataset
+from tfnxc.datasets import prepare as prepare_pictures
 
 _DATASET = click.argument("name", metavar="NAME", type=click.Choice(list(CATALOGUE)))
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for a report or a program.")
@@ -59,8 +60,6 @@ def info(name, data, as_json):
     tfnxc datasets info cuhk03-labeled
     tfnxc datasets info cuhk01 --data cuhk01/campus
     """
-    from tfnxc.datasets import count_dataset, open_dataset
-
     entry = CATALOGUE[name]
     found = count_dataset(open_dataset(name, data)) if data is not None or not entry.needs_path else None
     if as_json:
@@ -93,17 +92,15 @@ def check(name, data, as_json):
     tfnxc datasets check cuhk01 --data cuhk01/campus
     tfnxc datasets check cuhk01 --data prepared/cuhk01 --json > report.json
     """
-    from tfnxc.datasets import check_dataset
-
     with contextlib.nullcontext() if as_json else progress_bar("Reading pictures", None) as advance:
         report = check_dataset(name, data, advance)
     if as_json:
         print_json(report.to_dict())
     else:
         _print_counts(report.counts, data)
-        more = len(report.missing) - 50
-        print_lines(*(f"  missing: {path}" for path in report.missing[:50]))
-        print_lines(*[f"  missing: {more} more; --json lists all"] * (more > 0))
+        missing = [f"  missing: {path}" for path in report.missing]
+        more = [f"  missing: {len(missing) - 50} more; --json lists all"] * (len(missing) > 50)
+        print_lines(*missing[:50], *more)
         print_lines(*(f"  broken: {each.file}: {each.reason}" for each in report.broken))
         print_lines(f"{name}: {report.verdict}")
     if not report.whole:
@@ -129,11 +126,9 @@ def prepare(name, data, folder, height, width, shards, workers):
     tfnxc datasets prepare cuhk01 --data cuhk01/campus --to prepared/cuhk01
     tfnxc train cuhk01 --data prepared/cuhk01
     """
-    from tfnxc.datasets import open_dataset, prepare
-
     people = open_dataset(name, data)
     with progress_bar("Preparing pictures", len(people)) as advance:
-        made = prepare(people, folder, (height, width), shards, workers, advance)
+        made = prepare_pictures(people, folder, (height, width), shards, workers, advance)
     print_lines(
         f"{folder}: {len(made)} pictures of {len(made.people)} identities, {height} x {width}",
         f"Use it in the place of the data set: tfnxc train {name} --data {folder}",

@@ -33,8 +33,8 @@ import click
 def export(folder, name, savedmodels, **options):
     """Writes the model of a run as a SavedModel: savedmodels/NAME/VERSION.
 
-    It loads where there is TensorFlow and no tfnxc: TensorFlow Serving, saved_model_cli, any program. It can be asked
-    for the probability of two images or of two JPEG or PNG files, for features, and for a ranking: docs/serving.md.
+    It needs TensorFlow but not tfnxc: TensorFlow Serving, saved_model_cli or any program loads it. It gives the
+    probability for two images or two JPEG or PNG files, features, and a ranking: docs/serving.md.
 
     \b
     tfnxc export runs/cuhk01-normxcorr --name campus

@@ -15,11 +15,11 @@ import click
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Draws the probes and the gallery.")
 def report(folder, path, **options):
-    """Writes what is known of a run as one HTML file: open it in any browser, also offline.
+    """Writes the report on a run as one HTML file: open it in any browser, also offline.
 
     It shows results beside published figures, training curves, the settings, speed and versions, and for a few probes
     what the model ranks first, the maps of its tower and what its correlation sees. Nothing is trained; a few probes
-    are scored, and the scores kept in the run. What the run does not have yet, the report says how to get.
+    are scored, and the scores kept in the run. The report says how to get what the run lacks.
 
     The file holds no path of this machine. With --no-pictures it holds no picture of a person either, so that it can
     be passed on: docs/report.md.

@@ -38,8 +38,8 @@ def search(folder, files, top, json_file, picture, probe_camera, since, until, s
     if exhaustive and shortlist is not None:
         raise InputError("--exhaustive scores all pictures, so that --shortlist has nothing to say; leave one out.")
     if picture is not None:
+        from tfnxc.visualization import check_form
         from tfnxc.visualization.rankings import MOST_ROWS, TOP
-        from tfnxc.visualization.save import check_form
 
         check_form(picture)
         if top > TOP or len(files) > MOST_ROWS:
@@ -71,6 +71,6 @@ def search(folder, files, top, json_file, picture, probe_camera, since, until, s
         write_json(json_file, {**about, "since": since, "until": until, **options, "probes": lists})
     if picture is not None:
         from tfnxc.search import plot_matches
-        from tfnxc.visualization.save import save_figure
+        from tfnxc.visualization import save_figure
 
         save_figure(plot_matches(probes, found), picture)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tfnxc.cli._printing import print_json, print_lines, print_table
+from tfnxc.datasets import dataset_splits, families, get_splits, open_dataset
 from tfnxc.errors import InputError
 
 
@@ -24,8 +25,6 @@ def splits(name, dataset, data, as_json):
     tfnxc splits cuhk01-486-01          one of them whole
     tfnxc splits random-100-0 --dataset cuhk01 --data cuhk01/campus > mine.json
     """
-    from tfnxc.datasets import families
-
     if dataset is None and data is not None:
         raise InputError("--data goes with --dataset, the name of the data set; tfnxc datasets list shows the names.")
     if name is None and dataset is not None:
@@ -50,8 +49,6 @@ def splits(name, dataset, data, as_json):
 
 def _named(name, dataset, data):
     """The splits of a name; where a data set is named, of what is on disk."""
-    from tfnxc.datasets import dataset_splits, get_splits, open_dataset
-
     return get_splits(name) if dataset is None else dataset_splits(dataset, open_dataset(dataset, data), name)
 
 

@@ -2,30 +2,36 @@
 
 from typing import TYPE_CHECKING
 
-from tfnxc.datasets.catalogue import CATALOGUE, dataset_splits, domains_of, entry_of, missing_pictures, open_dataset
-from tfnxc.datasets.catalogue_entry import CatalogueEntry, Part
+from tfnxc.datasets.catalogue import (
+    CATALOGUE,
+    CatalogueEntry,
+    Part,
+    dataset_splits,
+    domains_of,
+    entry_of,
+    missing_pictures,
+    open_dataset,
+)
 from tfnxc.datasets.check import BrokenFile, DatasetCounts, DatasetReport, PartCount, check_dataset, count_dataset
 from tfnxc.datasets.image_set import IMAGE_SIZE, ImageSet
 from tfnxc.datasets.picture_file import read_picture
-from tfnxc.datasets.pipelines import hard_negatives
-from tfnxc.datasets.prepared import prepare, prepared, prepared_dataset
-from tfnxc.datasets.readers import (
-    csv_file,
-    cuhk01,
-    cuhk03,
-    cuhk03_test_sets,
-    grid,
-    identity_folders,
-    market1501,
-    market1501_split,
-    viper,
-)
+from tfnxc.datasets.pipelines.pair_indices import hard_negatives
+from tfnxc.datasets.prepared.prepare import prepare
+from tfnxc.datasets.prepared.reader import prepared, prepared_dataset
+from tfnxc.datasets.readers.csv_file import csv_file
+from tfnxc.datasets.readers.cuhk01 import cuhk01
+from tfnxc.datasets.readers.cuhk03 import cuhk03, cuhk03_test_sets
+from tfnxc.datasets.readers.grid import grid
+from tfnxc.datasets.readers.identity_folders import identity_folders
+from tfnxc.datasets.readers.market1501 import market1501, market1501_split
+from tfnxc.datasets.readers.viper import viper
 from tfnxc.datasets.splits import Family, Split, families, get_split, get_splits, load_split, seeded_split
-from tfnxc.datasets.synthetic import synthetic
+from tfnxc.datasets.synthetic.people import synthetic
 from tfnxc.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from tfnxc.datasets.pipelines import GroupPipeline, PairPipeline
+    from tfnxc.datasets.pipelines.groups import GroupPipeline
+    from tfnxc.datasets.pipelines.pairs import PairPipeline
 
 __all__ = [
     "CATALOGUE",
@@ -71,7 +77,8 @@ __all__ = [
 ]
 
 # These import TensorFlow.
-__getattr__, _ = lazy_names(__name__, dict.fromkeys(("GroupPipeline", "PairPipeline"), "tfnxc.datasets.pipelines"))
+_MODULES = {"GroupPipeline": f"{__name__}.pipelines.groups", "PairPipeline": f"{__name__}.pipelines.pairs"}
+__getattr__, _ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

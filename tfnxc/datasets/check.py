@@ -10,14 +10,15 @@ import numpy as np
 
 from tfnxc.datasets.catalogue import CATALOGUE, entry_of, open_dataset
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.prepared import broken_shards, is_prepared, shard_count
+from tfnxc.datasets.prepared.manifest import Manifest
+from tfnxc.datasets.prepared.reader import broken_shards, is_prepared
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
 
 
 @dataclasses.dataclass(frozen=True)
 class PartCount:
-    """What was found of one official part of a data set, beside what the official set has."""
+    """What was found of an official part of a data set, and what the official set has."""
 
     name: str
     pictures: int
@@ -138,9 +139,10 @@ def check_dataset(
         >>> report.whole, report.counts.pictures, len(report.missing), report.broken
         (False, 20, 3864, ())
     """
+    progress = progress or (lambda count, total: None)
     people = open_dataset(name, path)
     prepared = path if path is not None and is_prepared(path) else None
-    total = len(people) + (0 if prepared is None else shard_count(prepared))
+    total = len(people) + (0 if prepared is None else len(Manifest.read(prepared).shards))
 
     def reason(index: int) -> str | None:
         try:
@@ -152,12 +154,11 @@ def check_dataset(
     broken = []
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for file, message in zip(people.paths, pool.map(reason, range(len(people))), strict=True):
-            if progress is not None:
-                progress(1, total)
+            progress(1, total)
             if message is not None:
                 broken.append(BrokenFile(file, message.removeprefix(f"{file}: ")))
     if prepared is not None:
-        advance = None if progress is None else lambda count: progress(count, total)
-        broken += [BrokenFile(file, what) for file, what in broken_shards(prepared, advance).items()]
+        wrong = broken_shards(prepared, lambda count: progress(count, total))
+        broken += [BrokenFile(file, what) for file, what in wrong.items()]
     data = None if path is None else str(path)
     return DatasetReport(name, data, count_dataset(people), tuple(entry_of(name).missing(people)), tuple(broken))

@@ -53,9 +53,8 @@ class ImageSet:
     )
 
     def __post_init__(self):
-        lengths = len(self.paths), len(self.identities), len(self.cameras)
-        if self.probes is not None:
-            lengths = (*lengths, len(self.probes))
+        columns = self.paths, self.identities, self.cameras, self.probes
+        lengths = tuple(len(column) for column in columns if column is not None)
         if len(set(lengths)) != 1:
             raise ValueError(f"paths, identities, cameras and probes must be equally many; got {lengths}.")
 
@@ -93,12 +92,8 @@ class ImageSet:
                 fill(index, picture)
             return images
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            futures = [pool.submit(fill, index) for index in range(len(self))]
-            try:
-                for future in futures:
-                    future.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+            for _ in pool.map(fill, range(len(self))):
+                pass  # an error that this raises cancels the others
         return images
 
     def of_identities(self, identities: Iterable[int]) -> ImageSet:
@@ -111,10 +106,9 @@ class ImageSet:
         missing = sorted(set(identities) - set(self.identities.tolist()))
         if missing:
             shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
-            raise InputError(
-                f"{self.name} has no picture of {len(missing)} of the {len(identities)} identities asked for: {shown}. "
-                "Check that the split belongs to this data set and that the data set is complete."
-            )
+            lack = f"no picture of {len(missing)} of the {len(identities)} identities asked for: {shown}"
+            remedy = "Check that the split belongs to this data set and that the data set is complete"
+            raise InputError(f"{self.name} has {lack}. {remedy}.")
         return self.take(np.flatnonzero(np.isin(self.identities, identities)))
 
     def take(self, indices: Sequence[int] | np.ndarray) -> ImageSet:

@@ -9,10 +9,8 @@ from tfnxc.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "BMP")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
-MOST_PIXELS = 4096 * 4096
-"""A crop of a person is far smaller; a picture above this is refused before it is decoded."""
-MOST_PER_SIDE = 65535
-"""The most that JPEG can say. A picture of `MOST_PIXELS` in one row would take much memory when it is resized."""
+MOST_PIXELS = 4096 * 4096  # a crop of a person is far smaller; a picture above this is refused before it is decoded
+MOST_PER_SIDE = 65535  # what JPEG can say; resizing a picture of `MOST_PIXELS` in one row would take much memory
 
 
 def read_picture(path: str | os.PathLike) -> np.ndarray:
@@ -38,10 +36,8 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
         # Opening reads the header only; nothing is decoded before the size is known.
         with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_PIXELS or max(picture.size) > MOST_PER_SIDE:
-                raise InputError(
-                    f"{path}: {picture.width} x {picture.height} is more than the {MOST_PIXELS} pixels read, and sides "
-                    f"of {MOST_PER_SIDE}."
-                )
+                most = f"more than the {MOST_PIXELS} pixels read, and sides of {MOST_PER_SIDE}"
+                raise InputError(f"{path}: {picture.width} x {picture.height} is {most}.")
             if picture.mode not in _MODES:
                 raise InputError(f"{path}: pixels of the kind {picture.mode}; expected 8 bits a colour.")
             # Transparent palettes have to pass through RGBA.

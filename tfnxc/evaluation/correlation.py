@@ -1,4 +1,4 @@
-"""What the normalized correlation layer of a model computes of a pair of pictures."""
+"""What the normalized correlation layer of a model computes for a pair of pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfnxc import layers, models, ops
 from tfnxc.datasets import ImageSet, Split, read_picture
 from tfnxc.datasets.image_set import IMAGE_SIZE, resize
 from tfnxc.errors import InputError
-from tfnxc.evaluation.galleries import picture_index
+from tfnxc.evaluation.probes import picture_index
 from tfnxc.evaluation.tested import splits_of_run
 from tfnxc.runs import Run
 from tfnxc.scoring import embed
@@ -27,7 +27,7 @@ def has_correlation(model: keras.Model) -> bool:
 
 
 def pair_correlation(model: keras.Model, probe: np.ndarray, gallery: np.ndarray) -> PairCorrelation:
-    """What the normalized correlation layer of a model computes of two pictures, before its ReLU.
+    """What the normalized correlation layer of a model computes for two pictures, before its ReLU.
 
     Args:
         model: A model of `tfnxc.models` with such a layer: `normxcorr` or `fused`.
@@ -51,25 +51,24 @@ def pair_correlation(model: keras.Model, probe: np.ndarray, gallery: np.ndarray)
         raise InputError(f"the model {model.name} has no normalized correlation; normxcorr and fused have.")
     x, y = embed(tower, np.stack([probe, gallery]))[:, None]
     values = ops.norm_xcorr(x, y, layer.patch_size, layer.search_size, layer.epsilon).numpy()[0]
-    height, width, channels = x.shape[1:]
     rows, columns = layer.search_size
-    shape = height, width, channels, rows, width if columns is None else columns
+    shape = *x.shape[1:], rows, x.shape[2] if columns is None else columns
     return PairCorrelation(values.reshape(shape), columns is None, tuple(layer.patch_size))
 
 
 def correlate(
     model: keras.Model, people: ImageSet, probe: int | str, gallery: int | str = "match"
 ) -> tuple[np.ndarray, np.ndarray, PairCorrelation]:
-    """The correlations of a probe and a gallery picture of a set, with both pictures, as `plot_correlation` takes them.
+    """A probe and a gallery picture of a set with their correlations, as `plot_correlation` takes them.
 
     Args:
-        model: A model with a normalized correlation layer.
-        people: The set that pictures are taken from.
+        model: As in `pair_correlation`.
+        people: The set of the pictures.
         probe: Position or name of a picture in it, or a picture file.
         gallery: Likewise; or `"match"` (default), the first picture of the probe's person by another camera.
 
     Returns:
-        `(probe, gallery, PairCorrelation)`: two pictures of the size that models read, and their correlations.
+        `(probe, gallery, PairCorrelation)`, the pictures in the size that models read.
 
     Raises:
         InputError: If there is no such picture, or the model has no such layer.
@@ -78,8 +77,8 @@ def correlate(
         >>> tfnxc.visualization.plot_correlation(*correlate(model, people, 0)).savefig("correlation.png")
     """
     if gallery == "match":
-        index = picture_index(people, probe)
-        others = (people.identities == people.identities[index]) & (people.cameras != people.cameras[index])
+        index, ids, cameras = picture_index(people, probe), people.identities, people.cameras
+        others = (ids == ids[index]) & (cameras != cameras[index])
         if not others.any():
             raise InputError(f"no other camera has a picture of the person of {people.paths[index]}.")
         gallery = int(np.flatnonzero(others)[0])
@@ -98,16 +97,16 @@ def find_correlation(
     console: Console | None = None,
     **options: Any,
 ) -> tuple[np.ndarray, np.ndarray, PairCorrelation]:
-    """`correlate` by the model of a run, of pictures of people whom it was not trained on.
+    """`correlate` with the model of a run, on people whom it was not trained on.
 
     Args:
         run: A `Run` or its folder.
         probe: As in `correlate`; positions are those in the test part.
         gallery: As in `correlate`. Defaults to `"match"`.
-        people: As in `evaluate`. Defaults to `None`: the data set of the run.
-        split: As in `evaluate`. Defaults to `None`: that of the run.
-        state: State of the model. Defaults to `"trained"`.
-        console: As in `evaluate`. Defaults to `None`: nothing is shown.
+        people: As in `evaluate`, like the arguments that follow. Defaults to `None`: the data set of the run.
+        split: Defaults to `None`: that of the run.
+        state: Defaults to `"trained"`.
+        console: Defaults to `None`: nothing is shown.
         **options: `held_back`, `partial`, `other_people` and `data`, as in `evaluate`.
 
     Returns:
@@ -132,7 +131,7 @@ def _layer(head):
 
 
 def _picture(people, wanted):
-    """A picture of a set, or of a file, of the size that the models read."""
+    """A picture of a set or a file, in the size that models read."""
     if isinstance(wanted, str) and not wanted.isdecimal() and pathlib.Path(wanted).is_file():
         return resize(read_picture(wanted), IMAGE_SIZE)
     return resize(people.read(picture_index(people, wanted)), IMAGE_SIZE)

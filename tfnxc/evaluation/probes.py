@@ -1,14 +1,18 @@
-"""Which probes are pictured: the kinds of the supplement's Figures 2 to 6."""
+"""Which probes are pictured (the kinds of the supplement's Figures 2 to 6), and the galleries they are ranked in."""
 
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfnxc.datasets import ImageSet
+from tfnxc.datasets.synthetic.people import conditions
 from tfnxc.errors import InputError
+from tfnxc.metrics import EvaluationPlan, draw_trials
 
 BY_RANKS = {
     "all-right": "every model has the true match at rank 1",
@@ -16,17 +20,16 @@ BY_RANKS = {
     "false-match": "NormXcorr has somebody else at rank 1",
     "all-fail": "no model has the true match among the pictures shown",
 }
-"""Kinds of probes that the ranks of their true matches tell."""
+"""Kinds of probes that are found by the ranks of their true matches."""
 
 BY_CONDITIONS = {
     "occlusion": "something hides a part of the body, in the probe or in its match",
     "light": "probe and match differ most in brightness",
     "viewpoint": "probe and match are turned the furthest from each other",
 }
-"""Kinds of probes that the pictures themselves tell, where the data set knows it."""
+"""Kinds of probes that are found by how their pictures were taken, if the data set knows it."""
 
 PROBE_KINDS = ("random", *BY_RANKS, *BY_CONDITIONS)
-"""All kinds of probes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +40,8 @@ class ProbeChoice:
         kind: One of `PROBE_KINDS`. Defaults to `"random"`.
         probes: Positions or names of pictures in the test part instead. Defaults to none.
         count: The most probes. Defaults to 4.
-        among: The most that are scored to find those of a kind that ranks tell. Defaults to 50.
-        seed: Of the draws: the gallery, and which probes. Defaults to 0.
+        among: The most that are scored to find those of a kind in `BY_RANKS`. Defaults to 50.
+        seed: Seed of the draws of the gallery and the probes. Defaults to 0.
 
     Raises:
         ValueError: If the kind is not known.
@@ -60,7 +63,7 @@ class ProbeChoice:
 
     @property
     def about(self) -> str:
-        """What a title says of the kind; nothing where probes are named or drawn at random."""
+        """The kind in words, for titles; empty where probes are named or drawn at random."""
         return "" if self.probes or self.kind == "random" else f": {(BY_RANKS | BY_CONDITIONS)[self.kind]}"
 
 
@@ -72,16 +75,16 @@ def choose_by_ranks(
     Args:
         kind: `"random"`, or a name in `BY_RANKS`.
         ranks: Integer array of shape `(models, probes)`: the rank of the best true match.
-        models: Name of the architecture of each row, such as `"fused"`; `None` for what is no model.
+        models: Name of the architecture of each row, such as `"fused"`; `None` for the baseline.
         count: The most probes.
-        seed: Which of them, where there are more. Defaults to `0`.
+        seed: Chooses among more. Defaults to `0`.
         shown: How many of a gallery are shown, for `"all-fail"`. Defaults to `20`.
 
     Returns:
         Columns of `ranks`, ascending.
 
     Raises:
-        InputError: If no probe is of this kind, or the model that it is about is not there.
+        InputError: If no probe is of this kind, or the model that it is about is missing.
 
     Example:
         >>> choose_by_ranks("only-fused", np.array([[2, 1, 7], [1, 1, 1]]), ["normxcorr", "fused"], count=1, seed=3)
@@ -114,10 +117,9 @@ def choose_by_ranks(
 
 
 def choose_by_difficulty(kind: str, difficulty: ArrayLike, count: int, seed: int = 0) -> np.ndarray:
-    """Positions of the probes that are the hardest in the respect of a kind, the hardest first.
+    """Positions of the hardest probes of a kind, the hardest first; the seed chooses among equally hard ones.
 
-    A difficulty of 0 or below is of a probe that is not of the kind. The seed chooses among equally hard ones. Raises
-    `InputError` where no probe is of the kind.
+    A probe with a difficulty of 0 or below is not of the kind. Raises `InputError` if no probe is.
 
     Example:
         >>> choose_by_difficulty("light", [0.1, 0.5, 0.3], count=2)
@@ -138,3 +140,76 @@ def _of(model, models, kind):
     if not found.any():
         raise InputError(f"the kind {kind} is about the model {model}: name a run of it.")
     return found
+
+
+def galleries_of(people: ImageSet, dataset: str, protocol: str, choice: ProbeChoice) -> dict[int, np.ndarray]:
+    """The galleries of all probes that have to be scored for a choice, by the position of the probe.
+
+    Raises `InputError` if a named picture is no probe of this draw, or the data set cannot tell which are of the kind.
+
+    Example:
+        >>> found = galleries_of(people, "synthetic", "cross-camera", ProbeChoice(probes=[0]))
+        >>> {probe: len(gallery) for probe, gallery in found.items()}
+        {0: 6}
+    """
+    most = {"random": choice.count}.get(choice.kind, choice.among)
+    by_hand = choice.probes or choice.kind in BY_CONDITIONS
+    drawn = draw_galleries(people, protocol, choice.seed, None if by_hand else most)
+    chosen = list(drawn)
+    if choice.probes:
+        chosen = list(dict.fromkeys(picture_index(people, each) for each in choice.probes))
+    elif choice.kind in BY_CONDITIONS:
+        difficulty = _difficulty(people, dataset, drawn, choice.kind)
+        chosen = [chosen[at] for at in choose_by_difficulty(choice.kind, difficulty, choice.count, choice.seed)]
+    for probe in chosen:
+        if probe not in drawn:
+            raise InputError(
+                f"picture {probe} is no probe of this draw under {protocol}; the first that are: "
+                f"{', '.join(map(str, list(drawn)[:5]))}."
+            )
+    return {probe: drawn[probe] for probe in chosen}
+
+
+def draw_galleries(people: ImageSet, protocol: str, seed: int = 0, most: int | None = None) -> dict[int, np.ndarray]:
+    """The gallery of each probe in the first draw of a protocol, for `most` probes at random or all."""
+    plan = EvaluationPlan.of(protocol, people, repeats=1, seed=seed)
+    rows, columns = plan.rows, plan.columns
+    ids, cameras = people.identities, people.cameras
+    (trials,) = draw_trials(ids[rows], ids[columns], cameras[rows], cameras[columns], protocol, 1, seed, most)
+    found = {}
+    for trial in trials:
+        for at, probe in enumerate(trial.probes):
+            gallery = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[at]
+            left_out = np.broadcast_to(trial.left_out(slice(at, at + 1)), (1, len(gallery)))[0]
+            found[int(rows[probe])] = columns[gallery[~left_out]]
+    return found
+
+
+def picture_index(people: ImageSet, wanted: int | str) -> int:
+    """The position in a set of a picture by position or name; raises `InputError` if there is none."""
+    if isinstance(wanted, int) or wanted.isdecimal():
+        if int(wanted) < len(people):
+            return int(wanted)
+        raise InputError(f"picture {wanted}: the test part of {people.name} has pictures 0 to {len(people) - 1}.")
+    names = [pathlib.PurePath(path).name for path in people.paths]
+    found = [index for index, path in enumerate(people.paths) if wanted in (str(path), names[index])]
+    if len(found) != 1:
+        what = "no picture" if not found else f"{len(found)} pictures"
+        raise InputError(f"{wanted}: {what} of that name in the test part of {people.name}, such as {names[0]}.")
+    return found[0]
+
+
+def _difficulty(people, dataset, galleries, kind):
+    """How hard each probe is by a kind of `BY_CONDITIONS`."""
+    if dataset != "synthetic":
+        raise InputError(
+            f"the kind {kind} needs a data set that knows how its pictures came about: only synthetic does."
+        )
+    measure = {
+        "occlusion": lambda a, b: (a.occluder is not None) + (b.occluder is not None),
+        "light": lambda a, b: abs(a.brightness - b.brightness),
+        "viewpoint": lambda a, b: 180 - abs(180 - abs(a.turn - b.turn) % 360),
+    }[kind]
+    known, ids = conditions(people.paths), people.identities
+    matches = {probe: gallery[ids[gallery] == ids[probe]][0] for probe, gallery in galleries.items()}
+    return [measure(known[probe], known[match]) for probe, match in matches.items()]

@@ -1,4 +1,4 @@
-"""What runs and models rank first for some probes, with the maps and correlations behind it, as figures show them."""
+"""What runs and models rank first for some probes, with maps and correlations, as figures show them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from tfnxc.datasets.image_set import IMAGE_SIZE, resize
 from tfnxc.errors import InputError
 from tfnxc.evaluation.correlation import has_correlation, pair_correlation
 from tfnxc.evaluation.default_protocols import default_protocol
-from tfnxc.evaluation.galleries import galleries_of
-from tfnxc.evaluation.probes import BY_RANKS, ProbeChoice, choose_by_ranks
+from tfnxc.evaluation.probes import BY_CONDITIONS, ProbeChoice, choose_by_ranks, galleries_of
 from tfnxc.evaluation.results import printed
 from tfnxc.evaluation.scorers import Scorer, scorers
 from tfnxc.evaluation.subject import BASELINE, Model, Subject, model_of, opened
@@ -29,11 +28,10 @@ from tfnxc.runs import Run
 from tfnxc.scoring import embed
 from tfnxc.visualization import MapRow, PairCorrelation, RankedProbe, Ranking
 
-# Galleries have been drawn when something is ranked: nothing is left to draw.
+# Galleries are drawn before they are ranked.
 _AS_GIVEN = Protocol("as given", "the gallery as it is given", gallery_from="any", shots="all", repeats=1)
 
-_OF_MODELS = ("both_orders", "flips", "batch_size")
-"""Options for whatever has a model."""
+_OF_MODELS = ("both_orders", "flips", "batch_size")  # options of whatever has a model
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,9 +65,9 @@ class Rankings:
 
     Args:
         people: `ImageSet` of the test part.
-        titles: What is said of each probe, by its position in `people`.
-        ranked: By label of the subject: the `RankedGallery` of each probe.
-        models: By label what gives the model; without what is no model.
+        titles: The title of each probe, by its position in `people`.
+        ranked: The `RankedGallery` of each probe, by label of the subject.
+        models: Functions that return the model, by label; subjects without a model are left out.
         top: How many pictures of a gallery are shown. Defaults to 20.
     """
 
@@ -81,24 +79,19 @@ class Rankings:
 
     def probes(self, top: int | None = None) -> list[RankedProbe]:
         """What `tfnxc.visualization.plot_rankings` draws: a `RankedProbe` each, with the best `top` of its gallery."""
-        top = self.top if top is None else top
-        return [
-            RankedProbe(
-                title, self.picture(probe), [self._row(label, of[probe], top) for label, of in self.ranked.items()]
-            )
-            for probe, title in self.titles.items()
-        ]
+        top, found = self.top if top is None else top, []
+        for probe, title in self.titles.items():
+            rankings = [self._row(label, of[probe], top) for label, of in self.ranked.items()]
+            found.append(RankedProbe(title, self.picture(probe), rankings))
+        return found
 
     def maps(self) -> list[dict[str, list[MapRow]]]:
-        """What `tfnxc.visualization.plot_maps` draws of each probe: `MapRow`s by label of the model.
-
-        They are of the probe, of its picture at rank 1 and of its best true match.
-        """
+        """For each probe `MapRow`s by label, for `plot_maps`: of the probe, its rank 1 and its best true match."""
         found: list[dict[str, list[MapRow]]] = [{} for _ in self.titles]
         for label, model in self.models.items():
             shown = [_mapped(probe, self.ranked[label][probe]) for probe in self.titles]
             pictures = np.stack([self.picture(index) for of in shown for index in of.values()])
-            # At once, because `embed` traces the tower anew each time.
+            # All at once, because `embed` traces the tower anew each time.
             each = zip(pictures, embed(models.split(model()).tower, pictures), strict=True)
             for rows, of in zip(found, shown, strict=True):
                 rows[label] = [MapRow(role, *next(each)) for role in of]
@@ -107,7 +100,7 @@ class Rankings:
     def correlations(self) -> list[dict[str, tuple[np.ndarray, np.ndarray, PairCorrelation]]]:
         """What `tfnxc.visualization.plot_correlation` draws of each probe and its true match, by label of the model.
 
-        Models without a normalized correlation are left out.
+        Models without a normalized correlation layer are left out.
         """
         found: list[dict] = [{} for _ in self.titles]
         for label, model in self.models.items():
@@ -118,7 +111,7 @@ class Rankings:
         return found
 
     def picture(self, index: int) -> np.ndarray:
-        """A picture of the test part, of the size that models read."""
+        """A picture of the test part, in the size that models read."""
         return resize(self.people.read(int(index)), IMAGE_SIZE)
 
     def _row(self, label, ranked, top):
@@ -139,17 +132,16 @@ def rank_probes(
 ) -> Rankings:
     """Chooses a few probes and ranks their galleries by runs, models or the colour histogram.
 
-    Scores of runs are kept in their folders, as those of `evaluate` are. The guard of `evaluate` holds here too: no
-    run ranks people whom it was trained on.
+    As with `evaluate`, scores of runs are kept in their folders, and no run ranks people whom it was trained on.
 
     Args:
         subjects: One or several of what `evaluate` takes. All must be tested on the same people: those of the first,
-            where another is not a run on the same data set.
+            unless another is a run on the same data set.
         people: As in `evaluate`. Defaults to `None`: the data set of the run.
         split: As in `evaluate`. Defaults to `None`: that of the run, or else everyone.
         choice: The `ProbeChoice`. Defaults to `None`: 4 probes at random.
         protocol: Name of the protocol whose first draw is the gallery. Defaults to `None`: that of the data set.
-        top: How many pictures of a gallery are shown. Defaults to 20.
+        top: As in `Rankings`. Defaults to 20.
         console: As in `evaluate`. Defaults to `None`: nothing is shown.
         **options: `state`, `held_back`, `partial`, `other_people`, `data`, `both_orders`, `flips` and `batch_size`, as
             in `evaluate`.
@@ -158,8 +150,8 @@ def rank_probes(
         The `Rankings`.
 
     Raises:
-        InputError: Where `evaluate` raises it; if subjects are tested on different people; if no probe is of the kind.
-        ValueError: Where `evaluate` raises it; if there is no subject.
+        InputError: As `evaluate`; if subjects are tested on different people; if no probe is of the kind.
+        ValueError: As `evaluate`; if there is no subject.
 
     Example:
         >>> found = rank_probes("colour-histogram", people, choice=ProbeChoice(count=2), top=3)
@@ -172,7 +164,7 @@ def rank_probes(
     """
     choice = ProbeChoice() if choice is None else choice
     single = isinstance(subjects, Run | keras.Model | str | os.PathLike) or not isinstance(subjects, Iterable)
-    first, rows, load = None, [], []
+    first, rows = None, []
     for scorer, model in _scorers([subjects] if single else subjects, people, split, options, console):
         tested = scorer.tested
         if first is None:
@@ -184,28 +176,30 @@ def rank_probes(
                 f"{scorer.name} is tested on other people than the first: one picture shows rankings of the same "
                 "gallery. Name a --dataset and a --split, or draw them one by one."
             )
-        rows.append((scorer, _rank(scorer, galleries, console)))
-        load.append(model)
+        rows.append((scorer, model, _rank(scorer, galleries, console)))
     if first is None:
         raise ValueError("rank_probes takes at least one subject; got none.")
     chosen = list(galleries)
-    if not choice.probes and (choice.kind in BY_RANKS or choice.kind == "random"):
-        ranks = [[of[probe].match_rank for probe in chosen] for _, of in rows]
-        settings = [scorer.about.get("settings") for scorer, _ in rows]
+    if not choice.probes and choice.kind not in BY_CONDITIONS:
+        ranks = [[of[probe].match_rank for probe in chosen] for *_, of in rows]
+        settings = [scorer.about.get("settings") for scorer, *_ in rows]
         names = [None if each is None else each.model for each in settings]
         kept = choose_by_ranks(choice.kind, ranks, names, choice.count, choice.seed, top)
         chosen = [chosen[position] for position in kept]
     paths = first.part.paths
     titles = {probe: f"Probe {probe}, {pathlib.PurePath(paths[probe]).name}{choice.about}" for probe in chosen}
-    labels = [scorer.label for scorer, _ in rows]
-    shown = [printed(f"{each.label}, {each.name}" if labels.count(each.label) > 1 else each.label) for each, _ in rows]
-    of_models = {label: model for label, model in zip(shown, load, strict=True) if model is not None}
-    ranked = dict(zip(shown, (of for _, of in rows), strict=True))
-    return Rankings(first.part, titles, ranked, of_models, top)
+    labels = [scorer.label for scorer, *_ in rows]
+    ranked, with_model = {}, {}
+    for scorer, model, of in rows:
+        label = printed(f"{scorer.label}, {scorer.name}" if labels.count(scorer.label) > 1 else scorer.label)
+        ranked[label] = of
+        if model is not None:
+            with_model[label] = model
+    return Rankings(first.part, titles, ranked, with_model, top)
 
 
 def _scorers(subjects, people, split, options, console) -> Iterator[tuple[Scorer, Callable[[], keras.Model] | None]]:
-    """The scorers of all subjects, each with what gives its model; options of runs are for runs alone."""
+    """The scorers of all subjects, each with a function that returns its model; only runs get options of runs."""
     first = None
     for each in subjects:
         subject = opened(each)
@@ -242,7 +236,7 @@ def _rank(scorer, galleries, console):
 
 
 def _mapped(probe, ranked):
-    """By role the pictures, as positions, whose maps are drawn of a probe."""
+    """Positions of the pictures whose maps are drawn for a probe, by role."""
     if ranked.match_rank == 1:
         return {"probe": probe, "rank 1: match": ranked.match}
     return {"probe": probe, "rank 1": ranked.pictures[0], f"match: {ranked.match_rank}": ranked.match}

@@ -1,33 +1,53 @@
-"""Who is tested: the people of one split or several, none of whom the run was trained on."""
+"""Who is tested, under which protocols, and the guard against testing on people who were trained on."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from rich.console import Console
 
 from tfnxc.console import progress_bar
-from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, get_splits, open_dataset
+from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, families, get_splits, open_dataset
 from tfnxc.errors import InputError
-from tfnxc.evaluation.guard import refuse_seen
+from tfnxc.hashes import short_digest
 from tfnxc.runs import Run
+
+
+def of_one_camera(people: ImageSet) -> bool:
+    """Whether one camera took all pictures of an `ImageSet`."""
+    return len(set(people.cameras.tolist())) == 1
+
+
+def default_protocol(dataset: str, people: ImageSet) -> str:
+    """The protocol of a data set for these people where none is named: `"paper"` for own pictures of one camera."""
+    own = CATALOGUE[dataset].default_protocol if dataset in CATALOGUE else "cross-camera"
+    return "paper" if own == "cross-camera" and of_one_camera(people) else own
+
+
+def default_protocols(dataset: str, people: ImageSet) -> tuple[str, ...]:
+    """The protocols of a data set where none is named: its own first, and `"paper"` where images are drawn.
+
+    Args:
+        dataset: Name of the data set.
+        people: `ImageSet` of the test people.
+
+    Example:
+        >>> default_protocols("synthetic", people)
+        ('cross-camera', 'paper')
+    """
+    own = default_protocol(dataset, people)
+    return (own,) if own in ("market", "paper") else (own, "paper")
 
 
 @dataclasses.dataclass(frozen=True)
 class Everyone:
-    """What stands in the place of a `Split` where all people of a set are tested.
-
-    Args:
-        test: Their identities.
-        name: What results call it. Defaults to `"all"`.
-    """
+    """What stands in the place of a `Split` where all people of a set are tested."""
 
     test: tuple[int, ...]
     name: str = "all"
@@ -35,7 +55,7 @@ class Everyone:
     @property
     def digest(self) -> str:
         """The digest that a split with these test identities and no others would have."""
-        return hashlib.sha256(json.dumps([[], sorted(self.test)]).encode()).hexdigest()[:12]
+        return short_digest(json.dumps([[], sorted(self.test)]).encode())
 
     def test_part(self, people: ImageSet) -> ImageSet:
         """All of the set."""
@@ -48,13 +68,7 @@ class Everyone:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tested:
-    """A split and the set of people that it is of.
-
-    Args:
-        people: The whole `ImageSet`; its name is that of the data set.
-        split: The `Split`, or `Everyone`.
-        at_home: Whether it is the split of the run that is tested. Defaults to `False`.
-    """
+    """A split and the whole set of people that it is of; `at_home` says that it is the split of the run."""
 
     people: ImageSet
     split: Split | Everyone
@@ -90,17 +104,17 @@ AnySplit: TypeAlias = Split | Everyone | str | os.PathLike | None
 
 
 def splits_of(people: ImageSet, split: AnySplit, partial: bool = False) -> list[Tested]:
-    """The splits of a set of people that are tested, with the arguments and errors of `evaluate`; `None` is everyone."""
+    """The splits of a set of people that are tested, with arguments and errors of `evaluate`; `None` is everyone."""
+    splits: Sequence[Split | Everyone]
     if split is None:
-        return [Tested(people, Everyone(tuple(people.people.tolist())))]
-    splits: Sequence[Split | Everyone] = [split] if isinstance(split, Split | Everyone) else _named(people, split)
+        splits = [Everyone(tuple(people.people.tolist()))]
+    elif isinstance(split, Split | Everyone):
+        splits = [split]
+    elif people.name in CATALOGUE:
+        splits = dataset_splits(people.name, people, os.fspath(split))
+    else:
+        splits = get_splits(split, people.identities)
     return [Tested(people, each.among(people.people) if partial else each) for each in splits]
-
-
-def _named(people, name):
-    if people.name in CATALOGUE:
-        return dataset_splits(people.name, people, os.fspath(name))
-    return get_splits(name, people.identities)
 
 
 def splits_of_run(
@@ -115,10 +129,7 @@ def splits_of_run(
     data: str | None,
     console: Console | None,
 ) -> list[Tested]:
-    """The splits that a run is tested on, if none tests people whom it was trained on.
-
-    Arguments and errors are those of `evaluate`.
-    """
+    """The splits that a run is tested on, if none tests people whom it was trained on; arguments as in `evaluate`."""
     own = people is None or people.name == run.settings.dataset
     if people is None:
         people = open_dataset(run.settings.dataset, data or run.data)
@@ -151,8 +162,18 @@ def _held_back(run, state, console):
     return run.held_back
 
 
+def _check_same_people(run, people, partial):
+    """Own pictures are numbered by their names: others there, and the numbers are of other people."""
+    entry, known = CATALOGUE.get(run.settings.dataset), {*run.split.train, *run.split.test}
+    if (entry is None or entry.identities is None) and not partial and set(people.people.tolist()) != known:
+        raise InputError(
+            f"the people on disk are not those of {run.folder}, so that their numbers may be other people's. Test on "
+            "them as another set: name a split, such as random-100-0 (--split, in Python split=), and add "
+            "--other-people (other_people=True)."
+        )
+
+
 def _check_unseen(run, trained_on, tested, other_people):
-    """Refuses to test on people whom the run was trained on."""
     split = tested.split
 
     def says(_, count, one):
@@ -164,12 +185,34 @@ def _check_unseen(run, trained_on, tested, other_people):
     refuse_seen(trained_on, tested.dataset, split, other_people, says)
 
 
-def _check_same_people(run, people, partial):
-    """Own pictures are numbered by their names: others there, and the numbers are of other people."""
-    entry, known = CATALOGUE.get(run.settings.dataset), {*run.split.train, *run.split.test}
-    if (entry is None or entry.identities is None) and not partial and set(people.people.tolist()) != known:
+def refuse_seen(
+    trained_on: Iterable[tuple[str, Iterable[int]]],
+    dataset: str,
+    split: Split,
+    other_people: bool,
+    says: Callable[[str, int, int], str],
+) -> None:
+    """Raises an error if test identities of a split of `dataset` are among those trained on.
+
+    Args:
+        trained_on: `(data set, identities)` of what was trained on; sets that share splits share people.
+        dataset: Name of the data set of the split.
+        split: The `Split`, or what has its `test` identities.
+        other_people: Whether it is promised that own pictures are of other people; published numbers need no promise.
+        says: `(data set trained on, how many were seen, one of them) -> the error's text`.
+
+    Raises:
+        InputError: If test identities were trained on; if the promise is about a published set.
+    """
+    own = dataset not in CATALOGUE or CATALOGUE[dataset].identities is None
+    if other_people and not own:
         raise InputError(
-            f"the people on disk are not those of {run.folder}, so that their numbers may be other people's. Test on "
-            "them as another set: name a split, such as random-100-0 (--split, in Python split=), and add "
-            "--other-people (other_people=True)."
+            f"--other-people is for own pictures (folder, csv), in Python other_people=True; the numbers of {dataset} "
+            "are its own."
         )
+    related = {dataset}.union(*(family.datasets for family in families().values() if dataset in family.datasets))
+    for trained, identities in trained_on:
+        seen = sorted(set(split.test) & set(identities)) if trained in related and not other_people else []
+        if seen:
+            hint = " If they are other people with the same numbers, add --other-people (other_people=True in Python)."
+            raise InputError(says(trained, len(seen), seen[0]) + (hint if own else ""))

@@ -48,10 +48,10 @@ def fused(
     input_shape = _blocks.check_input_shape(input_shape)
     weights = _blocks.Weights(l2, initializer)
     tower = _blocks.build_tower(input_shape, filters, weights, scaling)
-    maps = _blocks.head_inputs(tower.output_shape[1:])
+    probe, gallery = maps = _blocks.head_inputs(tower.output_shape[1:])
     branches = [
-        _branches.norm_xcorr_branch(*maps, search_size, filters[-1], units, weights),
-        _branches.neighborhood_branch(*maps, neighborhood_size, filters[-1], units, weights),
+        _branches.norm_xcorr_branch(probe, gallery, search_size, filters[-1], units, weights),
+        _branches.neighborhood_branch(probe, gallery, neighborhood_size, filters[-1], units, weights),
     ]
     features = keras.layers.ReLU(name="features")(keras.layers.Concatenate(name="join")(branches))
     head = keras.Model(maps, _blocks.classify(features, weights), name="head")

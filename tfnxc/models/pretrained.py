@@ -6,7 +6,7 @@ import json
 import keras
 import numpy as np
 
-from tfnxc.hashes import file_digest
+from tfnxc.hashes import short_digest
 from tfnxc.models.normxcorr import normxcorr
 
 _FOLDER = importlib.resources.files(__package__) / "weights"
@@ -34,8 +34,6 @@ def pretrained() -> keras.Model:
 
 
 def pretrained_card() -> dict:
-    """What the model of `pretrained` was trained on, how it ranks, by what it was made, and the digest of its weights:
-    plain types.
-    """
+    """The card of `pretrained`, as plain types: its training data, its figures, versions, the digest of its weights."""
     card = json.loads((_FOLDER / "synthetic.json").read_text(encoding="utf-8"))
-    return {**card, "digest": file_digest(_WEIGHTS)}
+    return {**card, "digest": short_digest(_WEIGHTS.read_bytes())}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -17,7 +18,12 @@ from tfnxc.ops import _library
 from tfnxc.ops._compiler_flags import CUDA_FLAGS, FLAGS, INSTRUCTION_SETS, all_flags, tensorflow_flags
 
 
-def build_library(compiler=None, cuda=False, force=False, progress=None):
+def build_library(
+    compiler: str | None = None,
+    cuda: bool = False,
+    force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> pathlib.Path:
     """Compiles the library for the TensorFlow that is installed, unless it is there already.
 
     Any number of processes may do so at once: each compiles in a folder of its own, and the file appears at once.

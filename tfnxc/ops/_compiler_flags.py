@@ -9,7 +9,7 @@ import tensorflow as tf
 FLAGS = ("-std=c++17", "-O3", "-fPIC", "-ffp-contract=fast", "-fno-math-errno")
 
 # The CPU kernels are compiled once for each instruction set; which one runs is decided on the processor that runs it.
-INSTRUCTION_SETS = {"plain": ()}
+INSTRUCTION_SETS: dict[str, tuple[str, ...]] = {"plain": ()}
 if platform.machine().lower() in ("x86_64", "amd64"):
     INSTRUCTION_SETS |= {
         "avx2": ("-mavx2", "-mfma"),

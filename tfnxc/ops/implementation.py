@@ -107,7 +107,7 @@ def describe() -> dict[str, str | None]:
     }
 
 
-_said = set()
+_said: set[str] = set()
 
 
 def _say_once(reason):

@@ -6,8 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from tfnxc.datasets.pipelines.hard_negatives import NEGATIVES
-from tfnxc.datasets.pipelines.pair_indices import POSITIVES
+from tfnxc.datasets.pipelines.pair_indices import NEGATIVES, POSITIVES
 from tfnxc.errors import InputError
 
 LEAST_PAIRS = 150_000

@@ -1,11 +1,20 @@
 """Writing HTML so that nothing gets into it unescaped."""
 
+import base64
+import dataclasses
 import html
+import io
 import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
-_EMPTY = frozenset({"img"})
-"""Elements without an end tag."""
+from matplotlib.figure import Figure
+
+from tfnxc.visualization.page import FORMS
+
+_INCH = 96  # pixels of CSS
+_DOTS = 200  # an inch of a PNG: about two for a pixel of CSS, sharp on most screens
+_EMPTY = frozenset({"img"})  # elements without an end tag
 
 
 class Markup(str):
@@ -15,10 +24,7 @@ class Markup(str):
 
 
 def escaped(value: object) -> Markup:
-    """A value as `Markup`: as it is where it is that already, escaped otherwise.
-
-    What UTF-8 or HTML cannot hold, as the name of a file may, becomes a question mark.
-    """
+    """A value as `Markup`, escaped unless it is that already; a `?` for what UTF-8 or HTML cannot hold."""
     if isinstance(value, Markup):
         return value
     text = str(value).encode("utf-8", "replace").decode("utf-8")
@@ -66,7 +72,7 @@ def table(
     """A table in a box.
 
     Args:
-        name: A name in the page that nothing else has.
+        name: A name that is unique in the page.
         caption: What it shows.
         heads: Heads of the columns; the first column is that of the rows' heads.
         groups: `(title or None, rows)` of each group of rows; each row as many values as there are heads.
@@ -79,9 +85,38 @@ def table(
     return _box(name, element("table", element("caption", element("span", caption, id=name)), head, *bodies, **kind))
 
 
+def image(figure: Figure, alt: str, form: Literal["svg", "png"]) -> Markup:
+    """A figure inside an `img` element: `"svg"` for lines and text, `"png"` for pictures; `alt` describes it."""
+    file = io.BytesIO()
+    figure.savefig(file, format=form, dpi=_DOTS, metadata=FORMS[f".{form}"])
+    data = base64.b64encode(file.getvalue()).decode()
+    source = f"data:image/{'svg+xml' if form == 'svg' else form};base64,{data}"
+    width, height = (round(_INCH * inches) for inches in figure.get_size_inches())
+    return element("img", src=source, alt=alt, width=width, height=height)
+
+
 def figure(name: str, image: Markup, caption: str) -> Markup:
     """An image in a box with its caption below; `name` as in `table`."""
     return element("figure", _box(name, image), element("figcaption", caption, id=name))
+
+
+def missing(*children: object) -> Markup:
+    """A paragraph in the place of something that the run does not have: why, and how to get it."""
+    return element("p", *children, class_="missing")
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A part of the report under its heading; the contents link to its name."""
+
+    name: str
+    heading: str
+    content: Markup
+
+    def markup(self) -> Markup:
+        """The section as HTML."""
+        heading = element("h2", self.heading, id=self.name, tabindex="-1")
+        return element("section", heading, self.content, aria_labelledby=self.name)
 
 
 def _body(title, rows, columns):
@@ -95,5 +130,5 @@ def _body(title, rows, columns):
 
 
 def _box(name, content):
-    """What scrolls sideways on a narrow screen, so that the page does not; focused, it scrolls by keyboard."""
+    """Scrolls sideways on a narrow screen, so that the page does not; by keyboard when focused."""
     return element("div", content, class_="box", role="group", tabindex="0", aria_labelledby=name)

@@ -1,6 +1,5 @@
 """What was measured: CMC curves and tables, published figures beside them."""
 
-import itertools
 from collections.abc import Sequence
 
 from tfnxc.datasets import CATALOGUE
@@ -8,17 +7,13 @@ from tfnxc.datasets.splits import families
 from tfnxc.metrics.cmc import REPORTED_RANKS
 from tfnxc.metrics.published import published_figures
 from tfnxc.report.configuration import epochs_finished, title_of
-from tfnxc.report.image import image
-from tfnxc.report.markup import Markup, code, element, figure, joined, paragraph, table
-from tfnxc.report.section import Section, missing
+from tfnxc.report.markup import Markup, Section, code, element, figure, image, joined, missing, paragraph, table
 from tfnxc.runs import Result, Run
 from tfnxc.visualization import plot_cmc
 
-_SHOWN = 20
-"""Ranks of the curves."""
-
-_FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP", "mINP")
-"""Names of the figures of a table."""
+_SHOWN = 20  # ranks of the curves
+_FIRST = ("rank 1", "rank 10", "mAP")  # figures shown at a glance
+_FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP", "mINP")  # those of a table
 
 
 def measured(run: Run, results: Sequence[Result]) -> Section:
@@ -39,32 +34,20 @@ def measured(run: Run, results: Sequence[Result]) -> Section:
 
 
 def at_a_glance(run: Run, results: Sequence[Result]) -> Markup:
-    """The figures that are asked for first, as a list: by the protocol that goes with the data set, or else another."""
-    own = [each for each in results if _of_trained_at_home(run, each)]
+    """The main figures as a list: by the default protocol of the data set, or else another one."""
+    own = [each for each in results if each.split_digest == run.split.digest and each.dataset in CATALOGUE]
+    own = [each for each in own if each.state == "trained"]
     usual = [each for each in own if each.protocol == CATALOGUE[each.dataset].default_protocol]
-    best = next(iter(usual + own), None)
-    facts = [("Epochs", epochs_finished(run))]
-    if best is not None:
-        draws = f"{best.protocol}, {best.probes} probes, {_draws(best.repeats)}"
-        facts = [(name.capitalize() if name != "mAP" else name, _fact(best, name, draws)) for name in _FIRST] + facts
+    facts: list[tuple[str, object]] = [("Epochs", epochs_finished(run))]
+    for best in (usual + own)[:1]:
+        draws = f"{best.protocol}, {best.probes} probes, {best.repeats} draw{'s' if best.repeats > 1 else ''}"
+        shares = [(_head(name), f"{100 * best.figures[name].mean:.2f} % ") for name in _FIRST]
+        facts = [(name, joined([share, element("small", draws)])) for name, share in shares] + facts
     return element("dl", *(element("div", element("dt", name), element("dd", value)) for name, value in facts))
 
 
-_FIRST = ("rank 1", "rank 10", "mAP")
-
-
-def _of_trained_at_home(run, result):
-    """Whether a result is of the trained model on its own split."""
-    own = result.split_digest == run.split.digest and result.dataset in CATALOGUE
-    return own and result.state == "trained"
-
-
-def _fact(result, name, draws):
-    return joined([f"{100 * result.figures[name].mean:.2f} % ", element("small", draws)])
-
-
-def _draws(count):
-    return f"{count} draw{'s' if count > 1 else ''}"
+def _head(figure):
+    return figure.capitalize() if figure.startswith("rank") else figure
 
 
 def _group(name, run, results):
@@ -98,23 +81,18 @@ def _test_identities(run, result):
 
 
 def _table(name, title, results, published):
-    heads = ("Method", *(name.capitalize() if name.startswith("rank") else name for name in _FIGURES))
-    heads += ("Probes", "Gallery", "Draws")
+    heads = ("Method", *map(_head, _FIGURES), "Probes", "Gallery", "Draws")
     rows = [
         (each.title, *(_cell(each.figures[name]) for name in _FIGURES), each.probes, each.gallery, each.repeats)
         for each in results
     ]
     groups = [(None, rows)]
     if published:
-        unknown = "–"
-        beside = [
-            (
-                f"{each.method} ({each.protocol or '?'})",
-                *(f"{each.ranks[k]:.2f}" if k in each.ranks else unknown for k in REPORTED_RANKS),
-                *itertools.repeat(unknown, len(heads) - 1 - len(REPORTED_RANKS)),
-            )
-            for each in published
-        ]
+        beside = []
+        for each in published:
+            ranks = [f"{each.ranks[k]:.2f}" if k in each.ranks else "–" for k in REPORTED_RANKS]
+            unknown = ["–"] * (len(heads) - 1 - len(ranks))
+            beside.append((f"{each.method} ({each.protocol or '?'})", *ranks, *unknown))
         groups.append(("Published (protocol, ? where the source does not say)", beside))
     return table(name, f"Results: {title}", heads, groups)
 
@@ -123,12 +101,8 @@ def _cell(spread):
     mean = f"{100 * spread.mean:.2f}"
     if spread.interval is None:
         return mean
-    around = (
-        element("small", f"± {100 * spread.deviation:.2f}"),
-        " ",
-        element("small", f"({100 * spread.interval:.2f})"),
-    )
-    return joined([f"{mean} ", *around])
+    deviation = element("small", f"± {100 * spread.deviation:.2f}")
+    return joined([f"{mean} ", deviation, " ", element("small", f"({100 * spread.interval:.2f})")])
 
 
 def _alt(title, curves, published):

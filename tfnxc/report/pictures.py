@@ -1,13 +1,11 @@
-"""What the model makes of pictures of people: rankings, maps, correlations."""
+"""What the model does with pictures of people: rankings, maps, correlations."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfnxc.report.image import image
-from tfnxc.report.markup import Markup, figure, joined, paragraph
-from tfnxc.report.section import Section, missing
+from tfnxc.report.markup import Markup, Section, figure, image, joined, missing, paragraph
 from tfnxc.visualization import MapRow, PairCorrelation, RankedProbe, plot_correlation, plot_maps, plot_rankings
 
 
@@ -26,23 +24,15 @@ class Pictures:
     correlations: Sequence[tuple[np.ndarray, np.ndarray, PairCorrelation]]
 
 
-_HEADINGS = {
-    "rankings": "Rankings",
-    "maps": "Maps of the tower",
-    "correlations": "What the correlation sees",
-}
-
-
 def pictures(shown: Pictures | str) -> list[Section]:
-    """The sections on pictures, or one that says in their place why there are none and how to get them."""
+    """The sections on pictures, or one that says why there are none and how to get them."""
     if not isinstance(shown, Pictures):
         return [Section("pictures", "Rankings, maps and correlations", missing(shown))]
-    contents = {
-        "rankings": _rankings(shown.rankings),
-        "maps": _maps(shown.rankings, shown.maps),
-        "correlations": _correlations(shown.rankings, shown.correlations),
-    }
-    return [Section(name, heading, contents[name]) for name, heading in _HEADINGS.items()]
+    return [
+        Section("rankings", "Rankings", _rankings(shown.rankings)),
+        Section("maps", "Maps of the tower", _maps(shown.rankings, shown.maps)),
+        Section("correlations", "What the correlation sees", _correlations(shown.rankings, shown.correlations)),
+    ]
 
 
 def _rankings(probes) -> Markup:
@@ -50,13 +40,10 @@ def _rankings(probes) -> Markup:
         "A few probes, drawn at random, and what the model ranks first in the gallery: the true match in a green "
         "frame, ranks above and probabilities below."
     )
-    told = [
-        f"{probe.title}: {ranking.label} has the true match at rank {ranking.match_rank}"
-        for probe in probes
-        for ranking in probe.rankings
-    ]
-    alt = f"Rows of pictures, each a probe and the best of its gallery. {'; '.join(told)}."
-    return joined([about, figure("rankings-figure", image(plot_rankings(probes), alt, "png"), f"{'; '.join(told)}.")])
+    ranks = [(probe.title, each.label, each.match_rank) for probe in probes for each in probe.rankings]
+    found = "; ".join(f"{title}: {label} has the true match at rank {rank}" for title, label, rank in ranks) + "."
+    alt = f"Rows of pictures, each a probe and the best of its gallery. {found}"
+    return joined([about, figure("rankings-figure", image(plot_rankings(probes), alt, "png"), found)])
 
 
 def _maps(probes, maps) -> Markup:
@@ -66,8 +53,8 @@ def _maps(probes, maps) -> Markup:
     )
     figures = []
     for number, (probe, rows) in enumerate(zip(probes, maps, strict=True), start=1):
-        roles = ", ".join(row.role for row in next(iter(rows.values())))
-        count = next(iter(rows.values()))[0].maps.shape[-1]
+        first = next(iter(rows.values()))
+        roles, count = ", ".join(row.role for row in first), first[0].maps.shape[-1]
         alt = f"A row for each of: {roles}. In each the picture and its {count} maps."
         figures.append(figure(f"maps-{number}", image(plot_maps(rows), alt, "png"), probe.title))
     return joined([about, *figures])

@@ -2,9 +2,7 @@
 
 import math
 
-from tfnxc.report.image import image
-from tfnxc.report.markup import code, element, figure, joined, table
-from tfnxc.report.section import Section, missing
+from tfnxc.report.markup import Section, code, element, figure, image, joined, missing, table
 from tfnxc.runs import Run
 from tfnxc.visualization import plot_training
 
@@ -19,14 +17,13 @@ def _content(history, best):
         again = " command that began the run again: it goes on."
         return missing("No epoch is finished yet. Give the ", code("tfnxc train"), again)
     heads, rows = ["Epoch", *map(_title, list(history)[1:])], list(_rows(history))
-    drawn = image(plot_training(history, best), _alt(heads, rows), "svg")
+    caption = "Loss and accuracy over the training pairs of each epoch"
+    if any(name.startswith("val_") for name in history):
+        caption += "; the ranking of the people held back after it"
+    caption += f". The best model is that of epoch {best + 1}." if best is not None else "."
+    curves = figure("curves", image(plot_training(history, best), _alt(heads, rows), "svg"), caption)
     numbers = table("history", "The training, epoch by epoch; shares in per cent", heads, [(None, rows)])
-    return joined(
-        [
-            figure("curves", drawn, _caption(history, best)),
-            element("details", element("summary", "The numbers of the curves"), numbers),
-        ]
-    )
+    return joined([curves, element("details", element("summary", "The numbers of the curves"), numbers)])
 
 
 def _title(name):
@@ -44,13 +41,6 @@ def _number(name, value):
     if math.isnan(value):
         return "–"
     return f"{value:.4f}" if name == "loss" else f"{100 * value:.2f}"
-
-
-def _caption(history, best):
-    caption = "Loss and accuracy over the training pairs of each epoch"
-    if any(name.startswith("val_") for name in history):
-        caption += "; the ranking of the people held back after it"
-    return caption + (f". The best model is that of epoch {best + 1}." if best is not None else ".")
 
 
 def _alt(heads, rows):

@@ -1,15 +1,19 @@
-"""`history.csv`: the figures of each finished epoch."""
+"""`history.csv`: the figures of each finished epoch; `best.json`: which epoch made the best model."""
 
 from __future__ import annotations
 
 import csv
+import json
 import math
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from tfnxc.errors import InputError
-from tfnxc.files import write_text
+from tfnxc.files import write_json, write_text
+
+RANKED_BY = ("val_rank_1", "val_mAP")
+"""The figure that decides which model is best, and the one that breaks a tie."""
 
 _NEEDED = {"epoch", "loss", "accuracy"}  # columns that every history has
 
@@ -17,8 +21,8 @@ _NEEDED = {"epoch", "loss", "accuracy"}  # columns that every history has
 class History(Mapping[str, list]):
     """The figures of the finished epochs of a training, as lists by the names of their columns.
 
-    The first column is `"epoch"`, whole numbers from 0 on; the others are floats, NaN where an epoch lacks the figure:
-    an epoch without validation has none that begins with `val_`.
+    The first column is `"epoch"`, whole numbers from 0 on; the others are floats, NaN where an epoch lacks the figure,
+    as those that begin with `val_` without validation.
 
     Args:
         path: The file, which errors name.
@@ -45,7 +49,7 @@ class History(Mapping[str, list]):
         return len(self._columns)
 
     def figures(self, epoch: int, names: Sequence[str]) -> dict[str, float]:
-        """Figures of an epoch by name: all of `names`, or none; raises `InputError` where the epoch has only some."""
+        """Figures of an epoch by name: all of `names`, or none; raises `InputError` if it has only some."""
         rows = [row for row in self._rows if row["epoch"] == epoch]
         found = {name: row[name] for row in rows for name in names if name in row}
         if found and len(found) != len(names):
@@ -73,7 +77,7 @@ class History(Mapping[str, list]):
 
     @staticmethod
     def append(path: str | os.PathLike, epoch: int, figures: Mapping[str, float]) -> None:
-        """Writes the row of an epoch, counted from 0, behind those of the epochs before it; later ones are dropped."""
+        """Appends the row of an epoch, counted from 0, to those of earlier epochs; later ones are dropped."""
         path = pathlib.Path(path)
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         names = ",".join(("epoch", *figures))
@@ -87,3 +91,24 @@ class History(Mapping[str, list]):
 
 def _damaged(path):
     return InputError(f"{path}: damaged. Delete it, and the history begins anew.")
+
+
+def read_best(folder: str | os.PathLike) -> tuple[int, tuple[float, ...]] | None:
+    """The best epoch so far, from 0, and its `RANKED_BY` figures, or `None`; raises `InputError` on a damaged file."""
+    path = pathlib.Path(folder) / "best.json"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        epoch = kept["epoch"] if "epoch" in kept else kept["pass"]
+        figures = tuple(float(kept[name]) for name in RANKED_BY)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        epoch, figures = None, ()
+    if type(epoch) is not int or epoch < 0 or not all(map(math.isfinite, figures)):
+        raise InputError(f"{path}: damaged. Delete it, and the next epoch is the best so far.")
+    return epoch, figures
+
+
+def write_best(folder: str | os.PathLike, epoch: int, figures: Mapping[str, float]) -> None:
+    """Notes the epoch of the best model and its validation figures by name."""
+    write_json(pathlib.Path(folder) / "best.json", {"epoch": epoch, **figures})

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pathlib
+import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,13 +19,13 @@ from tfnxc.files import write_json, write_text
 from tfnxc.metrics.cmc import CMC, REPORTED_RANKS
 from tfnxc.metrics.spread import Spread
 from tfnxc.runs.settings import RunSettings
-from tfnxc.runs.versions import versions
+from tfnxc.version import __version__
 
 _LISTED_RANKS = 1000  # of the curve, in the JSON file; the CSV file has all
 _OLD_NAMES = {"passes_done": "epochs_done", "looks": "views"}  # in result files of version 0.1
 _COUNTS = ("repeats", "seed", "probes", "unmatched", "gallery")
 _ABOUT = ("state", "model_digest", "epochs_done", "settings", "baseline", "dataset", "split", "split_digest", "views")
-_MEASURED = {"label", "protocol", "ties", *_COUNTS, "unit", "ranks", "mAP", "mINP", "mean"}
+_CURVES = {"unit", "ranks", "mAP", "mINP", "mean"}  # in a result file, with names and counts beside
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,10 +54,10 @@ class Result:
         views: How each pair was shown: the `tfnxc.scoring.View`s. Defaults to none: it was not shown to a model.
         settings: The `RunSettings` of its training. Defaults to `None`.
         baseline: Name of the baseline. Defaults to `None`: it is none.
-        data: Where the data set lay. Defaults to `None`: where the run has it.
-        pairs_per_second: How fast it was scored. Defaults to `None`: all scores were there before.
-        versions: What it was measured with, version by name. Defaults to none.
-        extra: What else its file says, by name. Defaults to nothing.
+        data: Path of the data set. Defaults to `None`: that of the run.
+        pairs_per_second: Speed of scoring. Defaults to `None`: all scores were there before.
+        versions: Versions that it was measured with, by name. Defaults to none.
+        extra: Other entries of its file, by name. Defaults to none.
     """
 
     name: str
@@ -95,16 +96,15 @@ class Result:
         at_home: bool = True,
         **about: Any,
     ) -> Result:
-        """The result of a `CMC` that was measured now.
+        """The result of a `CMC` measured with the installed versions.
 
         Args:
             cmc: The `CMC`.
             label: What was measured.
-            prefix: How the names of its files begin. Defaults to `None`: the state of the model, and `"both-orders"`
-                and `"flips"` where pairs are shown so; or baseline, data set and split.
-            most_probes: The most probes that a draw was allowed. Defaults to `None`: all.
-            at_home: Whether it is of the split that the run was trained on: names of files do not tell that one.
-                Defaults to `True`.
+            prefix: The beginning of its file names. Defaults to `None`: the state of the model, with `"both-orders"`
+                and `"flips"` if pairs were shown so; or baseline, data set and split.
+            most_probes: The most probes of a draw. Defaults to `None`: all.
+            at_home: Whether it is of the run's own split, which file names leave out. Defaults to `True`.
             **about: Further fields by name, at least `dataset` and `split`; unknown ones go to `extra`.
 
         Example:
@@ -113,24 +113,16 @@ class Result:
             >>> result.rank(1), result.file_name()
             (0.5, 'trained-cross-camera-10draws-allprobes-seed0-pessimistic.json')
         """
-        about = _about(about)
+        measured = {name: getattr(cmc, name) for name in ("protocol", "ties", *_COUNTS)}
+        fields = _fields({**measured, "label": label, **about, "versions": versions()})
         if prefix is None:
-            home = at_home and "state" in about
-            scorer = about.get("state") or about.get("baseline") or label
-            where = [] if home else [about["dataset"], about["split"]]
-            prefix = "-".join([scorer, *where, *_ways(about.get("views", ()), ("both-orders", "flips"))])
+            home = at_home and "state" in fields
+            scorer = fields.get("state") or fields.get("baseline") or label
+            where = [] if home else [fields["dataset"], fields["split"]]
+            prefix = "-".join([scorer, *where, *_ways(fields.get("views", ()), ("both-orders", "flips"))])
         draws = f"{cmc.repeats}draws-{'all' if most_probes is None else most_probes}probes-seed{cmc.seed}-{cmc.ties}"
-        return cls(
-            name=f"{prefix}-{cmc.protocol}-{draws}",
-            label=label,
-            protocol=cmc.protocol,
-            ties=cmc.ties,
-            **_counts(vars(cmc)),
-            mean=cmc.mean,
-            deviation=cmc.deviation,
-            figures=dict(cmc.figures),
-            **{**about, "versions": versions()},
-        )
+        name = f"{prefix}-{cmc.protocol}-{draws}"
+        return cls(name=name, mean=cmc.mean, deviation=cmc.deviation, figures=dict(cmc.figures), **fields)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Result:
@@ -150,7 +142,7 @@ class Result:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], mean: np.ndarray, deviation: np.ndarray, name: str = "") -> Result:
-        """The result of a dict such as `to_dict` gives.
+        """The result of a dict as from `to_dict`.
 
         Args:
             record: The dict; its `mean` is not read, because it may be cut.
@@ -166,17 +158,9 @@ class Result:
         spreads |= {key: record[key] for key in ("mAP", "mINP")}
         if not {"pairs_per_second", "versions"} <= record.keys():
             raise ValueError("a result names its versions and its pairs a second")
-        return cls(
-            name=name,
-            label=str(record["label"]),
-            protocol=str(record["protocol"]),
-            ties=str(record["ties"]),
-            **_counts(record),
-            mean=mean,
-            deviation=deviation,
-            figures={key: _spread(spread, int(record["repeats"])) for key, spread in spreads.items()},
-            **_about({key: value for key, value in record.items() if key not in _MEASURED}),
-        )
+        figures = {key: _spread(spread, int(record["repeats"])) for key, spread in spreads.items()}
+        fields = _fields({key: value for key, value in record.items() if key not in _CURVES})
+        return cls(name=name, mean=mean, deviation=deviation, figures=figures, **fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for JSON, in per cent: at most 1,000 ranks of the mean curve, and what is known of the result."""
@@ -186,10 +170,7 @@ class Result:
         about |= {"settings": self.settings.to_dict()} if self.settings is not None else {}
         about |= {"views": [[exchanged, list(mirrored)] for exchanged, mirrored in self.views]} if self.views else {}
         return {
-            "label": self.label,
-            "protocol": self.protocol,
-            "ties": self.ties,
-            **{name: getattr(self, name) for name in _COUNTS},
+            **{name: getattr(self, name) for name in ("label", "protocol", "ties", *_COUNTS)},
             "unit": "per cent",
             "ranks": {str(k): figures[f"rank {k}"] for k in REPORTED_RANKS},
             "mAP": figures["mAP"],
@@ -202,11 +183,11 @@ class Result:
         }
 
     def file_name(self) -> str:
-        """The name of its JSON file; that of its curve ends in `.csv` instead."""
+        """The name of its JSON file; its curve has the same name with `.csv`."""
         return f"{self.name}.json"
 
     def save(self, folder: str | os.PathLike) -> pathlib.Path:
-        """Writes the JSON file, whose path is returned, and the whole curve as a CSV file into a folder."""
+        """Writes the JSON file and the whole curve as a CSV file into a folder; returns the path of the JSON file."""
         path = pathlib.Path(folder) / self.file_name()
         write_json(path, self.to_dict())
         write_curve(path.with_suffix(".csv"), self.protocol, self.mean, self.deviation)
@@ -218,9 +199,31 @@ class Result:
 
     @property
     def title(self) -> str:
-        """The label, with how the pairs were shown where that is not once and as they are."""
-        ways = _ways(self.views, ("both orders", "mirrored too"))
-        return ", ".join([self.label, *ways])
+        """The label, with `"both orders"` and `"mirrored too"` if pairs were shown so."""
+        return ", ".join([self.label, *_ways(self.views, ("both orders", "mirrored too"))])
+
+
+def versions() -> dict[str, str]:
+    """The versions of this package, of what it computes with, and the kind of machine.
+
+    Returns:
+        Version by name: `"tfnxc"`, `"tensorflow"`, `"keras"`, `"numpy"`, `"python"`; and `"machine"`.
+
+    Example:
+        >>> versions()["numpy"] == np.__version__
+        True
+    """
+    import keras
+    import tensorflow as tf
+
+    return {
+        "tfnxc": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
 
 
 def write_curve(path: str | os.PathLike, protocol: str, mean: np.ndarray, deviation: np.ndarray) -> None:
@@ -234,39 +237,26 @@ def write_curve(path: str | os.PathLike, protocol: str, mean: np.ndarray, deviat
 
 
 def _ways(views, words):
-    """The words for how pairs are also shown: in the other order, mirrored."""
+    """Those of two words that hold: pairs were also shown in the other order, mirrored."""
     shown = any(exchanged for exchanged, _ in views), any(any(mirrored) for _, mirrored in views)
     return [word for word, given in zip(words, shown, strict=True) if given]
 
 
-def _about(values):
-    """Where a result comes from, as fields; what is none of them is in `extra`."""
-    known = {name: value for name, value in values.items() if name in _KINDS and value is not None}
-    found = {name: _KINDS[name](value) for name, value in known.items()}
-    extra = {name: value for name, value in values.items() if name not in _KINDS}
-    return {**found, "dataset": str(values["dataset"]), "split": str(values["split"]), "extra": extra}
+def _fields(values):
+    """Values as fields of a `Result`, each of its kind; what is no field is in `extra`."""
+    known = {name: _KINDS[name](value) for name, value in values.items() if name in _KINDS and value is not None}
+    return {**known, "extra": {name: value for name, value in values.items() if name not in _KINDS}}
 
 
-def _counts(values):
-    return {name: int(values[name]) for name in _COUNTS}
-
-
-def _settings(value):
-    return value if isinstance(value, RunSettings) else RunSettings.from_dict(value)
-
-
-def _views(values):
-    return tuple((bool(exchanged), (bool(first), bool(second))) for exchanged, (first, second) in values)
-
-
-def _versions(values):
-    return {str(name): str(version) for name, version in values.items()}
-
-
-_TEXTS = ("state", "model_digest", "baseline", "dataset", "split", "split_digest", "data")
-_KINDS: dict[str, Any] = dict.fromkeys(_TEXTS, str)
-_KINDS |= {"epochs_done": int, "pairs_per_second": float}
-_KINDS |= {"settings": _settings, "views": _views, "versions": _versions}
+_TEXTS = ("label", "protocol", "ties", "state", "model_digest", "baseline", "dataset", "split", "split_digest", "data")
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys((*_COUNTS, "epochs_done"), int),
+    "pairs_per_second": float,
+    "settings": lambda value: value if isinstance(value, RunSettings) else RunSettings.from_dict(value),
+    "views": lambda value: tuple((bool(exchanged), (bool(a), bool(b))) for exchanged, (a, b) in value),
+    "versions": lambda value: {str(name): str(version) for name, version in value.items()},
+}
 
 
 def _spread(spread, count):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,9 @@ from tfnxc.errors import InputError
 from tfnxc.files import is_temporary, write_json
 from tfnxc.hashes import file_digest
 from tfnxc.locks import alone_in
-from tfnxc.runs.best import read_best
-from tfnxc.runs.history import History
-from tfnxc.runs.result import Result
+from tfnxc.runs.history import History, read_best
+from tfnxc.runs.result import Result, versions
 from tfnxc.runs.settings import RunSettings
-from tfnxc.runs.versions import versions
 
 if TYPE_CHECKING:
     import keras
@@ -34,12 +33,11 @@ _ORDER: Mapping[str | None, int] = {"trained": 0, "best": 1, "initial": 3}  # of
 class Run:
     """A run folder. Use `Run.start` to make or resume one, `Run.open` to read one.
 
-    It holds `run.json` (settings, split, where the data lies, versions), `initial.keras` (the model before training),
+    It holds `run.json` (settings, split, path of the data, versions), `initial.keras` (the model before training),
     `model.keras` (after the last finished epoch, with its optimizer), `progress.json` (how many epochs that are),
-    `history.csv`, and what evaluation adds: `scores/` and `results/`. With validation also `best.keras` and `best.json`
-    (the best model so far and its figures). In the middle of an epoch also `checkpoint.keras` (the model there) and,
-    with hard negatives, `negatives.npz` (those of the epoch). After a NaN also `nan.json` and `nan_batch.npz` (what
-    broke). `lock` keeps a second training out.
+    `history.csv`, and from evaluation `scores/` and `results/`. With validation also `best.keras` and `best.json` (the
+    best model so far and its figures). In the middle of an epoch also `checkpoint.keras` and, with hard negatives,
+    `negatives.npz`. After a NaN also `nan.json` and `nan_batch.npz`. `lock` keeps a second training out.
 
     Args:
         folder: The folder.
@@ -49,18 +47,16 @@ class Run:
         folder: The folder.
         settings: The `RunSettings`.
         split: The `Split`.
-        data: Where the data set lay when the run was started; `None` where it needs no path.
-        versions: What the run was started with, version by name.
+        data: Path of the data set when the run was started; `None` if it needs none.
+        versions: Versions that the run was started with, by name.
 
     Raises:
-        InputError: If the settings or the split of the record are not of their form.
+        InputError: If the settings or the split of the record are malformed.
 
     Example:
-        >>> import tempfile
-        >>> folder = tempfile.mkdtemp()
         >>> split = tfnxc.datasets.Split("mine", "by hand", train=(1, 2), test=(3,))
-        >>> mine = Run.start(folder, RunSettings("viper", "normxcorr"), split)
-        >>> Run.open(folder).settings == mine.settings, mine.epochs_done, mine.history(), mine.results()
+        >>> mine = Run.start("runs/new", RunSettings("viper", "normxcorr"), split)
+        >>> Run.open("runs/new").settings == mine.settings, mine.epochs_done, mine.history(), mine.results()
         (True, 0, None, [])
     """
 
@@ -86,22 +82,20 @@ class Run:
         """A new run with these settings, or the one that is already in the folder if its settings are the same.
 
         Args:
-            folder: Made if need be.
+            folder: Created if missing.
             settings: The `RunSettings`.
             split: The `Split`.
-            data: Folder of the data set; kept for evaluation, and no setting, because it may move. Defaults to `None`.
-            before: On whom else the weights are trained: identities of other sets, and of the run with whose weights
-                this one begins. Defaults to nobody.
-            fitted_before: The same without those whom the validation of these trainings held back. Defaults to `None`:
-                `before`.
+            data: Path of the data set, kept for evaluation; no setting, because it may move. Defaults to `None`.
+            before: Identities that the weights are also trained on: of other sets, and of the run whose weights this
+                one starts from. Defaults to none.
+            fitted_before: `before` without those held back for validation. Defaults to `None`: `before`.
             take_over: Whether a folder in which nothing was trained takes other settings. Defaults to `True`.
 
         Returns:
             The `Run`.
 
         Raises:
-            InputError: If the folder holds a run with other settings of which something was trained or measured, or
-                files but no run.
+            InputError: If the folder holds a trained or measured run with other settings, or files but no run.
         """
         folder = pathlib.Path(folder)
         record = {
@@ -116,35 +110,28 @@ class Run:
         if (folder / "run.json").exists():
             run = cls.open(folder)
             differing = run._differences(settings, split)
-            if differing and take_over and run._is_untouched():
-                with run.alone():
-                    run._forget()
-                    return cls._begin(folder, record)
-            if differing:
+            if not differing:
+                return run
+            if not take_over or any((folder / name).exists() for name in _KEPT):
                 raise InputError(
                     f"{folder} holds a run with other settings ({_told(differing)}). Choose another folder."
                 )
-            return run
+            with run.alone():
+                run._forget()
+                write_json(folder / "run.json", record)
+                return cls.open(folder)
         if folder.exists() and (not folder.is_dir() or any(not is_temporary(path) for path in folder.iterdir())):
             raise InputError(f"{folder} exists and is not a run. Choose another folder.")
-        return cls._begin(folder, record)
-
-    @classmethod
-    def _begin(cls, folder, record):
         write_json(folder / "run.json", record)
         return cls.open(folder)
 
     def _differences(self, settings, split):
-        """What differs from other settings and another split: `(name, here, there)`, sorted by name."""
+        """What differs from other settings and another split: `(name, own, other)`, sorted by name."""
         splits = ("split", self.split.digest, split.digest)
         return sorted([*self.settings.differences(settings), *([splits] if self.split.digest != split.digest else [])])
 
-    def _is_untouched(self):
-        """Whether nothing was trained or measured yet, because the command that began it failed before."""
-        return not any((self.folder / name).exists() for name in _KEPT)
-
     def _forget(self):
-        """Removes what a start left behind that trained nothing to the end: no later one may go on from it."""
+        """Removes what an unfinished start left behind, so that no later one resumes from it."""
         for name in _REPLACED:
             (self.folder / name).unlink(missing_ok=True)
 
@@ -167,35 +154,33 @@ class Run:
             raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
 
     def elsewhere(self, folder: str | os.PathLike) -> Run:
-        """The same run with its files in another folder, as a worker has it whose files nobody keeps."""
+        """The same run with its files in another folder, for a worker whose files are not kept."""
         return Run(folder, self._record)
 
     @property
     def pictures(self) -> dict[str, int]:
-        """Numbers by name which tell the pictures of its training from others; empty before it began."""
+        """Numbers by name that identify the training pictures; empty before the training began."""
         return self._record.get("pictures", {})
 
     @property
     def drawing(self) -> int | None:
-        """The number of the way in which its groups of pairs are drawn; `None` where pairs are separate."""
+        """The version of the method that draws its groups of pairs; `None` where pairs are separate."""
         return self.pictures.get("drawing")
 
     @property
     def held_back(self) -> Split | None:
-        """The `Split` of the training identities alone that tests those held back to validate on; `None` without."""
+        """The `Split` of the training identities that tests those held back for validation; `None` without."""
         count = self.settings.validate
         return self.split.hold_back(count, self.settings.seed) if count else None
 
     @property
     def trained_on(self) -> list[tuple[str, list[int]]]:
-        """`(data set, identities)` of everyone on whom the weights of this run are trained, its own set first."""
+        """`(data set, identities)` of everyone whom this run is trained on, its own set first."""
         return [(self.settings.dataset, list(self.split.train)), *map(tuple, self._record["before"])]
 
     @property
     def fitted_on(self) -> list[tuple[str, list[int]]]:
-        """`trained_on` without those held back for validation: they chose the best model, no weight was fitted to
-        them.
-        """
+        """`trained_on` without the identities held back for validation, to whom no weight was fitted."""
         fitted = self.split if self.held_back is None else self.held_back
         return [(self.settings.dataset, list(fitted.train)), *map(tuple, self._record["fitted_before"])]
 
@@ -206,12 +191,12 @@ class Run:
 
     @property
     def pairs_done(self) -> int:
-        """Pairs that `model.keras` has seen, likewise."""
+        """Pairs that `model.keras` was trained on; raises as `epochs_done`."""
         return self._progress()[1]
 
     @property
     def stopped_early(self) -> bool:
-        """Whether validation ended the training before its last epoch, likewise."""
+        """Whether validation ended the training before its last epoch; raises as `epochs_done`."""
         return self._progress()[2]
 
     def epochs_of(self, state: str) -> int:
@@ -224,11 +209,11 @@ class Run:
     def best(self) -> int | None:
         """The epoch of the best model, counted from 0; `None` where nothing was validated yet."""
         best = read_best(self.folder)
-        return None if best is None else best.epoch
+        return None if best is None else best[0]
 
     @property
     def unfinished(self) -> str | None:
-        """What is to be said where the training stopped before its last epoch; `None` where it did not."""
+        """A note that the training stopped before its last epoch; `None` where it did not."""
         done, epochs = self.epochs_done, self.settings.recipe.epochs
         if done >= epochs or self.stopped_early:
             return None
@@ -265,42 +250,38 @@ class Run:
         History.append(self.folder / "history.csv", epoch, figures)
 
     def results(self) -> list[Result]:
-        """The results of evaluations that lie in the folder: those of the trained model first, then of the best, and
-        of equal ones those with the most probes and draws.
+        """The results in the folder: the trained model first, then the best; the most probes and draws first.
 
         Raises:
-            InputError: If a file is damaged, or the table of its curve is not beside it.
+            InputError: If a file is damaged, or the CSV file of its curve is missing.
         """
         found = [Result.load(path) for path in sorted((self.folder / "results").glob("*.json"))]
         return sorted(found, key=lambda each: (_ORDER.get(each.state, 2), -each.probes, -each.repeats, each.title))
 
     def alone(self) -> AbstractContextManager:
-        """A block in which no other process trains in this folder; raises `InputError` where one does."""
+        """A context in which no other process trains in this folder; raises `InputError` if one does."""
         return alone_in(
             self.folder,
             lambda holder: f"{self.folder}: process {holder} trains there, and one can at a time. Wait for its end.",
         )
 
     def check_record(self) -> None:
-        """Raises an `InputError` if another command took the folder over before no other process could change it."""
+        """Raises an `InputError` if another command took the folder over before this one locked it."""
         found = Run.open(self.folder)
         if found._differences(self.settings, self.split) or found._record["before"] != self._record["before"]:
             raise InputError(f"{self.folder}: another command has just begun another run here. Choose another folder.")
 
     def begin(self, pictures: Mapping[str, int]) -> None:
-        """Notes on which pictures, as in `check_pictures`, a training begins; removes what an earlier start left."""
+        """Notes the pictures, as in `check_pictures`, of a new training; removes what an earlier start left."""
         self._forget()
         self._record["pictures"] = dict(pictures)
         write_json(self.folder / "run.json", self._record)
 
     def check_pictures(self, pictures: Mapping[str, int]) -> None:
-        """Compares the pictures of a training that goes on with those that it began with.
+        """Raises an `InputError` if a resumed training began with other pictures.
 
         Args:
-            pictures: Numbers by name, which tell these pictures from others.
-
-        Raises:
-            InputError: If they differ.
+            pictures: Numbers by name that identify the training pictures.
         """
         known = self.pictures
         if known.get("drawing") != pictures.get("drawing"):
@@ -308,9 +289,8 @@ class Run:
                 f"{self.folder} was begun by a version of tfnxc that draws pairs in another way: train in another "
                 "folder."
             )
-        names = sorted(known.keys() | pictures.keys())
+        names = [name for name in sorted(known.keys() | pictures.keys()) if known.get(name) != pictures.get(name)]
         differing = [(name, known.get(name), pictures.get(name)) for name in names]
-        differing = [each for each in differing if each[1] != each[2]]
         if differing:
             raise InputError(
                 f"{self.folder} began with other training pictures ({_told(differing)}). Give it those again, or train "
@@ -330,18 +310,16 @@ class Run:
         """The Keras model in a state.
 
         Args:
-            state: `"initial"`; `"trained"`; `"best"`, as validation found it; or `"checkpoint"`, in the middle of an
-                epoch. Defaults to `"trained"`.
+            state: `"initial"`, `"trained"`, `"best"` by validation, or `"checkpoint"` in the middle of an epoch.
+                Defaults to `"trained"`.
             compile: Whether the optimizer is restored too, to train on. Defaults to `False`.
 
         Returns:
             The model.
 
         Raises:
-            InputError: If the run has not got there yet, or the file is broken.
+            InputError: If the run has no such model yet, or the file is broken.
         """
-        from tfnxc.runs.model_file import load_model
-
         return load_model(self._existing(state), compile)[0]
 
     def model_digest(self, state: str = "trained") -> str:
@@ -353,6 +331,38 @@ class Run:
         if not path.exists():
             raise InputError(f"{path}: no such model; finish the training with the tfnxc train command that began it.")
         return path
+
+
+def load_model(path: str | os.PathLike, compile: bool = False) -> tuple[keras.Model, str]:
+    """The Keras model in a `.keras` file, with the digest of the file.
+
+    Args:
+        path: The file.
+        compile: Whether the optimizer is restored too, to train on. Defaults to `False`.
+
+    Returns:
+        `(model, digest)`; the digest is the first 12 hexadecimal digits of the file's SHA-256.
+
+    Raises:
+        InputError: If the file is missing or broken.
+
+    Example:
+        >>> model.save("small.keras")
+        >>> loaded, digest = load_model("small.keras")
+        >>> loaded.count_params() == model.count_params(), len(digest)
+        (True, 12)
+    """
+    import keras
+
+    import tfnxc.layers  # noqa: F401  registers the layers that a model file names
+
+    path = pathlib.Path(path)
+    try:
+        digest = file_digest(path)
+        return keras.models.load_model(path, compile=compile), digest
+    # Keras raises the last three for a description that it would not write.
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, TypeError, AttributeError, IndexError) as error:
+        raise InputError(f"{path}: broken model file ({error}).") from None
 
 
 def _listed(people):

@@ -26,8 +26,8 @@ class RunSettings:
         seed: Seed of initialization, pairs and augmentation. Defaults to `0`.
         others: Names of other data sets, all of whose identities train too. Defaults to none.
         domains: Whether a group of pairs has images of one domain only. Defaults to `False`.
-        weights: Digest of the model file with whose weights the training begins. Defaults to `None`: none.
-        other_people: Whether the identities of own pictures are promised to be other people's. Defaults to `False`.
+        weights: Digest of the model file whose weights the training starts from. Defaults to `None`: none.
+        other_people: Whether the user declared that own pictures show other people. Defaults to `False`.
         validate: How many training identities are held back to validate on. Defaults to `0`.
         extra: Further settings by name, in plain types. Defaults to none.
 
@@ -65,14 +65,14 @@ class RunSettings:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], path: Any = "run.json") -> RunSettings:
-        """The settings of a dict such as `to_dict` gives, or as version 0.1 wrote them.
+        """The settings of a dict as from `to_dict`, or as version 0.1 wrote them.
 
         Args:
             data: The settings by name. Missing ones have their defaults; unknown ones are kept in `extra`.
             path: The file that they come from, which errors name. Defaults to `"run.json"`.
 
         Raises:
-            InputError: If it is no dict, or a value is not of the kind that its setting has.
+            InputError: If it is no dict, or a value is of the wrong kind.
         """
         if not isinstance(data, Mapping):
             raise InputError(f"{path}: expected the settings of a run by name; got {type(data).__name__}.")
@@ -81,9 +81,8 @@ class RunSettings:
         for field in dataclasses.fields(Recipe):
             _check(path, field.name, recipe.get(field.name, field.default), type(field.default))
         known = {"dataset": data.pop("dataset", ""), "model": data.pop("model", "")}
-        for name in ("search_size", "seed", *_OPTIONAL):
-            if _WRITTEN.get(name, name) in data:
-                known[name] = data.pop(_WRITTEN.get(name, name))
+        written = {_WRITTEN.get(name, name): name for name in ("search_size", "seed", *_OPTIONAL)}
+        known |= {name: data.pop(key) for key, name in written.items() if key in data}
         for name, value in known.items():
             _check(path, _WRITTEN.get(name, name), value, _KINDS[name])
         try:

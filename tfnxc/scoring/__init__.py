@@ -7,11 +7,9 @@ from tfnxc.scoring.colour_histogram import colour_histogram_features, colour_his
 from tfnxc.scoring.test_time_augmentation import View, views
 
 if TYPE_CHECKING:
-    from tfnxc.scoring.features import Embedder, embed
-    from tfnxc.scoring.model_scores import ModelScores
-    from tfnxc.scoring.pair_head import PairHead
+    from tfnxc.scoring.pair_head import Embedder, PairHead, embed
     from tfnxc.scoring.pair_scorer import PairScorer
-    from tfnxc.scoring.score_file import ScoreFile
+    from tfnxc.scoring.score_file import ModelScores, ScoreFile
 
 __all__ = [
     "Embedder",
@@ -27,6 +25,6 @@ __all__ = [
 ]
 
 # These import TensorFlow.
-_MODULES = {"Embedder": "features", "embed": "features", "ModelScores": "model_scores", "PairHead": "pair_head"}
-_MODULES |= {"PairScorer": "pair_scorer", "ScoreFile": "score_file"}
+_MODULES = dict.fromkeys(("Embedder", "embed", "PairHead"), "pair_head") | {"PairScorer": "pair_scorer"}
+_MODULES |= dict.fromkeys(("ModelScores", "ScoreFile"), "score_file")
 __getattr__, __dir__ = lazy_names(__name__, {name: f"{__name__}.{module}" for name, module in _MODULES.items()})

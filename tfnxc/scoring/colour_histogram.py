@@ -2,12 +2,8 @@
 
 import numpy as np
 
-STRIPES = 6
-"""Horizontal stripes of a picture: about head, shoulders, chest, hips, legs, feet."""
-
-BINS = 16
-"""Histogram bins for each of hue, saturation and value."""
-
+STRIPES = 6  # horizontal stripes of a picture: about head, shoulders, chest, hips, legs, feet
+BINS = 16  # histogram bins for each of hue, saturation and value
 _IMAGES_AT_ONCE = 64  # keeps the working memory below 50 MB at 160 x 60
 
 
@@ -102,10 +98,8 @@ def _hsv_bins(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _check_images(name: str, images: np.ndarray) -> np.ndarray:
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
-        raise ValueError(
-            f"{name} must be a uint8 array of shape (n, height, width, 3), RGB; "
-            f"received dtype {images.dtype} and shape {images.shape}"
-        )
+        got = f"received dtype {images.dtype} and shape {images.shape}"
+        raise ValueError(f"{name} must be a uint8 array of shape (n, height, width, 3), RGB; {got}")
     if images.shape[1] < STRIPES or not images.shape[2]:
         raise ValueError(f"{name} must be at least {STRIPES} pixels high and 1 wide; received shape {images.shape}")
     return images

@@ -1,5 +1,6 @@
 """The pair engine: the tower of a pair model on images, its head on pairs of feature maps."""
 
+import tempfile
 import time
 from collections.abc import Iterable
 
@@ -9,14 +10,63 @@ import tensorflow as tf
 
 from tfnxc import models
 from tfnxc.console import ProgressCallback
-from tfnxc.scoring.features import Embedder
+from tfnxc.ops.images import to_input
 
-BATCH_SIZES = (32, 64, 128, 256, 512)
-"""Pairs at a time that are tried where the batch size is to be found."""
-
+_IN_MEMORY = 1 << 32  # bytes of feature maps kept in memory, those of about 96,000 images; more go into a file
+BATCH_SIZES = (32, 64, 128, 256, 512)  # pairs at a time that are tried where the batch size is to be found
 # A batch holds tiles of a few probes with a few gallery images each: the compiled op takes the patches of an image once
 # for all pairs of a tile, and works on 32 pairs together.
 TILE_PROBES, TILE_GALLERY = 4, 8
+
+
+class Embedder:
+    """Feature maps of images, by a tower that is traced once, however often its weights change between two calls.
+
+    Args:
+        tower: The tower of `tfnxc.models.split`.
+        mirrored: Whether the images are mirrored, left for right. Defaults to `False`.
+
+    Example:
+        >>> Embedder(tfnxc.models.split(model).tower)(images).shape[:3]
+        (12, 37, 12)
+    """
+
+    def __init__(self, tower: keras.Model, mirrored: bool = False):
+        self._tower, self._mirrored = tower, mirrored
+        self._run = tf.function(self._maps, input_signature=[tf.TensorSpec([None, *tower.input_shape[1:]], tf.uint8)])
+
+    def __call__(
+        self, images: np.ndarray, progress: ProgressCallback | None = None, in_memory: int = _IN_MEMORY
+    ) -> np.ndarray:
+        """Feature maps of images, 64 at a time: float32 array of shape `(images, height, width, channels)`.
+
+        Args:
+            images: uint8 array of shape `(images, height, width, 3)`, which may be memory-mapped.
+            progress: Called with the number of images done after each batch. Defaults to `None`.
+            in_memory: The most bytes kept in memory; more are kept in a temporary file that is mapped and goes with the
+                array. Defaults to 4 GiB.
+        """
+        shape = len(images), *self._tower.output_shape[1:]
+        if 4 * np.prod(shape, dtype=np.int64) <= in_memory:
+            features = np.empty(shape, np.float32)
+        else:  # the file has no name any more, so that it goes with the array, however the program ends
+            with tempfile.TemporaryFile() as file:
+                features = np.memmap(file, np.float32, "w+", shape=shape)
+        for start in range(0, len(images), 64):
+            batch = images[start : start + 64]
+            features[start : start + len(batch)] = self._run(batch).numpy()
+            if progress is not None:
+                progress(len(batch))
+        return features
+
+    def _maps(self, batch):
+        pictures = tf.reverse(batch, [2]) if self._mirrored else batch
+        return tf.cast(self._tower(to_input(pictures), training=False), tf.float32)
+
+
+def embed(tower: keras.Model, images: np.ndarray, in_memory: int = _IN_MEMORY) -> np.ndarray:
+    """Feature maps of images, once: `Embedder(tower)(images)`."""
+    return Embedder(tower)(images, in_memory=in_memory)
 
 
 class PairHead:
@@ -93,44 +143,33 @@ class PairHead:
             return len(batch)
 
         done = 0 if self.batch_size or not len(pairs) else self._find_batch_size(score, len(pairs), progress)
-        for start in range(done, len(pairs), self.batch_size or 1):
-            count = score(start, self.batch_size)
+        size = self.batch_size or max(1, len(pairs))  # too few pairs to tell are one batch
+        for start in range(done, len(pairs), size):
+            count = score(start, size)
             if progress is not None:
                 progress(count)
         return scores
 
     def _find_batch_size(self, score, count, progress):
-        """Scores the first pairs in batches of growing size and keeps the fastest; gives how many were scored.
-
-        Stops at a size that is no faster than the one before by a twentieth. With too few pairs to tell, nothing is
-        kept.
-        """
+        """Scores the first pairs in growing batches until they are faster by less than a twentieth; gives how many."""
         done, best = 0, 0.0
         score(0, BATCH_SIZES[0])  # what is only done once, such as tracing, is not measured
         for size in BATCH_SIZES:
             if count - done < 2 * size:
-                if done == 0:
-                    _timed(score, (0,), count, progress)
-                    return count
                 break
-            rate = _timed(score, (done, done + size), size, progress)
-            done += 2 * size
+            seconds = []
+            for _ in range(2):
+                begin = time.perf_counter()
+                score(done, size)
+                seconds.append(time.perf_counter() - begin)
+                done += size
+                if progress is not None:
+                    progress(size)
+            rate = size / min(seconds)
             if rate < 1.05 * best:
                 break
             best, self.batch_size = rate, size
         return done
-
-
-def _timed(score, starts, size, progress):
-    """Scores batches; gives the pairs a second of the fastest."""
-    best = 0.0
-    for start in starts:
-        begin = time.perf_counter()
-        count = score(start, size)
-        best = max(best, count / (time.perf_counter() - begin))
-        if progress is not None:
-            progress(count)
-    return best
 
 
 def tiled(pairs: np.ndarray) -> np.ndarray:
@@ -142,15 +181,10 @@ def tiled(pairs: np.ndarray) -> np.ndarray:
 
 
 def best_of(blocks: Iterable[tuple[np.ndarray, np.ndarray]], rows: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The best columns of each row of a score matrix that comes block by block: memory grows with `rows * k` only.
+    """The `k` best columns of each row of a score matrix that comes block by block: memory grows with `rows * k` only.
 
-    Args:
-        blocks: `(columns, scores)`: numbers of columns, and their float32 scores of shape `(rows, columns)`.
-        rows: How many rows the matrix has.
-        k: How many columns are kept, at most.
-
-    Returns:
-        `(columns, scores)`, both of shape `(rows, k)`, best first; of equal scores the one that came first is first.
+    A block is `(columns, scores)`: numbers of columns, and their float32 scores of shape `(rows, columns)`. So is what
+    is returned, best first; of equal scores the one that came first is first.
 
     Example:
         >>> best_of([([7, 8], np.array([[0.1, 0.9]])), ([9], np.array([[0.9]]))], rows=1, k=2)

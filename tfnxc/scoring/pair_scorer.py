@@ -7,8 +7,7 @@ import tensorflow as tf
 from tfnxc.console import ProgressCallback
 from tfnxc.distribution import DistributedScorer
 from tfnxc.hashes import checksum
-from tfnxc.scoring.features import Embedder
-from tfnxc.scoring.pair_head import BATCH_SIZES, PairHead, best_of, tiled
+from tfnxc.scoring.pair_head import BATCH_SIZES, Embedder, PairHead, best_of, tiled
 
 _BLOCK = 1 << 16  # pairs that `top_k` scores before it drops what is not among the best
 
@@ -19,7 +18,7 @@ class PairScorer:
     Args:
         model: A model of `tfnxc.models`.
         images: uint8 array of shape `(images, height, width, 3)`.
-        batch_size: Pairs at a time. Defaults to `None`: the fastest of `BATCH_SIZES`, found with the first pairs.
+        batch_size: As in `PairHead`. Defaults to `None`.
         progress: Called with the number of images done after each batch of the tower. Defaults to `None`.
         mirrored: Whether the first and the second image of each pair are mirrored, left for right. Defaults to
             `(False, False)`.
@@ -30,8 +29,7 @@ class PairScorer:
         >>> scorer = PairScorer(model, images, batch_size=4)
         >>> scorer.score([[0, 1], [0, 2], [5, 3]]).shape
         (3,)
-        >>> best, scores = scorer.top_k(probes=[0, 1], gallery=[4, 5, 6, 7], k=2)
-        >>> best.shape
+        >>> scorer.top_k(probes=[0, 1], gallery=[4, 5, 6, 7], k=2)[0].shape
         (2, 2)
     """
 
@@ -91,7 +89,7 @@ class PairScorer:
             probes: Indices of images.
             gallery: Indices of images, at least `k`.
             k: How many are kept.
-            progress: Called with the number of pairs done after each batch. Defaults to `None`.
+            progress: As in `score`. Defaults to `None`.
 
         Returns:
             `(indices, scores)`, both of shape `(probes, k)`, best first: images of the gallery, float32 probabilities.

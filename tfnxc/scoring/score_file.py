@@ -1,9 +1,12 @@
-"""A matrix of scores on disk, filled bit by bit: an interrupted scoring goes on where it stood."""
+"""Scores of a model on disk, filled bit by bit: an interrupted scoring goes on where it stood."""
 
 import os
 import pathlib
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from tfnxc.console import ProgressCallback
 from tfnxc.errors import InputError
@@ -11,6 +14,7 @@ from tfnxc.files import replacing
 from tfnxc.hashes import short_digest
 from tfnxc.scoring.pair_head import TILE_PROBES
 from tfnxc.scoring.pair_scorer import PairScorer
+from tfnxc.scoring.test_time_augmentation import View, views
 
 _BLOCK = 1 << 14  # pairs between two writes to disk
 
@@ -70,10 +74,7 @@ class ScoreFile:
     def fill(self, scorer: PairScorer, needed: np.ndarray, progress: ProgressCallback | None = None) -> None:
         """Scores the pairs marked in `needed` that have no score yet, and writes them, block by block.
 
-        Args:
-            scorer: A `PairScorer` of the same images.
-            needed: Boolean matrix (images, images).
-            progress: Called with the number of pairs done after each batch. Defaults to `None`.
+        `scorer` is of the same images; `progress` is called with the number of pairs done after each batch.
         """
         matrix = self._open("r+")
         for pairs in self._blocks(needed):
@@ -102,3 +103,79 @@ class ScoreFile:
 
 def _missing(scores):
     return scores.view(np.uint32) == 0
+
+
+class ModelScores:
+    """Scores of a model on a set of images; only pairs that nobody scored before are scored.
+
+    Args:
+        folder: As in `ScoreFile`, like digest and images.
+        model: A model of `tfnxc.models`.
+        shown: The ways in which each pair is shown, from `views`. Defaults to the one: the probe first, as it is.
+        batch_size: As in `PairScorer`, like strategy. Defaults to `None`.
+
+    Example:
+        >>> scores = ModelScores("scores", model, "a1b2c3", images, views(both_orders=True), batch_size=8)
+        >>> scores.fill(np.ones((12, 12), bool))
+        >>> scores.read([0, 1], [6, 7, 8]).shape
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        model: keras.Model,
+        digest: str,
+        images: np.ndarray,
+        shown: tuple[View, ...] | None = None,
+        batch_size: int | None = None,
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        self._model, self._batch_size, self._strategy = model, batch_size, strategy
+        self._images: Any = images  # None once released
+        self._views = views() if shown is None else shown
+        self._files = {mirrored: ScoreFile(folder, digest, images, mirrored) for _, mirrored in self._views}
+
+    def missing(self, needed: np.ndarray) -> int:
+        """How many scores the pairs marked in the boolean matrix `needed` (probes, gallery) still lack."""
+        return sum(self._files[mirrored].missing(marked) for mirrored, marked in self._marked(needed))
+
+    def fill(
+        self,
+        needed: np.ndarray,
+        tower_progress: ProgressCallback | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Scores what is missing of the pairs marked in the boolean matrix `needed` (probes, gallery).
+
+        `tower_progress` is called with the number of images done after each batch of the tower, `progress` with the
+        number of pairs done after each batch of the head.
+        """
+        for mirrored, marked in self._marked(needed):
+            file = self._files[mirrored]
+            if file.missing(marked):
+                options = self._batch_size, tower_progress, mirrored, self._strategy
+                scorer = PairScorer(self._model, self._images, *options)
+                file.fill(scorer, marked, progress)
+                self._batch_size = scorer.batch_size
+
+    def release(self) -> None:
+        """Lets go of the model and the pictures; what was scored can still be read."""
+        self._model = self._images = None
+
+    def read(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Mean score of each pair over the ways it was shown: float32 (rows, columns), NaN where one is missing."""
+        total = np.zeros((len(rows), len(columns)), np.float32)
+        for exchanged, mirrored in self._views:
+            file = self._files[mirrored]
+            total += file.read(columns, rows).T if exchanged else file.read(rows, columns)
+        total /= len(self._views)
+        return total
+
+    def _marked(self, needed):
+        """Each file's kind with the pairs (first, second) it needs."""
+        marked = {}
+        for exchanged, mirrored in self._views:
+            part = needed.T if exchanged else needed
+            marked[mirrored] = marked[mirrored] | part if mirrored in marked else part
+        return list(marked.items())

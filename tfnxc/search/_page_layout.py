@@ -8,8 +8,7 @@ from PIL import Image
 
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
-from tfnxc.search.match import MATCH_FIELDS
-from tfnxc.search.picture import printable
+from tfnxc.search.picture import MATCH_FIELDS, printable
 
 _KEPT = 3600  # seconds for which a dropped picture stays in the page's folder
 _SHOWN = (240, 320)  # width and height in pixels that a picture has at most
@@ -18,15 +17,7 @@ _ROWS = {"object_fit": "contain", "height": "auto", **_PICTURES}
 
 
 def layout(find, cameras, most, examples):
-    """The page, a `gradio.Blocks`.
-
-    Args:
-        find: A function of the file of a probe, a list of cameras, two texts (since, until) and the number of pictures,
-            to the probe's pixels and a list of `Match`es. It raises `InputError` with what the page is to say.
-        cameras: Names to choose from; `None` is passed over.
-        most: The most pictures that are asked for.
-        examples: Files of pictures that a click searches for.
-    """
+    """The page, a `gradio.Blocks`, for at most `most` pictures; `find` is `tfnxc.search.page.find` of a gallery."""
 
     def search(path, chosen, since, until, top):
         if path is None:
@@ -57,9 +48,8 @@ def layout(find, cameras, most, examples):
                 button = gradio.Button("Search", variant="primary")
             with gradio.Column(scale=3, min_width=320):
                 shown = gradio.Gallery(label="Most likely first", columns=5, **_ROWS)
-                table = gradio.Dataframe(
-                    headers=["rank", *MATCH_FIELDS], label="As a table", interactive=False, wrap=True
-                )
+                headers = ["rank", *MATCH_FIELDS]
+                table = gradio.Dataframe(headers=headers, label="As a table", interactive=False, wrap=True)
         if examples:
             pictures = [_small(read_picture(each)) for each in examples]
             some = gradio.Gallery(pictures, label="Probes to try", columns=10, allow_preview=False, rows=1, **_ROWS)
@@ -71,13 +61,8 @@ def layout(find, cameras, most, examples):
         inputs = [dropped, chosen, since, until, top]
         for each in inputs:
             _fetch_nothing(each)
-        gradio.on(
-            [dropped.change, button.click],
-            search,
-            inputs=inputs,
-            outputs=[probe, shown, table],
-            api_visibility="private",
-        )
+        shows = [probe, shown, table]
+        gradio.on([dropped.change, button.click], search, inputs=inputs, outputs=shows, api_visibility="private")
     # What is mounted into a server counts as not launched for gradio, which then takes any file of this machine as a
     # dropped one, if a request says so.
     page.has_launched = True
@@ -97,9 +82,8 @@ def _fetch_nothing(component):
 
 
 def _caption(rank, match):
-    return "   ".join(
-        [f"{rank}: {match.probability:.2f}", *map(printable, filter(None, [match.camera, match.identity]))]
-    )
+    known = map(printable, filter(None, [match.camera, match.identity]))
+    return "   ".join([f"{rank}: {match.probability:.2f}", *known])
 
 
 def _copy(name):

@@ -1,8 +1,10 @@
-"""An index on disk: appending, deleting and compacting, each of which is done wholly or not at all."""
+"""An index on disk: appending, deleting and compacting, each done wholly or not at all; and what it holds."""
 
 import contextlib
 import dataclasses
+import functools
 import itertools
+import math
 import pathlib
 
 import numpy as np
@@ -10,22 +12,119 @@ import numpy as np
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary
 from tfnxc.locks import alone_in
-from tfnxc.search._segment import MOST_PICTURES, write_segment
-from tfnxc.search._snapshot import Snapshot
+from tfnxc.search._files import MOST_PICTURES, Manifest, Segment, damaged, write_segment
+from tfnxc.search.picture import Records
+from tfnxc.search.shortlist import Shortlister
 
-MOST_SMALL = 32
-"""Small segments at the end before they are put together: each that is open takes one of the files of a process."""
+MOST_SMALL = 32  # segments at the end before they are put together: each takes one of the open files of a process
+
+
+def allowed_rows(snapshot, cameras=None, without_cameras=(), since=None, until=None):
+    """Booleans, one a row of a `Snapshot`: the pictures that are there and that these filters of `search` leave."""
+    allowed, records = snapshot.alive.copy(), snapshot.records
+    if cameras is not None:
+        allowed &= _of_cameras(records, cameras)
+    if without_cameras:
+        allowed &= ~_of_cameras(records, without_cameras)
+    if since is not None or until is not None:
+        times = np.array([math.nan if time is None else time for time in records.times])
+        # A comparison with NaN is false: what has no time is not found.
+        allowed &= times >= (-math.inf if since is None else since)
+        allowed &= times <= (math.inf if until is None else until)
+    return allowed
+
+
+def without_own(snapshot, allowed, probe, other_cameras):
+    """`allowed` without the probe itself and, if asked for, without all pictures of its camera."""
+    allowed, row = allowed.copy(), snapshot.rows.get(probe.name)
+    if row is not None:
+        allowed[row] = False
+    if other_cameras:
+        camera = probe.camera
+        if camera is None and row is not None:
+            camera = snapshot.records.cameras[row]
+        if camera is None:
+            unknown = "its camera is not known, so that other cameras cannot be told. Say which one it is"
+            raise InputError(f"{probe.name}: {unknown}.")
+        allowed &= ~_of_cameras(snapshot.records, [camera])
+    return allowed
+
+
+def _of_cameras(records, cameras):
+    cameras = set(cameras)
+    return np.array([camera in cameras for camera in records.cameras], bool)
+
+
+class Snapshot:
+    """The pictures of an index, numbered from 0 in the order in which they were added, deleted ones included.
+
+    The open segments of an older snapshot, `before`, are taken over. A segment that is gone is a `FileNotFoundError`.
+    """
+
+    def __init__(self, folder, manifest, before=None):
+        self.manifest = manifest
+        known = {each.entry: each for each in before.segments} if before else {}
+        shape = manifest.map_shape, manifest.embedding_size
+        self.segments = [known.get(entry) or Segment(folder, entry, *shape) for entry in manifest.segments]
+        self._starts = np.cumsum([0, *(each.pictures for each in manifest.segments)])
+
+    @classmethod
+    def read(cls, folder, before=None):
+        """The index as it is now."""
+        while True:
+            manifest = Manifest.read(folder)
+            try:
+                return cls(folder, manifest, before)
+            except FileNotFoundError as error:
+                # A compaction between the two reads takes old segments away; then there is a newer manifest.
+                if Manifest.read(folder) == manifest:
+                    raise damaged(error.filename, "no such file") from None
+
+    @functools.cached_property
+    def records(self):
+        """The `Records` of all pictures."""
+        return Records.joined([each.records for each in self.segments])
+
+    @functools.cached_property
+    def alive(self):
+        """Booleans, one a picture: whether it is not deleted."""
+        return np.concatenate([np.zeros(0, bool), *(each.alive for each in self.segments)])
+
+    @functools.cached_property
+    def shortlister(self):
+        """A `Shortlister` of all pictures."""
+        return Shortlister(self.embeddings, self.alive)
+
+    @functools.cached_property
+    def rows(self):
+        """The number of each picture that is not deleted, by its name."""
+        return {self.records.names[row]: row for row in np.flatnonzero(self.alive).tolist()}
+
+    def embeddings(self):
+        """`(first number, embeddings)` of each segment: float32 arrays of shape `(pictures, numbers)`."""
+        for start, segment in zip(self._starts, self.segments, strict=False):
+            yield int(start), segment.embeddings
+
+    def embeddings_of(self, rows):
+        """The embeddings of some pictures, at least one."""
+        return self._of(rows, lambda segment, places: segment.embeddings[places])
+
+    def maps_of(self, rows):
+        """The feature maps of some pictures, at least one: float16 of shape `(rows, height, width, channels)`."""
+        return self._of(rows, lambda segment, places: segment.maps(places))
+
+    def _of(self, rows, read):
+        rows = np.asarray(rows, np.int64)
+        segments = np.searchsorted(self._starts, rows, "right") - 1
+        order = np.argsort(segments, kind="stable")
+        parts = [read(self.segments[at], rows[segments == at] - self._starts[at]) for at in np.unique(segments)]
+        return np.concatenate(parts)[np.argsort(order)]
 
 
 def locked(folder):
     """A block that holds the lock of an index; an `InputError` where another process, or another object, writes."""
-    return alone_in(
-        folder,
-        lambda holder: (
-            f"{folder}: process {holder} is writing to this index, and one can at a time. Wait until it is "
-            "done; searching goes on meanwhile."
-        ),
-    )
+    busy = "is writing to this index, and one can at a time. Wait until it is done; searching goes on meanwhile."
+    return alone_in(folder, lambda holder: f"{folder}: process {holder} {busy}")
 
 
 class Store:
@@ -56,11 +155,11 @@ class Store:
 
     def append(self, records, maps, embeddings):
         """Adds pictures, whose names are new: once this returns, they are there for good."""
-        entries = []
-        for start in range(0, len(records), MOST_PICTURES):
-            rows = range(start, min(start + MOST_PICTURES, len(records)))
-            block = slice(rows.start, rows.stop)
-            entries.append(self._write(len(entries), records.take(rows), maps[block], embeddings[block]))
+        blocks = [slice(start, start + MOST_PICTURES) for start in range(0, len(records), MOST_PICTURES)]
+        entries = [
+            self._write(number, records.take(range(len(records))[block]), maps[block], embeddings[block])
+            for number, block in enumerate(blocks)
+        ]
         self._commit([*self._manifest.segments, *entries], len(entries))
         self._join_small()
 

@@ -1,15 +1,11 @@
-"""What a search found, as a figure.
-
-`tfnxc.visualization.plot_rankings` is for test sets: it marks the right picture, which is not known here.
-"""
+"""What a search found, as a figure. `plot_rankings` is for test sets: it marks the right picture, not known here."""
 
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from tfnxc.datasets.image_set import IMAGE_SIZE, resize
-from tfnxc.search.match import Match
-from tfnxc.search.picture import Picture
+from tfnxc.search.picture import Match, Picture
 from tfnxc.visualization.page import HEADING, LINE, WIDTH, new_page, place, shortened, write
 from tfnxc.visualization.rankings import MOST_ROWS, TOP
 

@@ -22,15 +22,10 @@ from tfnxc.errors import InputError
 from tfnxc.files import is_temporary, replacing
 from tfnxc.hashes import sha256_of
 from tfnxc.locks import LOCK
-from tfnxc.search._filters import allowed_rows, without_own
-from tfnxc.search._manifest import MANIFEST, Manifest
-from tfnxc.search._segment import MOST_PICTURES, damaged
-from tfnxc.search._store import Store, locked
-from tfnxc.search.match import Match
-from tfnxc.search.picture import Picture, is_time
-from tfnxc.search.pooling import embedding_size, pooled
-from tfnxc.search.records import Records
-from tfnxc.search.shortlist import Shortlister
+from tfnxc.search._files import MANIFEST, MOST_PICTURES, Manifest, damaged
+from tfnxc.search._store import Store, allowed_rows, locked, without_own
+from tfnxc.search.picture import Match, Picture, Records, is_time
+from tfnxc.search.shortlist import embedding_size, pooled
 
 if TYPE_CHECKING:
     from tfnxc.runs import Run
@@ -39,17 +34,13 @@ SHORTLIST = 500
 """Pictures that the pair head sees of a gallery, unless told otherwise."""
 
 MODEL = "model.keras"
-
 _PAIRS = 128  # that the head scores at a time
 _PROBES = 32  # that are searched for at a time
 _BLOCK = 256  # pictures whose maps are in memory at a time, in single precision: 11 MB
 
 
 class Added(NamedTuple):
-    """What came of adding pictures: how many are new, and how many the gallery has by their names already.
-
-    `broken` has one message for each that was passed over because it cannot be read; it names the picture.
-    """
+    """What came of adding pictures: how many are new, how many were known, and a message for each broken one."""
 
     added: int
     known: int
@@ -81,15 +72,13 @@ class Gallery:
     def __init__(self, folder: str | os.PathLike):
         self.folder = pathlib.Path(folder)
         self._store = Store(self.folder)
-        self._shortlister = None, None
         manifest, path = self._store.snapshot.manifest, self.folder / MODEL
         if embedding_size(manifest.map_shape) != manifest.embedding_size:
             raise damaged(self.folder / MANIFEST, "values that tfnxc does not write")
         if not path.is_file() or sha256_of(path) != manifest.model_sha256:
-            raise InputError(
-                f"{path}: not the model that the pictures of this index were indexed with, and features of another do "
-                "not compare with theirs. Put that model back, or index the pictures again into another folder."
-            )
+            what = "not the model that the pictures of this index were indexed with"
+            remedy = "Put that model back, or index the pictures again into another folder"
+            raise InputError(f"{path}: {what}, and features of another do not compare with theirs. {remedy}.")
 
     @classmethod
     def start(
@@ -112,10 +101,9 @@ class Gallery:
         if (folder / MANIFEST).exists():
             gallery = cls(folder)
             if gallery._store.snapshot.manifest.model_sha256 != digest:
-                raise InputError(
-                    f"{folder}: its pictures were indexed with another model than {file}, and features of different "
-                    "models do not compare. Index all pictures again into another folder."
-                )
+                other = f"its pictures were indexed with another model than {file}"
+                remedy = "Index all pictures again into another folder"
+                raise InputError(f"{folder}: {other}, and features of different models do not compare. {remedy}.")
             return gallery
         ours = {LOCK, MODEL}  # what a kill in the lines below leaves behind
         if folder.exists() and (
@@ -195,7 +183,7 @@ class Gallery:
                 if whole:
                     maps = self._head.embed(np.stack([image for _, image in whole]))
                     self._store.append(Records.of(picture for picture, _ in whole), maps, pooled(maps))
-                names.update(each.name for each, _ in whole)
+                names.update(picture.name for picture, _ in whole)
                 added += len(whole)
                 known += len(block) - len(new)
                 if progress is not None:
@@ -220,9 +208,8 @@ class Gallery:
         """The names of the pictures that a name, a file or a folder means."""
         rows, path = self._store.snapshot.rows, os.path.abspath(given)
         below = os.path.join(path, "")
-        names = [name for name in (given, path) if name in rows][:1] or [
-            name for name in rows if name.startswith(below)
-        ]
+        names = [name for name in (given, path) if name in rows][:1]
+        names = names or [name for name in rows if name.startswith(below)]
         if not names:
             raise InputError(f"{given}: {self.folder} has no such picture and none below; nothing was deleted.")
         return names
@@ -230,22 +217,16 @@ class Gallery:
     def compact(self, progress: ProgressCallback | None = None) -> None:
         """Takes deleted pictures off the disk and puts small segments together, in blocks of 1024 pictures.
 
-        Until it is done, what it rewrites is on disk twice.
-
-        Args:
-            progress: Called with numbers of pictures, deleted ones included, as they are done. Defaults to `None`.
+        Until it is done, what it rewrites is on disk twice. `progress` is called with numbers of pictures, deleted ones
+        included, as they are done.
         """
         with self._store.writing() as store:
             store.compact(progress)
 
     def check(self, progress: ProgressCallback | None = None) -> int:
-        """Reads everything that opening the gallery has not read, the feature maps; gives how many pictures are sound.
+        """Reads the feature maps, which opening the gallery has not read; gives how many pictures are sound.
 
-        Args:
-            progress: Called with numbers of pictures as they are done. Defaults to `None`.
-
-        Raises:
-            InputError: If one is damaged; the message names it.
+        `progress` is called with numbers of pictures as they are done. A damaged one is an `InputError` that names it.
         """
         snapshot = self._store.snapshot
         rows = np.flatnonzero(snapshot.alive)
@@ -301,36 +282,32 @@ class Gallery:
             shortlist = max(top, SHORTLIST)
         if top < 1 or (shortlist < top and not exhaustive):
             raise InputError(f"top must be 1 or more and shortlist as much or more; got {top!r} and {shortlist!r}.")
-        self._check_cameras([*(cameras or ()), *without_cameras])
+        unknown = [camera for camera in (*(cameras or ()), *without_cameras) if camera not in self.cameras]
+        if unknown:  # a mistyped camera would find nothing, or leave nothing out, without a word
+            known = ", ".join(str(camera) for camera in self.cameras if camera is not None) or "none"
+            raise InputError(f"{self.folder}: no picture of camera {unknown[0]}; its cameras are: {known}.")
         probes, snapshot = list(probes), self._store.snapshot
         if not snapshot.alive.any():
             return [[] for _ in probes]
         allowed = allowed_rows(snapshot, cameras, without_cameras, since, until)
         found = []
+        best = functools.partial(self._best, snapshot, top, both_orders, progress)
         for start in range(0, len(probes), _PROBES):
             some = probes[start : start + _PROBES]
             masks = np.stack([without_own(snapshot, allowed, probe, other_cameras) for probe in some])
-            maps = self._head.embed(np.stack([_picture(probe, self._head.image_size) for probe in some]))
-            best = functools.partial(self._best, snapshot, top, both_orders, progress)
+            maps = self._head.embed(np.stack([resize(probe.read(), self._head.image_size) for probe in some]))
             if exhaustive:
                 rows = np.flatnonzero(masks.any(axis=0))
                 found += best(maps, rows, masks[:, rows])
                 continue
             for each, embedding, mask in zip(maps, pooled(maps), masks, strict=True):
-                rows = self._shortlister_of(snapshot).nearest(embedding, mask, shortlist)
+                rows = snapshot.shortlister.nearest(embedding, mask, shortlist)
                 found += best(each[None], rows, mask[None, rows])
         of = snapshot.records
         return [
             [Match(of.names[row], score, of.identities[row], of.cameras[row], of.times[row]) for row, score in each]
             for each in found
         ]
-
-    def _check_cameras(self, asked):
-        """A mistyped camera would find nothing, or leave nothing out, without a word."""
-        unknown = [camera for camera in asked if camera not in self.cameras]
-        if unknown:
-            known = ", ".join(str(camera) for camera in self.cameras if camera is not None) or "none"
-            raise InputError(f"{self.folder}: no picture of camera {unknown[0]}; its cameras are: {known}.")
 
     def _best(self, snapshot, top, both_orders, progress, probes, rows, allowed):
         """`(row, probability)` of the best of some rows for each probe; `allowed` of shape `(probes, rows)`."""
@@ -356,13 +333,6 @@ class Gallery:
         if head.map_shape != self._store.snapshot.manifest.map_shape:
             raise damaged(self.folder / MANIFEST, "not of the features of its model")
         return head
-
-    def _shortlister_of(self, snapshot):
-        known, shortlister = self._shortlister
-        if known is not snapshot:
-            shortlister = Shortlister(snapshot.embeddings, snapshot.alive)
-            self._shortlister = snapshot, shortlister
-        return shortlister
 
 
 def _model_file(model, console):
@@ -393,26 +363,16 @@ def _pair_head(path):
         raise InputError(f"{path}: {error}") from None
 
 
-def _picture(picture, size):
-    return resize(picture.read(), size)
-
-
 def _picture_or_why_not(picture, size):
     try:
-        return _picture(picture, size)
+        return resize(picture.read(), size)
     except InputError as error:
         return str(error)
 
 
 def _check_labels(picture):
-    texts = [picture.identity, picture.camera]
-    if (
-        not isinstance(picture.name, str)
-        or not picture.name
-        or any(text is not None and not isinstance(text, str) for text in texts)
-        or not (picture.time is None or is_time(picture.time))
-    ):
-        raise InputError(
-            "a picture needs a text as its name; identity and camera are texts or None, time is a number of seconds "
-            f"in the years 1 to 9999 or None; got {picture._replace(image=...)!r}."
-        )
+    name, time = picture.name, picture.time
+    texts = all(isinstance(text, str | None) for text in (picture.identity, picture.camera))
+    if not (isinstance(name, str) and name and texts and (time is None or is_time(time))):
+        others = "identity and camera are texts or None, time is a number of seconds in the years 1 to 9999 or None"
+        raise InputError(f"a picture needs a text as its name; {others}; got {picture._replace(image=...)!r}.")

@@ -4,23 +4,80 @@ import contextlib
 import functools
 import importlib.util
 import os
+import socket
 import tempfile
 from collections.abc import Callable
 
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
-from tfnxc.search._page_server import PageServer
 from tfnxc.search.gallery import SHORTLIST, Gallery
 from tfnxc.search.picture import Picture, parse_time
 
-MOST_BYTES = 16 * 2**20
-"""Bytes of a picture that the page takes; `read_picture` bounds its pixels."""
-
-MOST_FOUND = 50
-"""The most pictures that a search on the page shows."""
-
+LOCAL = ("127.0.0.1", "localhost")  # names by which only this machine reaches a server
+_CONNECTIONS = 64  # at a time; what comes beyond is answered with 503
+MOST_BYTES = 16 * 2**20  # bytes of a picture that the page takes; `read_picture` bounds its pixels
+MOST_FOUND = 50  # the most pictures that a search on the page shows
 _MOST_WAITING = 16  # searches, of which one runs at a time
 _FONTS = ("system-ui", "sans-serif")  # of the machine: the page loads nothing from others
+
+
+class PageServer:
+    """A port that is listened on, to serve an ASGI application there, with bounds on what it is sent.
+
+    On `127.0.0.1` it answers to that name and `localhost` only, so that no page of the web can have a browser ask it
+    under another name.
+    """
+
+    def __init__(self, host="127.0.0.1", port=7860):
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((host, port), family=family)
+        except (OSError, UnicodeError) as error:  # the second of a name that is too long
+            why = getattr(error, "strerror", None) or error
+            raise InputError(f"{host}:{port}: cannot be listened on ({why}).") from None
+        self._host = host
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
+
+    def serve(self, application, most_bytes=17 * 2**20):
+        """Serves an ASGI application, which is sent requests of at most so many bytes, until it is interrupted."""
+        import uvicorn
+        from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+        application = _Bounded(application, most_bytes)
+        if self._host in LOCAL:
+            application = TrustedHostMiddleware(application, list(LOCAL))
+        bounds = {"limit_concurrency": _CONNECTIONS, "timeout_graceful_shutdown": 2}
+        config = uvicorn.Config(application, log_level="warning", lifespan="on", **bounds)
+        with contextlib.closing(self._socket):
+            uvicorn.Server(config).run([self._socket])
+
+
+class _Bounded:
+    """Refuses requests of more bytes than the given, by what their headers say or else as they come in."""
+
+    def __init__(self, application, most):
+        self._application, self._most = application, most
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._most:
+            await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close")]})
+            await send({"type": "http.response.body", "body": f"at most {self._most} bytes".encode()})
+            return
+        taken = 0
+
+        async def bounded():
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            # As if the sender had gone: in the middle of a request an application can be given no other answer.
+            return message if taken <= self._most else {"type": "http.disconnect"}
+
+        await self._application(scope, bounded, send)
 
 
 def serve_page(
@@ -67,15 +124,9 @@ def serve_page(
 
 
 def search_page(gallery, folder, examples=(), shortlist=SHORTLIST):
-    """A page on which people are searched for in a gallery, as an ASGI application.
+    """The page of a `Gallery`, whose names are files, as an ASGI application; each search sees its latest changes.
 
-    What other processes add to the gallery or delete is noticed with the next search.
-
-    Args:
-        gallery: A `Gallery`; the names of its pictures are files, small copies of which are shown.
-        folder: A folder of this page's own, which nobody else can read: dropped pictures lie there for an hour.
-        examples: Files of pictures that a click searches for. Defaults to none.
-        shortlist: As in `Gallery.search`, at least 50. Defaults to `500`.
+    Dropped pictures lie for an hour in `folder`, which nobody else can read; a click searches for the files `examples`.
     """
     check_gradio()
     if shortlist < MOST_FOUND:
@@ -98,13 +149,9 @@ def search_page(gallery, folder, examples=(), shortlist=SHORTLIST):
         "/",
         app_kwargs={"openapi_url": None},
         footer_links=[],
-        run_history=False,
         max_file_size=MOST_BYTES,
-        enable_monitoring=False,
-        mcp_server=False,
-        ssr_mode=False,
-        pwa=False,
         theme=gradio.themes.Default(font=_FONTS, font_mono=("monospace",)),
+        **dict.fromkeys(("run_history", "enable_monitoring", "mcp_server", "ssr_mode", "pwa"), False),
     )
 
 
@@ -115,11 +162,7 @@ def check_gradio() -> None:
 
 
 def find(gallery, path, cameras, since, until, top, *, shortlist):
-    """What a search on the page finds: the probe's pixels, and a list of `Match`es.
-
-    Without cameras those of any are found; times are texts, blank for any; `top` is 1 to 50. What does not fit is an
-    `InputError`: a request need not come from the page.
-    """
+    """The probe's pixels and its `Match`es; texts are times, or blank. A request need not come from the page."""
     if top not in range(1, MOST_FOUND + 1):  # what the slider allows
         raise InputError(f"1 to {MOST_FOUND} pictures are shown; got {str(top)[:20]}.")
     image = read_picture(path)

@@ -1,15 +1,24 @@
-"""A picture to add to a gallery, or to look for in it."""
+"""A picture to add to a gallery or to look for in it, what an index keeps of it, and what a search finds."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import itertools
+import json
 import os
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
+
+# The years 1 to 9999, which `datetime` has, in seconds since the beginning of 1970.
+_FIRST = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC).timestamp()
+_END = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp() + 86400
+MATCH_FIELDS = ("probability", "identity", "camera", "time", "picture")  # names of the texts that `Match.texts` gives
 
 
 class Picture(NamedTuple):
@@ -39,24 +48,14 @@ class Picture(NamedTuple):
         return cls(os.path.abspath(path), os.fspath(path), **known)
 
     def read(self) -> np.ndarray:
-        """The uint8 array of shape `(height, width, 3)`.
-
-        Raises:
-            InputError: If the file is no picture, or the array none; the message names it.
-        """
-        if not isinstance(self.image, np.ndarray):
-            return read_picture(self.image)
+        """The uint8 array of shape `(height, width, 3)`; an `InputError` names the picture where it is none."""
         image = self.image
+        if not isinstance(image, np.ndarray):
+            return read_picture(image)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise InputError(
-                f"{self.name}: {image.dtype} of shape {image.shape}; expected uint8 of shape (height, width, 3)."
-            )
+            got = f"{image.dtype} of shape {image.shape}"
+            raise InputError(f"{self.name}: {got}; expected uint8 of shape (height, width, 3).")
         return image
-
-
-# The years 1 to 9999, which `datetime` has, in seconds since the beginning of 1970.
-_FIRST = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC).timestamp()
-_END = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp() + 86400
 
 
 def printable(text: str) -> str:
@@ -82,9 +81,8 @@ def parse_time(text: str) -> float:
     try:
         found = datetime.datetime.fromisoformat(text.strip())
     except ValueError:
-        raise InputError(
-            f"{text!r} is no time; expected ISO 8601, such as 2026-03-31 or 2026-03-31T17:05:00+02:00."
-        ) from None
+        expected = "expected ISO 8601, such as 2026-03-31 or 2026-03-31T17:05:00+02:00"
+        raise InputError(f"{text!r} is no time; {expected}.") from None
     time = (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()
     if not is_time(time):  # a zone may move one out
         raise InputError(f"{text!r} is not in the years 1 to 9999 of UTC.")
@@ -103,6 +101,115 @@ def format_time(seconds: float | None) -> str | None:
         >>> format_time(86400.0)
         '1970-01-02T00:00:00+00:00'
     """
-    if seconds is None:
-        return None
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
+    return None if seconds is None else datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
+
+
+class Match(NamedTuple):
+    """A picture of the gallery that may show the probe's person.
+
+    Args:
+        name: Its name in the gallery.
+        probability: That both show one person, in [0, 1], as the model gives it.
+        identity: Who it shows, as a text, or `None`.
+        camera: Which camera took it, as a text, or `None`.
+        time: When, in seconds since the beginning of 1970 (UTC), or `None`.
+    """
+
+    name: str
+    probability: float
+    identity: str | None
+    camera: str | None
+    time: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain types, with the time in ISO 8601."""
+        return {**self._asdict(), "time": format_time(self.time)}
+
+    def texts(self) -> list[str]:
+        """As printable texts for a table, in the order of `MATCH_FIELDS`; what is not known is empty."""
+        labels = self.identity or "", self.camera or "", format_time(self.time) or ""
+        return [f"{self.probability:.4f}", *map(printable, (*labels, self.name))]
+
+
+def format_matches(matches: Sequence[Match]) -> str:
+    """A table of matches to print, one a line under a line of headings; what is known of no picture is left out.
+
+    Args:
+        matches: `Match`es, at least one, best first.
+
+    Example:
+        >>> print(format_matches([Match("lift/0007.png", 0.97, None, "lift", None)]))
+        rank  probability  camera  picture
+        1     0.9700       lift    lift/0007.png
+    """
+    rows = [["rank", *MATCH_FIELDS], *([str(rank), *match.texts()] for rank, match in enumerate(matches, start=1))]
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns[:-1]] + [0]
+    return "\n".join("  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True))
+
+
+def merge_rankings(shards: Iterable[Sequence[Sequence[Match]]], top: int) -> list[list[Match]]:
+    """The best of several galleries, each of which was asked for the same probes.
+
+    Args:
+        shards: What `Gallery.search` gave for each: a list a probe of `Match`es, best first.
+        top: How many are kept for each probe.
+
+    Returns:
+        A list a probe of `Match`es, best first; of equal ones that of the earlier shard is first.
+
+    Example:
+        >>> first, second = ([[Match(name, score, None, None, None)]] for name, score in [("a", 0.2), ("b", 0.9)])
+        >>> [[match.name for match in found] for found in merge_rankings([first, second], top=10)]
+        [['b', 'a']]
+    """
+    together = (itertools.chain(*lists) for lists in zip(*shards, strict=True))
+    return [sorted(each, key=lambda match: -match.probability)[:top] for each in together]
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """One entry a picture in each list; the entries are those of `Picture`."""
+
+    names: list[str]
+    identities: list[str | None]
+    cameras: list[str | None]
+    times: list[float | None]
+
+    @classmethod
+    def of(cls, pictures):
+        """The records of some `Picture`s."""
+        pictures = list(pictures)
+        return cls(*([getattr(each, field) for each in pictures] for field in ("name", "identity", "camera", "time")))
+
+    @classmethod
+    def joined(cls, parts):
+        """Some `Records`, one after the other."""
+        fields = (field.name for field in dataclasses.fields(cls))
+        return cls(*([each for part in parts for each in getattr(part, field)] for field in fields))
+
+    def sound(self, count):
+        """Whether there are `count` of each, of the kinds above: the file may be a stranger's."""
+        kinds = {str, type(None)}
+        return (
+            all(isinstance(each, list) and len(each) == count for each in dataclasses.astuple(self))
+            and {type(name) for name in self.names} <= {str}
+            and {type(text) for text in (*self.identities, *self.cameras)} <= kinds
+            and all(time is None or is_time(time) for time in self.times)
+        )
+
+    def __len__(self):
+        return len(self.names)
+
+    def take(self, rows):
+        """Those of some positions."""
+        return Records(*([column[row] for row in rows] for column in dataclasses.astuple(self)))
+
+    def to_bytes(self):
+        """As JSON; a file's name that is not UTF-8 keeps its bytes."""
+        return json.dumps(dataclasses.asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data):
+        """What `to_bytes` gave."""
+        return cls(**json.loads(data))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tfnxc.datasets import ImageSet
-from tfnxc.datasets.readers.csv_rows import csv_rows
+from tfnxc.datasets.readers.csv_file import csv_rows
 from tfnxc.datasets.readers.folder import EXTENSIONS, existing_folder
 from tfnxc.errors import InputError
 from tfnxc.search.picture import Picture, parse_time
@@ -103,12 +103,9 @@ def csv_pictures(path: str | os.PathLike) -> Iterator[Picture]:
 
 
 def set_pictures(people: ImageSet) -> Iterator[Picture]:
-    """The pictures of an `ImageSet`, of any data set of this package, each read or rendered when its turn comes.
+    """The pictures of an `ImageSet`, each read or rendered when its turn comes; an `InputError` names a broken one.
 
     Identities and cameras are the numbers of the set; nobody's pictures are without identity.
-
-    Raises:
-        InputError: If one cannot be read.
 
     Example:
         >>> sum(1 for picture in set_pictures(people) if picture.camera == "0")

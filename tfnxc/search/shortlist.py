@@ -1,10 +1,30 @@
-"""The quick first stage of a search: which pictures are like a probe, by their pooled embeddings."""
+"""The first stage of a search: which pictures are like a probe, by embeddings pooled from their feature maps."""
 
 import importlib
 import importlib.util
+import itertools
 from collections.abc import Callable, Iterable
 
 import numpy as np
+
+STRIPES = 8  # horizontal stripes, from head to feet. More do not find more: docs/search.md has what was measured.
+
+
+def pooled(maps: np.ndarray) -> np.ndarray:
+    """Mean and deviation of each channel in each of eight horizontal stripes, or rows if less, of feature maps.
+
+    Example:
+        >>> pooled(np.zeros((3, 37, 12, 25), np.float32)).shape
+        (3, 400)
+    """
+    edges = np.linspace(0, maps.shape[1], min(STRIPES, maps.shape[1]) + 1).round().astype(int)
+    stripes = [maps[:, top:bottom] for top, bottom in itertools.pairwise(edges)]
+    return np.concatenate([of(each, axis=(1, 2)) for each in stripes for of in (np.mean, np.std)], axis=1)
+
+
+def embedding_size(map_shape: tuple[int, int, int]) -> int:
+    """Numbers of the embedding of a feature map of the shape `(height, width, channels)`."""
+    return 2 * min(STRIPES, map_shape[0]) * map_shape[-1]
 
 
 class Shortlister:
@@ -12,12 +32,8 @@ class Shortlister:
 
     Each number of an embedding is centred and scaled by what the gallery has of it: that finds more, because otherwise
     the few channels with large values decide. The search is exact, by faiss where it is installed (the extra `search`)
-    and else by NumPy; it takes four bytes of memory for each number of the embeddings.
-
-    Args:
-        blocks: `(first row, float32 embeddings)` of the gallery, as `Snapshot.embeddings` gives them; called twice.
-        alive: Booleans, one a row: which rows are pictures.
-        with_faiss: Whether faiss is used. Defaults to `None`: if it is installed.
+    and else by NumPy; it takes four bytes of memory for each number of the embeddings. `blocks` is called twice for
+    `(first row, float32 embeddings)` of the gallery; `alive` says which rows are pictures.
     """
 
     def __init__(
@@ -40,13 +56,7 @@ class Shortlister:
                 self._rows[start : start + len(block)] = self._normalized(block)
 
     def nearest(self, embedding: np.ndarray, allowed: np.ndarray, count: int) -> np.ndarray:
-        """The rows most like a probe, ascending.
-
-        Args:
-            embedding: float32 array: the probe's.
-            allowed: Booleans, one a row: which rows may be found.
-            count: How many, at most.
-        """
+        """At most `count` of the `allowed` rows: those most like a probe, ascending."""
         count = min(count, int(allowed.sum()))
         if count == 0:
             return np.empty(0, np.int64)
@@ -68,6 +78,5 @@ def _statistics(blocks, alive):
     count = max(1, int(alive.sum()))
     chosen = [(block, alive[start : start + len(block)]) for start, block in blocks()]
     mean = sum(block[here].sum(axis=0, dtype=np.float64) for block, here in chosen) / count
-    square = sum(((block[here] - mean) ** 2).sum(axis=0) for block, here in chosen) / count
-    deviation = np.sqrt(square)
+    deviation = np.sqrt(sum(((block[here] - mean) ** 2).sum(axis=0) for block, here in chosen) / count)
     return np.float32(mean), np.float32(np.where(deviation > 1e-6, deviation, 1.0))

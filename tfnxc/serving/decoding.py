@@ -1,4 +1,4 @@
-"""Encoded pictures to what the tower reads, in the graph, as `read_picture` and `ImageSet.images` do it outside."""
+"""Decodes pictures to the tower's input in the graph, as `read_picture` and `ImageSet.images` do outside."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,15 @@ import tensorflow as tf
 from tfnxc.datasets.picture_file import MOST_PER_SIDE, MOST_PIXELS
 from tfnxc.ops.images import to_input
 
-_HEADER = 26
-"""Bytes of a PNG file up to its colour type: signature, length and name of the first chunk, width, height, depth."""
+_HEADER = 26  # bytes of a PNG: signature, length and name of the first chunk, width, height, depth, colour type
 
 
 def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int], name: str) -> tf.Tensor:
     """Decodes and resizes a batch of JPEG or PNG pictures with stock operations.
 
-    The numbers are those of the package's own reader (Pillow): colours of any kind as RGB, transparency left out, the
-    first frame of an animated PNG, Pillow's bilinear filter in its own fixed-point arithmetic. Only a picture that is
-    higher and narrower than `size` may differ, by 1 / 255: late versions of Pillow resize the rows of such a one first.
+    The values equal those of the package's own reader (Pillow): all colours as RGB, without transparency, the first
+    frame of an animated PNG, Pillow's bilinear filter in fixed-point arithmetic. Only a picture that is higher and
+    narrower than `size` may differ, by 1 / 255, because recent versions of Pillow resize its rows first.
 
     Args:
         encoded: String tensor of shape `(batch,)`; the batch may be empty.
@@ -27,9 +26,8 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
         float32 tensor of shape `(batch, *size, 3)` with values in [0, 1].
 
     Raises:
-        tf.errors.InvalidArgumentError: If a picture is no JPEG or PNG, is larger than 4096 x 4096 pixels, which its
-            header says before it is decoded, has 16 bits of grey, or is broken. The message names the first such
-            picture by its position, counted from 0.
+        tf.errors.InvalidArgumentError: If a picture is no JPEG or PNG, is larger than 4096 x 4096 pixels by its header,
+            has 16 bits of grey, or is broken. The message names the first such picture by position, from 0.
 
     Example:
         >>> decode_pictures([tf.io.read_file("probe.png")], (160, 60), "probe_bytes").shape
@@ -44,8 +42,8 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
         image = tf.cond(fine, lambda: _resized(_decoded(picture), size), lambda: tf.zeros((*size, 3), tf.uint8))
         return position, image, problem
 
-    # An operation that cannot decode ends the whole graph with a message that does not say which picture it was. In a
-    # data set such errors can be passed over: which pictures are missing afterwards, says which were broken.
+    # An operation that cannot decode ends the graph without saying which picture it was. A data set can ignore such
+    # errors: the pictures missing afterwards were broken.
     pictures = tf.data.Dataset.from_tensor_slices(encoded).enumerate().map(read).ignore_errors()
     # One more, so that an empty batch makes a batch as well.
     end = tf.data.Dataset.from_tensors((count, tf.zeros((*size, 3), tf.uint8), tf.constant("")))
@@ -59,7 +57,8 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
 
 
 def _problem(picture):
-    """What is wrong with a picture as far as its header says, before it is decoded; "" if nothing is."""
+    """What is wrong with a picture by its header, before it is decoded; "" if nothing is."""
+    foreign = tf.where(tf.equal(picture, ""), "empty; expected a JPEG or PNG picture", "not a JPEG or PNG picture")
     header = tf.cast(tf.io.decode_raw(picture, tf.uint8, fixed_length=_HEADER), tf.int64)
     return tf.cond(
         _is_png(picture),
@@ -68,16 +67,12 @@ def _problem(picture):
             "16 bits of grey; expected 8",
             _size_problem(_big_endian(header[20:24]), _big_endian(header[16:20])),
         ),
-        lambda: tf.cond(_is_jpeg(picture), lambda: _jpeg_problem(picture), lambda: _foreign(picture)),
+        lambda: tf.cond(_begins(picture, b"\xff\xd8\xff"), lambda: _jpeg_problem(picture), lambda: foreign),
     )
 
 
 def _is_png(picture):
     return _begins(picture, b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR")
-
-
-def _is_jpeg(picture):
-    return _begins(picture, b"\xff\xd8\xff")
 
 
 def _begins(picture, bytes_):
@@ -89,18 +84,14 @@ def _big_endian(four):
 
 
 def _jpeg_problem(picture):
-    shape = tf.cast(tf.image.extract_jpeg_shape(picture), tf.int64)  # reads the header only
-    return _size_problem(shape[0], shape[1])
+    height, width, _ = tf.unstack(tf.cast(tf.image.extract_jpeg_shape(picture), tf.int64))  # reads the header only
+    return _size_problem(height, width)
 
 
 def _size_problem(height, width):
     small = (height * width <= MOST_PIXELS) & (tf.maximum(height, width) <= MOST_PER_SIDE)
     shown = [tf.strings.as_string(width), " x ", tf.strings.as_string(height), " pixels; at most "]
     return tf.where(small, "", tf.strings.join([*shown, f"{MOST_PIXELS} are read, and sides of {MOST_PER_SIDE}"]))
-
-
-def _foreign(picture):
-    return tf.where(tf.equal(picture, ""), "empty; expected a JPEG or PNG picture", "not a JPEG or PNG picture")
 
 
 def _decoded(picture):
@@ -114,13 +105,12 @@ def _decoded(picture):
 
 def _resized(pixels, size):
     height, width = size
-    # Columns first, as Pillow. The first axis is resized, so that what lies in memory between is small.
+    # Columns first, as in Pillow. Always the first axis is resized, which keeps intermediate arrays small.
     columns = _resampled(tf.transpose(pixels, [1, 0, 2]), width)
     return _resampled(tf.transpose(columns, [1, 0, 2]), height)
 
 
-_BITS = 22
-"""Bits behind the point of Pillow's weights: 32, less 8 of a colour, less 2 to be safe (`Resample.c`)."""
+_BITS = 22  # after the point of Pillow's weights: 32, less 8 of a colour, less 2 to be safe (`Resample.c`)
 
 
 def _resampled(pixels, size):

@@ -15,11 +15,10 @@ from tfnxc import models
 from tfnxc.errors import InputError
 from tfnxc.keras_line import KERAS_2
 from tfnxc.runs import Run
-from tfnxc.serving.card import run_card, write_card
+from tfnxc.serving.card import run_card, write_card, write_warm_up
 from tfnxc.serving.signatures import signatures
-from tfnxc.serving.variant_loss import measure_variant
+from tfnxc.serving.variants import measure_variant
 from tfnxc.serving.variants import variant as smaller
-from tfnxc.serving.warm_up import write_warm_up
 
 
 def export_run(
@@ -34,9 +33,9 @@ def export_run(
     probes: int | None = 100,
     console: Console | None = None,
 ) -> pathlib.Path:
-    """Writes the model of a run as `folder/name/version/`, with a card that says what is known of it.
+    """Writes the model of a run by `export_model` as `folder/name/version/`, with the card of `run_card`.
 
-    It is what `export_model` writes. What half the bytes cost is measured first, on the test people of the run.
+    What a `"float16"` variant costs is measured first, on the test people of the run.
 
     Args:
         run: A `Run` or its folder.
@@ -44,17 +43,16 @@ def export_run(
         folder: Folder of all models. Defaults to `"savedmodels"`.
         version: As in `export_model`. Defaults to `None`: one more than the last.
         variant: As in `export_model`. Defaults to `"float32"`.
-        state: The model after the last epoch, `"trained"`, the default; or the `"best"` by validation.
-        data: Of a `"float16"` variant, where the data set lies. Defaults to `None`: where the run was trained from.
-        probes: Of a `"float16"` variant, the most probes it is measured with. Defaults to 100.
+        state: `"trained"`, after the last epoch, or the `"best"` by validation. Defaults to `"trained"`.
+        data: For `"float16"`: where the data set lies. Defaults to `None`: where the run was trained from.
+        probes: For `"float16"`: the most probes it is measured with. Defaults to 100.
         console: A rich `Console` for progress, notes and what the variant costs. Defaults to `None`: nothing is shown.
 
     Returns:
         The path of the version.
 
     Raises:
-        InputError: If there is no such run or model, the name is of another form, the data set is not there; and
-            where `export_model` raises it.
+        InputError: If there is no such run, model or data set, the name is invalid, or `export_model` raises it.
 
     Example:
         >>> export_run("runs/mine", "campus", "exports")
@@ -78,9 +76,9 @@ def export_model(
     variant: Literal["float32", "float16"] = "float32",
     card: Mapping[str, Any] | None = None,
 ) -> pathlib.Path:
-    """Writes `folder/version/`, a SavedModel that loads where there is TensorFlow and no tfnxc.
+    """Writes `folder/version/`, a SavedModel that loads with TensorFlow alone, without tfnxc.
 
-    Its signatures, of stock operations only; a batch may have any size, and all outputs are float32 but `indices`:
+    Its signatures use stock operations only; batches may have any size, and all outputs but `indices` are float32:
 
     - `serving_default` and `match`: `probe` and `gallery`, float32 images `(batch, height, width, 3)` with values in
       [0, 1], to `same`, the probability that both show one person, `(batch,)`, and `probabilities`, the model's output
@@ -92,17 +90,16 @@ def export_model(
     - `rank`: `probe_features` of one probe, `gallery_features`, and `k`, an int32, to `indices`, int32 positions in the
       gallery, and `probabilities` of the same person, both `(k,)`, best first.
 
-    A picture that cannot be read fails the request with a message that names its input and position. Beside the model
-    lie, in `assets.extra`, `card.json` and, where tensorflow-serving-api is installed, warm-up requests for TensorFlow
-    Serving.
+    A picture that cannot be read fails the request with a message that names its input and position. `assets.extra`
+    holds `card.json` and, if tensorflow-serving-api is installed, warm-up requests for TensorFlow Serving.
 
     Args:
         model: A model of `tfnxc.models`.
         folder: The folder of this model's versions, e.g. `"savedmodels/campus"`.
         version: A positive integer. Defaults to `None`: one more than the highest there.
         variant: `"float32"`; or `"float16"`: weights in half the bytes, the same arithmetic. Defaults to `"float32"`.
-        card: What the card says of data and results, plain types by name: see `tfnxc.serving.run_card`. Defaults to
-            `None`: that nothing is known.
+        card: What the card says of data and results, as from `tfnxc.serving.run_card`. Defaults to `None`: nothing is
+            known.
 
     Returns:
         The path of the version.
@@ -116,18 +113,22 @@ def export_model(
     """
     folder, parts = pathlib.Path(folder), smaller(models.split(model), variant)
     if version is None:
-        version = max(_versions(folder), default=0) + 1
+        version = 1 + max((int(entry.name) for entry in folder.glob("*") if entry.name.isdecimal()), default=0)
     if not isinstance(version, int) or version < 1:
         raise InputError(f"a version is a positive whole number; got {version!r}.")
     target = folder / str(version)
     if target.exists():
         raise InputError(f"{target} exists already. Choose another version, or none for the next one.")
     folder.mkdir(parents=True, exist_ok=True)
-    # Written beside its place and then renamed: a server that watches the folder never sees half a version.
+    asked = signatures(*parts)
+    # Written elsewhere and then renamed: a server that watches the folder never sees half a version.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
-        written = pathlib.Path(scratch) / "model"
-        asked = signatures(*parts)
-        _write(parts, asked, str(written))
+        written, module = pathlib.Path(scratch) / "model", tf.Module()
+        # The bare variables: of the models themselves TensorFlow would save much more.
+        module.kept = [each if KERAS_2 else each.value for part in parts for each in part.weights]
+        # The names of the outputs are the keys of the dict that a function returns.
+        traced = {name: tf.function(each.function).get_concrete_function(*each.inputs) for name, each in asked.items()}
+        tf.saved_model.save(module, str(written), {"serving_default": traced["match"], **traced})
         write_card(written, folder.name, target.name, model, variant, asked, card)
         write_warm_up(written, folder.name, asked)
         try:
@@ -137,20 +138,3 @@ def export_model(
                 raise
             raise InputError(f"{target} was made by somebody else meanwhile.") from None
     return target
-
-
-def _versions(folder):
-    return [int(entry.name) for entry in folder.glob("*") if entry.name.isdecimal()]
-
-
-def _write(parts, asked, path):
-    module = tf.Module()
-    # The bare variables: of the models themselves TensorFlow would save much more.
-    module.kept = [each if KERAS_2 else each.value for part in parts for each in part.weights]
-    traced = {name: _traced(each) for name, each in asked.items()}
-    tf.saved_model.save(module, path, {"serving_default": traced["match"], **traced})
-
-
-def _traced(signature):
-    # The names of the outputs are those of the dict.
-    return tf.function(signature.function).get_concrete_function(*signature.inputs)

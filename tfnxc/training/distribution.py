@@ -21,12 +21,7 @@ _PICTURES = ("pictures", "pixels", "people", "sets", "cameras", "drawing")
 
 
 def start_run(strategy, folder, *arguments, **options):
-    """`Run.start`, by the chief, with the other arguments of `Run.start`; the other workers open what it made.
-
-    Raises:
-        InputError: As from `Run.start`; and on the other workers, if the chief could not start the run, or the folder
-            is not the one that the chief sees.
-    """
+    """`Run.start`, by the chief, with the other arguments of `Run.start`; the other workers open what it made."""
     if is_chief(strategy):
         started = False
         try:
@@ -43,11 +38,7 @@ def start_run(strategy, folder, *arguments, **options):
 
 
 def share_of(pairs, strategy, accumulate=1):
-    """The pipeline of this worker's share of each batch, which a replica computes in `accumulate` parts.
-
-    Raises:
-        InputError: If a batch cannot be shared out among the replicas.
-    """
+    """The pipeline of this worker's share of each batch, which a replica computes in `accumulate` parts."""
     if strategy is None:
         return pairs
     # A pipeline refuses what it cannot share out: here also among the devices of one worker, and their parts.
@@ -68,31 +59,18 @@ def written_run(run, strategy):
 def check_same_start(strategy, model, pictures, **numbers):
     """Compares what all workers begin with, once all of them have read it and before the chief writes.
 
-    Args:
-        strategy: As from `tfnxc.distribution.training_strategy`.
-        model: The model, with its optimizer.
-        pictures: Digests by name of what each trains on, not the same names on all where the arguments differ.
-        numbers: More that has to be the same, by name: integers.
-
-    Raises:
-        InputError: If they differ.
+    `pictures` are digests by name of what each trains on, not the same names on all where the arguments differ;
+    `numbers` are other integers that have to be the same.
     """
     if worker_of(strategy)[1] == 1:
         return
-    differing = Meeting(strategy).differing(
-        {
-            "step": int(model.optimizer.iterations),
-            **numbers,
-            "weights": checksum(model.get_weights()),
-            "state of the optimizer": checksum(map(np.asarray, model.optimizer.variables)),
-            **{name: pictures.get(name, -1) for name in _PICTURES},
-        }
-    )
+    start = {"step": int(model.optimizer.iterations), **numbers, "weights": checksum(model.get_weights())}
+    start["state of the optimizer"] = checksum(map(np.asarray, model.optimizer.variables))
+    differing = Meeting(strategy).differing({**start, **{name: pictures.get(name, -1) for name in _PICTURES}})
     if differing:
-        raise InputError(
-            f"the workers do not begin with the same {differing[0]} ({differing[1]} on their replicas). Start all of "
-            f"them with the same settings and the same run folder. {_SHARED}"
-        )
+        what = f"the workers do not begin with the same {differing[0]} ({differing[1]} on their replicas)"
+        remedy = "Start all of them with the same settings and the same run folder"
+        raise InputError(f"{what}. {remedy}. {_SHARED}")
 
 
 def followers(strategy):

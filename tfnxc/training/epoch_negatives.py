@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 
-from tfnxc.datasets.pipelines.hard_negatives import hard_negatives
+from tfnxc.datasets.pipelines.pair_indices import hard_negatives
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
 from tfnxc.scoring import PairScorer

@@ -3,8 +3,8 @@
 from tfnxc.visualization.cmc import CMCPanel, plot_cmc, plot_cmc_panels
 from tfnxc.visualization.correlation import PairCorrelation, plot_correlation, position_at
 from tfnxc.visualization.maps import MapRow, plot_maps
+from tfnxc.visualization.page import check_form, save_figure
 from tfnxc.visualization.rankings import RankedProbe, Ranking, plot_rankings
-from tfnxc.visualization.save import check_form, save_figure
 from tfnxc.visualization.training import plot_training
 
 __all__ = [

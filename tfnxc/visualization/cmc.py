@@ -11,16 +11,14 @@ from tfnxc.metrics import Published
 from tfnxc.metrics.summary import CurveLike
 from tfnxc.visualization.page import COLOURS, GREY, HEADING, LINE, TEXT, WIDTH, shortened
 
-# With the colours: 4 and 11 have no common divisor, so that 44 curves differ in style or marker, also in grey.
+# 4 and 11 have no common divisor, so that 44 curves differ in style or marker, also in grey.
 _STYLES = ("-", "--", "-.", ":")
 _MARKERS = ("", "o", "s", "^", "v", "D", "P", "X", "<", ">", "*")
-
 MOST_CURVES = len(_STYLES) * len(_MARKERS)
-"""The most curves that are told apart."""
 
 _LEFT, _RIGHT, _ABOVE, _BELOW = 0.52, 0.12, 0.28, 0.4  # inches around the axes
 _ENTRY = 0.13  # inches of a line of a legend
-_NAMES = 1.0  # inches between the scale and rank 1, for the names of those of whom only rank 1 is known
+_NAMES = 1.0  # inches between the scale and rank 1, for the names of methods of which only rank 1 is known
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,9 +26,9 @@ class CMCPanel:
     """The curves of one data set.
 
     Args:
-        title: What stands above; the protocol is added to it.
+        title: The title; the protocol is added to it.
         curves: `tfnxc.metrics.CMC`s or results by label. All must be of one protocol.
-        published: `Published` figures that stand beside. Defaults to none.
+        published: `Published` figures to compare with. Defaults to none.
     """
 
     title: str
@@ -41,13 +39,13 @@ class CMCPanel:
 def plot_cmc(
     curves: Mapping[str, CurveLike], title: str, ranks: int = 20, published: Sequence[Published] = ()
 ) -> Figure:
-    """Draws CMC curves of one data set: `plot_cmc_panels` of one `CMCPanel`.
+    """Draws CMC curves of one data set: `plot_cmc_panels` with one `CMCPanel`.
 
     Args:
-        curves: `tfnxc.metrics.CMC`s or results by label. All must be of one protocol.
-        title: Title of the figure; the protocol is added to it.
-        ranks: Number of ranks shown, at least 2. Defaults to `20`.
-        published: `Published` figures that stand beside. Defaults to none.
+        curves: As in `CMCPanel`.
+        title: As in `CMCPanel`.
+        ranks: As in `plot_cmc_panels`. Defaults to `20`.
+        published: As in `CMCPanel`. Defaults to none.
 
     Returns:
         A `matplotlib.figure.Figure`, 7 inches wide.
@@ -65,16 +63,15 @@ def plot_cmc(
 def plot_cmc_panels(panels: Sequence[CMCPanel], ranks: int = 20) -> Figure:
     """Draws CMC curves, one panel a data set, legend sorted by rank 1, each entry such as "64.73%  NormXcorr".
 
-    Bands show one standard deviation over repeats. Of published methods there are points at the ranks that are known,
-    joined by thin lines; one of which only rank 1 is known is a point on the line of rank 1 with its name beside it.
-    The legend says under which protocol they were published, `?` where the source does not say.
+    Bands show one standard deviation over repeats. Published methods are points at the known ranks, joined by thin
+    lines; if only rank 1 is known, the name stands beside the point. The legend gives their protocol, `?` if unknown.
 
     Args:
         panels: `CMCPanel`s.
         ranks: Number of ranks shown, at least 2. Defaults to `20`.
 
     Returns:
-        A `matplotlib.figure.Figure`, 7 inches wide; no display is needed.
+        A `matplotlib.figure.Figure`, 7 inches wide.
 
     Raises:
         ValueError: If there is no panel; if a panel has neither a curve nor a published figure, more than 44 curves,
@@ -105,7 +102,8 @@ def plot_cmc_panels(panels: Sequence[CMCPanel], ranks: int = 20) -> Figure:
     for number, panel in enumerate(panels):
         row, column = divmod(number, 2)
         axes = _axes(figure, _LEFT + column * WIDTH / 2, sum(heights[:row]) + _ABOVE, wide, 2.3)
-        title = f"({_letter(number)}) {panel.title}"
+        letter = chr(ord("a") + number) if number < 26 else number + 1
+        title = f"({letter}) {panel.title}"
         _draw_panel(axes, panel, title, labels, ranks, (0.0, 0.0), (-0.1, -_BELOW - 0.02))
     return figure
 
@@ -126,10 +124,6 @@ def _check(panels, ranks):
 def _legend(panel):
     """Height of the legend of a panel, in inches."""
     return _ENTRY * (len(panel.curves) + len(panel.published)) + 0.1
-
-
-def _letter(number):
-    return chr(ord("a") + number) if number < 26 else str(number + 1)
 
 
 def _axes(figure, left, top, width, height):
@@ -155,10 +149,9 @@ def _draw_panel(axes, panel, title, labels, ranks, anchor, offset):
     _name_points(axes, alone)
     protocols = sorted({curve.protocol for curve in panel.curves.values()})
     size = axes.get_position().size * axes.get_figure().get_size_inches()
-    heading = f"{title} ({protocols[0]})" if protocols else title
     beside = 0.42  # inches before the axes, over the words at the scale
-    words = shortened(heading, size[0] + beside, HEADING)
-    axes.set_title(words, fontsize=HEADING, loc="left", pad=5, x=-beside / size[0])
+    heading = shortened(f"{title} ({protocols[0]})" if protocols else title, size[0] + beside, HEADING)
+    axes.set_title(heading, fontsize=HEADING, loc="left", pad=5, x=-beside / size[0])
     axes.set_xlabel("Rank", fontsize=TEXT + 0.5, labelpad=2)
     axes.set_ylabel("Probes matched (%)", fontsize=TEXT + 0.5, labelpad=3)
     axes.tick_params(labelsize=TEXT)
@@ -182,36 +175,25 @@ def _draw_panel(axes, panel, title, labels, ranks, anchor, offset):
 
 
 def _draw_curve(axes, curve, number, count, last):
-    """A curve with its band; gives the line."""
+    """Draws a curve with its band; returns the line."""
     mean, deviation = 100 * curve.mean[:last], 100 * curve.deviation[:last]
     shown = np.arange(1, len(mean) + 1)
     colour, style = COLOURS[number % len(COLOURS)], _STYLES[number % len(_STYLES)]
     marker = _MARKERS[number % len(_MARKERS)] if count > len(_STYLES) else ""
-    (line,) = axes.plot(
-        shown, mean, style, color=colour, linewidth=1.4, marker=marker, markersize=3.5, markevery=(number % 3, 3)
-    )
+    points = {"marker": marker, "markersize": 3.5, "markevery": (number % 3, 3)}
+    (line,) = axes.plot(shown, mean, style, color=colour, linewidth=1.4, **points)
     low, high = np.clip([mean - deviation, mean + deviation], 0, 100)
     axes.fill_between(shown, low, high, color=colour, alpha=0.2, linewidth=0)
     return line
 
 
 def _draw_published(axes, published, number):
-    """Points at the ranks that are known, joined by a thin line; gives the line."""
+    """Draws points at the known ranks, joined by a thin line; returns the line."""
     ranks = sorted(published.ranks)
     marker, colour = _MARKERS[1 + number % (len(_MARKERS) - 1)], COLOURS[number % len(COLOURS)]
-    (line,) = axes.plot(
-        ranks,
-        [published.ranks[rank] for rank in ranks],
-        linestyle=(0, (1, 2)),
-        color=colour,
-        linewidth=0.7,
-        marker=marker,
-        markersize=4,
-        markerfacecolor="white",
-        markeredgewidth=0.9,
-        clip_on=len(ranks) > 1,
-        zorder=3,
-    )
+    points = {"marker": marker, "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.9}
+    style = {"linestyle": (0, (1, 2)), "color": colour, "linewidth": 0.7, "clip_on": len(ranks) > 1, "zorder": 3}
+    (line,) = axes.plot(ranks, [published.ranks[rank] for rank in ranks], **style, **points)
     return line
 
 
@@ -228,25 +210,18 @@ def _set_ranks(axes, last, room):
 
 def _name_points(axes, published):
     """Names at the left of points on the line of rank 1, moved apart where they would touch."""
-    figure = axes.get_figure()
+    high = LINE * 0.9  # inches of a name
+    line = 100 * high / (axes.get_position().height * axes.get_figure().get_figheight())
     lead = {"arrowstyle": "-", "linewidth": 0.4, "color": GREY, "relpos": (1, 0.5), "shrinkA": 0, "shrinkB": 3}
-    line = 100 * LINE * 0.9 / (axes.get_position().height * figure.get_figheight())
+    style = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": TEXT, "arrowprops": lead}
     ordered = sorted(published, key=lambda each: each.ranks[1])
     for each, y in zip(ordered, _apart([each.ranks[1] for each in ordered], line), strict=True):
-        axes.annotate(
-            shortened(each.method, _NAMES - 0.2),
-            (1, each.ranks[1]),
-            xytext=(-12, (y - each.ranks[1]) * LINE * 0.9 * 72 / line),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=TEXT,
-            arrowprops=lead,
-        )
+        offset = -12, (y - each.ranks[1]) * high * 72 / line
+        axes.annotate(shortened(each.method, _NAMES - 0.2), (1, each.ranks[1]), xytext=offset, **style)
 
 
 def _apart(wanted, distance):
-    """Places in [0, 100], at least `distance` apart and as near as can be to those wanted, which ascend."""
+    """Places in [0, 100], at least `distance` apart and as near as possible to those wanted, which ascend."""
     groups = []  # of places that touch: [mean of what they want, less the room for those below; how many]
     for number, value in enumerate(wanted):
         groups.append([value - number * distance, 1])

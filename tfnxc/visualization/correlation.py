@@ -1,4 +1,4 @@
-"""What the normalized correlation sees: a patch's correlations over its search window, and the best matches of some."""
+"""What the normalized correlation sees: the correlations of a patch in its search window, and best matches."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,9 +11,7 @@ from tfnxc.visualization.page import COLOURS, GREY, HEADING, LINE, WIDTH, frame,
 STEP, FIELD = 4, 16
 """A position of a map sees `FIELD` pixels of the picture, the next one those `STEP` pixels on (SPEC section 3)."""
 
-MOST_POSITIONS = 12
-"""The most patches whose best matches are shown together."""
-
+MOST_POSITIONS = 12  # patches on the right
 COLOUR_MAP = "RdBu_r"  # red for alike, white for nothing, blue for opposite; told apart with any colour vision
 _MARGIN, _TOP = 0.08, 0.42
 _PICTURE = 1.02
@@ -21,12 +19,12 @@ _PICTURE = 1.02
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PairCorrelation:
-    """The correlations that the layer computes of a pair of pictures.
+    """The correlations that the layer computes for a pair of pictures.
 
     Args:
         values: Float array of shape `(height, width, channels, rows, columns)`, in (-1, 1): of the patch at each
             position of the probe's maps with the patches of its search window in the gallery picture's maps.
-        whole_width: Whether the columns of the window are all columns of the map, rather than those around the patch.
+        whole_width: Whether the window spans all columns of the map, rather than those around the patch.
         patch_size: `(height, width)` of a patch, in positions. Defaults to `(5, 5)`.
 
     Example:
@@ -48,8 +46,7 @@ class PairCorrelation:
             channel: One of the channels; `None` (default): their mean.
 
         Returns:
-            `(values, (row, column))`: an array (rows, columns), NaN outside the map; its first position, which may be
-            outside.
+            `(values, (row, column))`: shape `(rows, columns)`, NaN outside the map; its first position, maybe outside.
         """
         height, width, _, rows, columns = self.values.shape
         values = self.values[position]
@@ -68,8 +65,8 @@ class PairCorrelation:
     def strongest(self, count: int, channel: int | None = None) -> list[tuple[int, int]]:
         """At most `count` positions whose best matches are the strongest, from top to bottom.
 
-        They are so many rows apart that their lines do not cover each other. Patches that reach over the edge of the
-        map are left out where others are there.
+        They are far enough apart that their lines do not overlap. Patches that reach over the edge of the map are left
+        out if there are others.
         """
         height, width = self.values.shape[:2]
         reach = [size // 2 for size in self.patch_size]
@@ -93,10 +90,8 @@ def position_at(pixel: tuple[int, int], shape: tuple[int, int]) -> tuple[int, in
         >>> position_at((60, 30), (37, 12))
         (13, 6)
     """
-    row, column = (
-        int(np.clip(round((at - (FIELD - 1) / 2) / STEP), 0, size - 1)) for at, size in zip(pixel, shape, strict=True)
-    )
-    return row, column
+    row, column = np.clip(np.rint((np.array(pixel) - (FIELD - 1) / 2) / STEP), 0, np.array(shape) - 1)
+    return int(row), int(column)
 
 
 def plot_correlation(
@@ -109,19 +104,18 @@ def plot_correlation(
 ) -> Figure:
     """Draws where patches of a probe find their best matches: the "inexact matching" of the paper.
 
-    On the left, one patch of the probe in its frame and its correlations over the search window, in their place on the
-    gallery picture and enlarged beside it, the best in a frame; below, those of each channel. On the right, numbered
-    lines join patches with their best matches, whose correlations stand below. A position of the maps is drawn as the
-    4 x 4 pixels in the middle of the 16 x 16 that it sees.
+    On the left, one patch of the probe and its correlations over the search window, on the gallery picture and enlarged
+    beside it, the best framed; below, those of each channel. On the right, numbered lines join patches with their best
+    matches, with the correlations below. A position of the maps is drawn as the 4 x 4 pixels in the middle of the
+    16 x 16 that it sees.
 
     Args:
         probe: uint8 array of shape `(height, width, 3)`.
         gallery: uint8 array of the same shape.
         correlation: The `PairCorrelation` of the two.
-        patch: `(row, column)` in the maps of the patch on the left. Defaults to `None`: the one with the strongest
-            match.
-        positions: `(row, column)` of the patches on the right, at most 12; or how many, to take those with the
-            strongest matches. Defaults to `6`.
+        patch: `(row, column)` in the maps of the patch on the left. Defaults to `None`: that with the strongest match.
+        positions: `(row, column)` of the patches on the right, at most 12; or how many with the strongest matches.
+            Defaults to `6`.
         channel: One of the channels, from 0. Defaults to `None`: the mean over all.
 
     Returns:
@@ -153,7 +147,7 @@ def plot_correlation(
     figure, axes = new_page(_TOP + high + LINE * (-(-len(positions) // 6)) + 0.12)
     what = f"mean of {channels} channels" if channel is None else f"channel {channel + 1} of {channels}"
     _draw_patch(axes, probe, gallery, correlation, patch, channel, what)
-    _draw_matches(axes, probe, gallery, correlation, positions, channel, what)
+    _draw_matches(axes, probe, gallery, correlation, positions, channel)
     return figure
 
 
@@ -183,26 +177,22 @@ def _draw_patch(axes, probe, gallery, correlation, patch, channel, what):
     write(axes, "One patch and its search window", _MARGIN, 0.13, HEADING, ha="left")
     first = _Picture(axes, probe, _MARGIN, "probe")
     second = _Picture(axes, gallery, _MARGIN + _PICTURE + 0.12, "gallery")
-    corner = [at - size // 2 for at, size in zip(patch, correlation.patch_size, strict=True)]
-    frame(axes, *first.box(corner, correlation.patch_size, STEP / 2), "white", 2.4)
-    frame(axes, *first.box(corner, correlation.patch_size, STEP / 2), "black", 1.0)
-
     values, begin = correlation.window(patch, channel)
     limit = float(np.nanmax(np.abs(values))) or 1.0
     options = {"cmap": COLOUR_MAP, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
     window = second.box(begin, values.shape, STEP / 2)
     place(axes, values, *window, alpha=0.85, **options).set_clip_path(axes.patch)
     best, value = correlation.best(patch, channel)
-    for colour, thickness in (("white", 2.4), ("black", 1.0)):
-        frame(axes, *second.box(best, (1, 1), STEP / 2), colour, thickness)
+    corner = [at - size // 2 for at, size in zip(patch, correlation.patch_size, strict=True)]
+    for box in (first.box(corner, correlation.patch_size, STEP / 2), second.box(best, (1, 1), STEP / 2)):
+        frame(axes, *box, "white", 2.4)
+        frame(axes, *box, "black", 1.0)
 
-    left = second.left + _PICTURE + 0.14
-    wide = 1.28
+    left, wide = second.left + _PICTURE + 0.14, 1.28
     cell = wide / max(values.shape[1], 12)
-    write(axes, what, left + wide / 2, _TOP - LINE / 2 - 0.01)
     high = cell * values.shape[0]
-    wide_here = cell * values.shape[1]
-    place(axes, values, left, _TOP, wide_here, high, **options)
+    write(axes, what, left + wide / 2, _TOP - LINE / 2 - 0.01)
+    place(axes, values, left, _TOP, cell * values.shape[1], high, **options)
     row, column = best[0] - begin[0], best[1] - begin[1]
     frame(axes, left + column * cell, _TOP + row * cell, cell, cell, "black", 1.0)
     bar = _TOP + high + 0.08
@@ -228,7 +218,7 @@ def _draw_channels(axes, correlation, patch, left, top, wide, high):
         frame(axes, *corner, *size, "#BBBBBB", 0.4)
 
 
-def _draw_matches(axes, probe, gallery, correlation, positions, channel, what):
+def _draw_matches(axes, probe, gallery, correlation, positions, channel):
     """The right half: lines from patches of the probe to their best matches."""
     left = 4.2
     write(axes, "Patches and their best matches", left, 0.13, HEADING, ha="left")
@@ -239,8 +229,8 @@ def _draw_matches(axes, probe, gallery, correlation, positions, channel, what):
         colour = COLOURS[(number - 1) % len(COLOURS)]
         match, value = correlation.best(position, channel)
         begin, end = first.middle(position), second.middle(match)
-        axes.plot(*zip(begin, end, strict=True), color="white", linewidth=2.4, solid_capstyle="round")
-        axes.plot(*zip(begin, end, strict=True), color=colour, linewidth=1.2, solid_capstyle="round")
+        for line, thickness in (("white", 2.4), (colour, 1.2)):
+            axes.plot(*zip(begin, end, strict=True), color=line, linewidth=thickness, solid_capstyle="round")
         for x, y in (begin, end):
             style = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": colour, "linewidth": 1.0}
             write(axes, str(number), x, y, bbox=style)

@@ -1,4 +1,4 @@
-"""What the tower makes of pictures (Figures 7 and 8 of the supplement)."""
+"""The feature maps of the tower (Figures 7 and 8 of the supplement)."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,7 @@ from matplotlib.figure import Figure
 
 from tfnxc.visualization.page import HEADING, LINE, TEXT, WIDTH, new_page, place, shortened, write
 
-MOST_ROWS = 40
-"""The most pictures in a figure."""
-
+MOST_ROWS = 40  # pictures in a figure
 COLOUR_MAP = "viridis"  # its lightness rises all the way: readable in grey and with any colour vision
 _ACROSS = 25  # maps in a line, as published
 _MARGIN, _LABEL, _GAP = 0.06, 0.16, 0.06
@@ -26,7 +24,7 @@ class MapRow:
     Args:
         role: What the picture is, e.g. `"probe"`, `"rank 1"` or `"match, rank 3"`.
         picture: uint8 array of shape `(height, width, 3)`.
-        maps: Float array of shape `(height, width, channels)`: what the tower gives of it.
+        maps: Float array of shape `(height, width, channels)`: its maps from the tower.
     """
 
     role: str
@@ -41,17 +39,15 @@ def plot_maps(
 
     Args:
         models: A list of `MapRow`s by label of the model that made them, all with maps of one shape.
-        scale: `"shared"` (default): one colour scale for all maps of a model, from 0 (or the least value, if that is
-            below) to the greatest, as its bar says. `"map"`: each of the maps has its own, the same in all rows of the
-            model; the greatest value stands below.
-        title: What stands above all. Defaults to nothing.
+        scale: `"shared"` (default): one colour scale for all maps of a model, from 0 (or the least value, if below) to
+            the greatest. `"map"`: one for each map, the same in all rows of the model, its greatest value below.
+        title: Title of the figure. Defaults to none.
 
     Returns:
         A `matplotlib.figure.Figure`, 7 inches wide.
 
     Raises:
-        ValueError: If there is no row or there are more than 40, if maps of a model differ in shape, or `scale` is
-            not known.
+        ValueError: If there is no row or more than 40, if maps of a model differ in shape, or `scale` is unknown.
 
     Example:
         >>> maps = tfnxc.scoring.embed(tfnxc.models.split(model).tower, images[:1])
@@ -78,20 +74,15 @@ def plot_maps(
     return figure
 
 
-def _lines(row):
-    return -(-row.maps.shape[-1] // _ACROSS)
-
-
-def _map_height(row):
-    return _MAP * row.picture.shape[0] / row.picture.shape[1]
-
-
-def _row_height(row, scale):
-    return _lines(row) * (_map_height(row) + LINE * (1 + (scale == "map"))) + 0.02
+def _row_shape(row, scale):
+    """Height of a map, of a line of maps with the words around it, and of the whole row, in inches."""
+    high = _MAP * row.picture.shape[0] / row.picture.shape[1]
+    pitch = high + LINE * (1 + (scale == "map"))
+    return high, pitch, -(-row.maps.shape[-1] // _ACROSS) * pitch + 0.02
 
 
 def _block_height(pictures, scale):
-    return sum(_row_height(row, scale) for row in pictures) + 0.28 if pictures else 0
+    return sum(_row_shape(row, scale)[2] for row in pictures) + 0.28 if pictures else 0
 
 
 def _draw_block(axes, label, pictures, scale, top):
@@ -108,13 +99,12 @@ def _draw_block(axes, label, pictures, scale, top):
     top += 0.2
     for row in pictures:
         _draw_row(axes, row, least, greatest, scale, top)
-        top += _row_height(row, scale)
+        top += _row_shape(row, scale)[2]
 
 
 def _draw_row(axes, row, least, greatest, scale, top):
-    high, pitch = _map_height(row), _map_height(row) + LINE * (1 + (scale == "map"))
-    role = shortened(row.role, high + LINE)
-    write(axes, role, _MARGIN + _LABEL / 2, top + LINE + high / 2, rotation=90)
+    high, pitch, _ = _row_shape(row, scale)
+    write(axes, shortened(row.role, high + LINE), _MARGIN + _LABEL / 2, top + LINE + high / 2, rotation=90)
     left = _MARGIN + _LABEL
     place(axes, row.picture, left, top + LINE, _MAP, high)
     left += _CELL + _GAP
@@ -130,7 +120,7 @@ def _draw_row(axes, row, least, greatest, scale, top):
 
 
 def _draw_bar(axes, least, greatest, y):
-    """What the colours mean, at the right end of a block's first line."""
+    """The colour scale, at the right end of a block's first line."""
     wide, right = 1.2, WIDTH - _MARGIN - 0.3
     ramp = np.linspace(0, 1, 64)[None]
     place(axes, ramp, right - wide, y - 0.045, wide, 0.09, cmap=COLOUR_MAP, vmin=0, vmax=1)
@@ -139,5 +129,5 @@ def _draw_bar(axes, least, greatest, y):
 
 
 def _short(value):
-    """A number in four letters or so."""
+    """A number in about four characters."""
     return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"

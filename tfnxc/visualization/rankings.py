@@ -8,12 +8,7 @@ from matplotlib.figure import Figure
 
 from tfnxc.visualization.page import GREEN, HEADING, LINE, RED, TEXT, WIDTH, frame, new_page, place, shortened, write
 
-TOP = 20
-"""The most pictures in a row."""
-
-MOST_ROWS = 40
-"""The most rows in a figure."""
-
+TOP, MOST_ROWS = 20, 40  # pictures in a row, rows in a figure
 _MARGIN, _LABEL, _PROBE, _GAP = 0.06, 0.16, 0.54, 0.08
 _CELL = (WIDTH - 2 * _MARGIN - _LABEL - _PROBE - _GAP) / TOP
 _PICTURE = _CELL - 0.035  # between two pictures there is room for two frames
@@ -25,7 +20,7 @@ class Ranking:
     """What one model ranks first for a probe.
 
     Args:
-        label: What the model is called.
+        label: Name of the model.
         pictures: uint8 array of shape `(k, height, width, 3)`, best first; `k` at most 20.
         scores: `k` probabilities in [0, 1].
         matches: `k` booleans: whether the picture shows the probe's person.
@@ -44,7 +39,7 @@ class RankedProbe:
     """A probe with the rankings of some models.
 
     Args:
-        title: What stands above it; may be empty.
+        title: The title above it; may be empty.
         picture: uint8 array of shape `(height, width, 3)`.
         rankings: One `Ranking` a model.
     """
@@ -57,8 +52,8 @@ class RankedProbe:
 def plot_rankings(probes: Sequence[RankedProbe]) -> Figure:
     """Draws a row for each probe and model: the probe, then the best of the gallery.
 
-    A true match stands in a thick green frame and has a bold rank, every other picture has its rank in red; below are
-    the probabilities. Under the probe stands the rank of its best true match, which may be beyond the row.
+    A true match has a thick green frame and a bold rank, every other picture a red rank; probabilities are below. Below
+    the probe is the rank of its best true match, which may be beyond the row.
 
     Args:
         probes: `RankedProbe`s, with at most 40 rankings of at most 20 pictures.
@@ -83,21 +78,19 @@ def plot_rankings(probes: Sequence[RankedProbe]) -> Figure:
     longest = max(len(ranking.pictures) for ranking in rows)
     if longest > TOP:
         raise ValueError(f"plot_rankings draws at most {TOP} pictures a row; got {longest}.")
-    tops, height = [], _MARGIN
-    for probe in probes:
-        height += 0.19 if probe.title else 0
-        for ranking in probe.rankings:
-            tops.append(height)
-            height += _height(probe, ranking) + 2 * LINE + 0.06
-        height += 0.06
-    figure, axes = new_page(height)
-    places = iter(tops)
-    for probe in probes:
-        for number, (ranking, top) in enumerate(zip(probe.rankings, places, strict=False)):
-            if number == 0 and probe.title:
-                title = shortened(probe.title, WIDTH - 2 * _MARGIN, HEADING)
-                write(axes, title, _MARGIN, top - 0.09, HEADING, ha="left")
+    heights = [[_height(probe, ranking) + 2 * LINE + 0.06 for ranking in probe.rankings] for probe in probes]
+    above = [0.19 if probe.title else 0 for probe in probes]
+    figure, axes = new_page(_MARGIN + sum(above) + sum(map(sum, heights)) + 0.06 * len(probes))
+    top = _MARGIN
+    for probe, high, room in zip(probes, heights, above, strict=True):
+        top += room
+        if probe.title and probe.rankings:
+            title = shortened(probe.title, WIDTH - 2 * _MARGIN, HEADING)
+            write(axes, title, _MARGIN, top - 0.09, HEADING, ha="left")
+        for ranking, row in zip(probe.rankings, high, strict=True):
             _draw_row(axes, probe, ranking, top)
+            top += row
+        top += 0.06
     return figure
 
 
@@ -111,15 +104,13 @@ def _draw_row(axes, probe, ranking, top):
     height = _height(probe, ranking)
     label = shortened(ranking.label, height + 2 * LINE)
     write(axes, label, _MARGIN + _LABEL / 2, top + LINE + height / 2, rotation=90)
-    left = _MARGIN + _LABEL
-    middle = left + _PROBE / 2
+    left = _MARGIN + _LABEL + _PROBE + _GAP
+    middle = _MARGIN + _LABEL + _PROBE / 2
     write(axes, "probe", middle, top + LINE / 2)
     place(axes, probe.picture, middle - _PICTURE / 2, top + LINE, _PICTURE, height)
     write(axes, f"match: {ranking.match_rank}", middle, top + height + 1.65 * LINE)
-    left += _PROBE + _GAP
-    for rank, (picture, score, match) in enumerate(
-        zip(ranking.pictures, ranking.scores, ranking.matches, strict=True), start=1
-    ):
+    shown = zip(ranking.pictures, ranking.scores, ranking.matches, strict=True)
+    for rank, (picture, score, match) in enumerate(shown, start=1):
         middle = left + (rank - 0.5) * _CELL
         corner = middle - _PICTURE / 2, top + LINE
         place(axes, picture, *corner, _PICTURE, height)

@@ -10,7 +10,7 @@ from tfnxc.visualization.page import COLOURS, GREY, HEADING, TEXT, WIDTH
 
 _HEIGHT = 2.7
 
-# Title, unit, how many of it the history has for one, and the lines by name in the history: label and style.
+# Title, unit, scale from the history to that unit, and by name in the history the label and style of each line.
 _PANELS = (
     ("Loss of the training pairs", "Loss", 1, {"loss": ("Loss", "-")}),
     ("Training pairs judged right", "Pairs (%)", 100, {"accuracy": ("Accuracy", "-")}),
@@ -30,17 +30,17 @@ _PANELS = (
 
 
 def plot_training(history: Mapping[str, Sequence[float]], best: int | None = None) -> Figure:
-    """Draws the history of a training by epochs: loss, accuracy and, where people were held back, their ranking.
+    """Draws the history of a training by epochs: loss, accuracy and, if people were held back, their ranking.
 
     Args:
-        history: One sequence of equal length a name: `"epoch"`, counted from 0, and any of `"loss"`, `"accuracy"`
-            (a share in [0, 1]), `"val_rank_1"`, `"val_rank_5"`, `"val_rank_10"`, `"val_rank_20"`, `"val_mAP"` (shares);
-            NaN where an epoch has no such figure.
-        best: Epoch of the best model, which a line marks among the people held back. Defaults to `None`: no line.
+        history: Sequences of equal length by name: `"epoch"`, counted from 0, and any of `"loss"`, `"accuracy"`,
+            `"val_rank_1"`, `"val_rank_5"`, `"val_rank_10"`, `"val_rank_20"`, `"val_mAP"`, all but the loss shares in
+            [0, 1]; NaN where an epoch has no such figure.
+        best: Epoch of the best model, marked by a line in the ranking panel. Defaults to `None`: no line.
 
     Returns:
-        A `matplotlib.figure.Figure`, 7 inches wide, of one panel for each of the three that has a figure; no display is
-        needed. Epochs count from 1, shares are in per cent.
+        A `matplotlib.figure.Figure`, 7 inches wide, with a panel for loss, accuracy and ranking each, as far as the
+        history has them. Epochs count from 1, shares are in per cent.
 
     Raises:
         ValueError: If there is no epoch, no figure that is known, or the sequences differ in length.
@@ -61,8 +61,19 @@ def plot_training(history: Mapping[str, Sequence[float]], best: int | None = Non
     for axes, (title, unit, scale, lines) in zip(np.ravel(figure.subplots(1, len(panels))), panels, strict=True):
         there = [name for name in lines if name in history]
         for name, colour in zip(there, COLOURS, strict=False):
-            _draw_line(axes, epochs, scale * np.asarray(history[name], float), colour, *lines[name])
-        _dress(axes, title, unit, epochs)
+            label, style = lines[name]
+            values = scale * np.asarray(history[name], float)
+            ranked = ~np.isnan(values)  # other epochs leave no gap in the line
+            marker = "o" if ranked.sum() == 1 else ""  # or a single one would not be seen
+            options = {"linestyle": style, "color": colour, "marker": marker, "label": label, "linewidth": 1.4}
+            axes.plot(epochs[ranked], values[ranked], **options)
+        axes.set_title(title, fontsize=HEADING)
+        axes.set_xlabel("Epoch", fontsize=TEXT + 0.5)
+        axes.set_ylabel(unit, fontsize=TEXT + 0.5)
+        axes.tick_params(labelsize=TEXT)
+        axes.grid(alpha=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
         if scale == 1:
             axes.set_ylim(bottom=0)
         else:
@@ -74,20 +85,3 @@ def plot_training(history: Mapping[str, Sequence[float]], best: int | None = Non
             handles, labels = axes.get_legend_handles_labels()
             figure.legend(handles, labels, fontsize=TEXT, ncols=6, frameon=False, loc="outside lower right")
     return figure
-
-
-def _draw_line(axes, epochs, values, colour, label, style):
-    # Epochs that were not ranked are no gaps in the line, and a single one is still seen.
-    there = ~np.isnan(values)
-    marker = "o" if there.sum() == 1 else ""
-    axes.plot(epochs[there], values[there], linestyle=style, color=colour, marker=marker, label=label, linewidth=1.4)
-
-
-def _dress(axes, title, unit, epochs):
-    axes.set_title(title, fontsize=HEADING)
-    axes.set_xlabel("Epoch", fontsize=TEXT + 0.5)
-    axes.set_ylabel(unit, fontsize=TEXT + 0.5)
-    axes.tick_params(labelsize=TEXT)
-    axes.grid(alpha=0.3)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)

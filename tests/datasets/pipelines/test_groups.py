@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfnxc.datasets import GroupPipeline
-from tfnxc.datasets.pipelines.group_indices import Groups
+from tfnxc.datasets.pipelines.groups import Groups
 from tfnxc.errors import InputError
 
 # Person 5 has one image, person 8 images by one camera only, person 3 by three cameras, two of one of them.

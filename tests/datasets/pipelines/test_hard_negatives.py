@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from tfnxc.datasets.pipelines.hard_negatives import hard_negatives
-from tfnxc.datasets.pipelines.pair_indices import negative_probes, positive_pairs
+from tfnxc.datasets.pipelines.pair_indices import hard_negatives, negative_probes, positive_pairs
 
 IDENTITIES = np.array([7, 3, 7, 3, 3, 9, 8, 8])
 PROBES = negative_probes(positive_pairs(IDENTITIES))

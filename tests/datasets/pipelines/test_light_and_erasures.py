@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnxc.datasets.pipelines.augmentation import ERASURE_DRAWS, LIGHT_DRAWS, erased, relit
+from tfnxc.datasets.pipelines.pipeline import ERASURE_DRAWS, LIGHT_DRAWS, erased, relit
 
 MIDDLE = np.full((LIGHT_DRAWS, 1), 0.5, np.float32)  # where nothing changes
 

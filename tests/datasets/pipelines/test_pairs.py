@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tfnxc.datasets import PairPipeline
-from tfnxc.datasets.pipelines.augmentation import MovedImages
 from tfnxc.datasets.pipelines.pair_indices import negative_probes, pair_indices, positive_pairs
+from tfnxc.datasets.pipelines.pipeline import MovedImages
 from tfnxc.errors import InputError
 
 IDENTITIES = np.array([7, 3, 7, 3, 3, 9, 8, 8])

@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from tfnxc.datasets import ImageSet, cuhk01
 from tfnxc.datasets.image_set import resize
-from tfnxc.datasets.prepared import work
 from tfnxc.datasets.prepared.prepare import prepare
 from tfnxc.datasets.prepared.reader import broken_shards, prepared, prepared_dataset
 from tfnxc.errors import InputError
@@ -151,7 +150,7 @@ def test_the_dataset_reads_shards_in_turns_and_takes_options(made):
 def test_the_number_of_shards_follows_pictures_and_bytes(tmp_path, monkeypatch):
     black = np.zeros((1, 1, 3), np.uint8)
     for count, most_bytes, shards in ((10, 1 << 26, 1), (150, 1 << 26, 3), (1100, 1 << 26, 16), (20, 1300, 4)):
-        monkeypatch.setattr(work, "SHARD_BYTES", most_bytes)
+        monkeypatch.setattr(sys.modules[prepare.__module__], "SHARD_BYTES", most_bytes)
         prepare(people(count, read=lambda index: black), tmp_path / str(count), (1, 1))
         assert len(list((tmp_path / str(count)).glob("*.tfrecord"))) == shards
 
@@ -320,7 +319,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(work, "write_index", full)
+    monkeypatch.setattr(sys.modules[prepare.__module__], "write_index", full)
     with pytest.raises(InputError, match="the disk is full"):
         prepare(people(), tmp_path / "made", SIZE)
     monkeypatch.undo()
@@ -529,7 +528,7 @@ def forge(folder):
     """Makes manifest and index tell the truth of a first shard that was replaced by one of a single record."""
     import zlib
 
-    from tfnxc.datasets.prepared.index import FRAME, Labels
+    from tfnxc.datasets.prepared.manifest import FRAME, Labels
 
     frame = (folder / "pictures-00000-of-00003.tfrecord").read_bytes()
     rewrite(folder / "manifest.json", shards=shard_list(folder, records=1, bytes=len(frame)), pictures=8)

@@ -6,8 +6,7 @@ import click
 
 from tfnxc.cli.plot.cmc import cmc
 from tfnxc.cli.plot.correlation import correlation
-from tfnxc.cli.plot.maps import maps
-from tfnxc.cli.plot.ranking import ranking
+from tfnxc.cli.plot.probes import maps, ranking
 
 
 @click.group()

@@ -1,4 +1,4 @@
-"""The options that the pictures of `tfnxc plot` share, and how a picture is written."""
+"""What the commands of `tfnxc plot` share: options, who is tested, writing a picture."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from tfnxc.cli._measured import check_options, where
 from tfnxc.cli.evaluate import evaluate
 from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
-from tfnxc.evaluation import PROBE_KINDS, PROTOCOLS, ProbeChoice
 
 PEOPLE = ("dataset", "data", "split_name", "partial", "other_people", "held_back", "state")
 PAIRS = ("both_orders", "flips", "batch_size")
 RUNS = click.argument("folders", metavar="[RUN]...", nargs=-1, type=click.Path())
-
-PROTOCOL = click.option(
-    "--protocol", type=click.Choice(list(PROTOCOLS)), help="Its first draw is the gallery. Default: the data set's own."
-)
-"""The protocol of a picture of single probes."""
 
 
 def like_evaluate(*names):
@@ -33,23 +27,19 @@ def like_evaluate(*names):
 
 def file_options(default):
     """The options that say where the picture goes."""
-
-    def add(command):
-        to = click.option(
-            "--to",
-            "path",
-            default=default,
-            show_default=True,
-            type=click.Path(),
-            help="File; .png, or .svg or .pdf, sharp at any size.",
-            callback=_checked,
-        )
-        dpi = click.option(
-            "--dpi", default=200, show_default=True, type=click.IntRange(50, 1200), help="Pixels an inch, of a PNG."
-        )
-        return to(dpi(command))
-
-    return add
+    to = click.option(
+        "--to",
+        "path",
+        default=default,
+        show_default=True,
+        type=click.Path(),
+        help="File; .png, or .svg or .pdf, sharp at any size.",
+        callback=_checked,
+    )
+    dpi = click.option(
+        "--dpi", default=200, show_default=True, type=click.IntRange(50, 1200), help="Pixels an inch, of a PNG."
+    )
+    return lambda command: to(dpi(command))
 
 
 def _checked(context, parameter, path):
@@ -58,42 +48,6 @@ def _checked(context, parameter, path):
 
     check_form(path)
     return path
-
-
-def choice_options(command):
-    """The options that say which probes are pictured."""
-    kind = click.option(
-        "--kind",
-        default="random",
-        show_default=True,
-        type=click.Choice(PROBE_KINDS),
-        help="Which probes: at random; or by the ranks of their true matches; or the hardest in one respect, which "
-        "the synthetic set knows of its pictures.",
-    )
-    probes = click.option(
-        "--probe",
-        "probes",
-        multiple=True,
-        metavar="PICTURE",
-        help="This probe: its position in the test part, as the picture's title has it, or its file name. May be "
-        "given several times.",
-    )
-    among = click.option(
-        "--among",
-        default=50,
-        show_default=True,
-        type=click.IntRange(1),
-        help="At most so many probes, drawn at random, are scored to find those of a kind.",
-    )
-    seed = click.option(
-        "--seed", default=0, show_default=True, type=click.IntRange(0), help="Draws the gallery, and which probes."
-    )
-    return kind(probes(among(seed(command))))
-
-
-def choice_of(kind, probes, among, seed, count=1):
-    """The `ProbeChoice` of these options."""
-    return ProbeChoice(kind, probes, count, among, seed)
 
 
 def tested(folders, baseline, dataset, data, split_name, **options):

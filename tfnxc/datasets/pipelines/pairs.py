@@ -10,8 +10,7 @@ from tfnxc.datasets.pipelines.pair_indices import negative_probes, pair_indices,
 from tfnxc.datasets.pipelines.pipeline import Pipeline
 from tfnxc.errors import InputError
 
-SHARD_POLICIES = ("off", "auto", "data", "file", "hint")
-"""Names of `tf.data.experimental.AutoShardPolicy`."""
+SHARD_POLICIES = ("off", "auto", "data", "file", "hint")  # names of `tf.data.experimental.AutoShardPolicy`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +51,9 @@ class PairPipeline(Pipeline):
 
     Example:
         >>> pairs = tfnxc.datasets.PairPipeline(images, people.identities[:12], batch_size=18)
-        >>> batch, same = next(iter(pairs.dataset()))
-        >>> batch["probe"].shape, int(tf.reduce_sum(same)) <= len(same)
-        (TensorShape([18, 160, 60, 3]), True)
+        >>> model.compile("adam", "sparse_categorical_crossentropy")
+        >>> for number in range(2):
+        ...     history = model.fit(pairs.one_epoch(number), initial_epoch=number, epochs=number + 1, verbose=0)
 
     References:
         SPEC section 4; Subramaniam et al., NIPS 2016.
@@ -70,15 +69,12 @@ class PairPipeline(Pipeline):
         if self.shard is None:
             return
         if self.shard_policy != "off":
-            raise ValueError(
-                f"shard goes with shard_policy 'off', or shares are shared again; got {self.shard_policy!r}."
-            )
+            again = "shard goes with shard_policy 'off', or shares are shared again"
+            raise ValueError(f"{again}; got {self.shard_policy!r}.")
         least = min(self.batch_size, self.pairs_per_epoch - (self.steps_per_epoch - 1) * self.batch_size)
         if least < self.shard[1]:
-            raise InputError(
-                f"the smallest batch of an epoch has {least} of {self.pairs_per_epoch} pairs, too few for "
-                f"{self.shard[1]} workers: choose another batch_size."
-            )
+            smallest = f"the smallest batch of an epoch has {least} of {self.pairs_per_epoch} pairs"
+            raise InputError(f"{smallest}, too few for {self.shard[1]} workers: choose another batch_size.")
 
     @functools.cached_property
     def _positives(self):
@@ -130,12 +126,6 @@ class PairPipeline(Pipeline):
 
         Returns:
             A `tf.data.Dataset` as from `dataset`, which ends with the epoch.
-
-        Example:
-            >>> pairs = tfnxc.datasets.PairPipeline(images, people.identities[:12], batch_size=18)
-            >>> model.compile("adam", "sparse_categorical_crossentropy")
-            >>> for number in range(2):
-            ...     history = model.fit(pairs.one_epoch(number), initial_epoch=number, epochs=number + 1, verbose=0)
         """
         self._check_position(number, first_step)
         batches = self._numbered(tf.constant(self.pairs(number, hard_negatives)), number * self.steps_per_epoch)

@@ -9,13 +9,102 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tfnxc.datasets.pipelines.augmentation import ERASURE_DRAWS, LIGHT_DRAWS, MovedImages, erased, on_the_cpu, relit
 from tfnxc.datasets.pipelines.pair_indices import POSITIVES
 from tfnxc.errors import InputError
 from tfnxc.ops.images import to_input
 
-_AT_ONCE = min(4, os.cpu_count() or 1)
-"""Batches that are made at once."""
+SHIFT = 0.05  # largest translation, as a share of height and of width (SPEC section 4)
+LIGHT_DRAWS = 6  # random numbers that `relit` takes for an image
+ERASURE_DRAWS = 5  # random numbers that `erased` takes for an image
+_AT_ONCE = min(4, os.cpu_count() or 1)  # batches that are made at once
+
+
+class MovedImages:
+    """Images of which any can be taken translated and flipped.
+
+    A row with a margin of zeros on both sides has every horizontal translation as a contiguous part, and a row above or
+    below the image is one row of zeros that all images share. So a batch is one gathering of rows and a cut; gathering
+    pixel by pixel takes four times as long.
+    """
+
+    def __init__(self, images: np.ndarray):
+        count, self._height, self._width, self._channels = images.shape
+        self._down, self._right = int(SHIFT * self._height), int(SHIFT * self._width)
+        rows = np.zeros((count * self._height + 1, self._width + 2 * self._right, self._channels), np.uint8)
+        inner = slice(self._right, self._right + self._width)
+        rows[:-1, inner] = images.reshape(-1, self._width, self._channels)
+        self._rows = on_the_cpu(rows)
+
+    def take(self, indices: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """Each image translated by up to 5 % of height and width, zeros moving in, and flipped or not.
+
+        `draws` of shape `(3, batch)`, uniform in [0, 1), are for the translation down, to the right, and the flip.
+        """
+        top, left = (
+            tf.cast(draw * (2 * most + 1), tf.int32)
+            for draw, most in zip(tf.unstack(draws[:2]), (self._down, self._right), strict=True)
+        )
+        rows = top[:, None] - self._down + tf.range(self._height)
+        inside = (rows >= 0) & (rows < self._height)
+        rows = tf.where(inside, indices[:, None] * self._height + rows, len(self._rows) - 1)
+        # Images that move alike are cut and turned together.
+        kind = 2 * left + tf.cast(draws[2] < 0.5, tf.int32)
+        kinds = tf.dynamic_partition(tf.range(tf.size(indices)), kind, 2 * (2 * self._right + 1))
+        moved = [self._cut(tf.gather(rows, own), *divmod(number, 2)) for number, own in enumerate(kinds)]
+        images = tf.dynamic_stitch(kinds, moved)
+        return tf.reshape(images, [-1, self._height, self._width, self._channels])
+
+    def _cut(self, rows, left, as_it_is):
+        """The images of these rows, cut at `left` of the padded row."""
+        images = tf.gather(self._rows, rows)[:, :, left : left + self._width]
+        if not as_it_is:
+            # TensorFlow reverses 3 dimensions, the last of 3 channels, with a kernel of its own, and 4 without.
+            rows = tf.reshape(images, [-1, self._width, self._channels])
+            images = tf.reshape(tf.reverse(rows, axis=[1]), tf.shape(images))
+        return images
+
+
+def relit(images: tf.Tensor, draws: tf.Tensor, strength: float) -> tf.Tensor:
+    """Images in [0, 1] as another camera might have taken them: other exposure, contrast, saturation, colour of light.
+
+    With a `strength` of 1, exposure, contrast and saturation change by up to a factor of 1.35 either way, each colour
+    by 1.1 more. `draws` of shape `(LIGHT_DRAWS, batch)` are uniform in [0, 1).
+    """
+    powers = strength * (2 * draws[..., None, None, None] - 1)
+    exposure, contrast, saturation = (1.35 ** powers[index] for index in range(3))
+    light = tf.concat([1.1 ** powers[index] for index in range(3, 6)], axis=-1)
+    grey = tf.reduce_mean(images, axis=-1, keepdims=True)
+    images = grey + saturation * (images - grey)
+    mean = tf.reduce_mean(grey, axis=(1, 2), keepdims=True)
+    return tf.clip_by_value((mean + contrast * (images - mean)) * exposure * light, 0, 1)
+
+
+def erased(images: tf.Tensor, draws: tf.Tensor, share: float) -> tf.Tensor:
+    """Images of which a share has a rectangle hidden, as things and other people hide a part of a person.
+
+    It is a fifth to a half of the width and a tenth to three tenths of the height, grey of any brightness. `draws` of
+    shape `(ERASURE_DRAWS, batch)` are uniform in [0, 1).
+
+    References:
+        Zhong et al., "Random Erasing Data Augmentation", AAAI 2020.
+    """
+    height, width = images.shape[1:3]
+    hidden = draws[0] < share
+    sizes = (0.1 + 0.2 * draws[1]) * height, (0.2 + 0.3 * draws[2]) * width
+    inside = hidden[:, None, None]
+    for axis, (length, size, draw) in enumerate(zip((height, width), sizes, (draws[3], draws[4]), strict=True)):
+        places = tf.range(length, dtype=tf.float32)
+        start = draw * (length - size)
+        within = (places >= start[:, None]) & (places < (start + size)[:, None])
+        inside &= within[:, :, None] if axis == 0 else within[:, None, :]
+    grey = tf.math.floormod(draws[0] / share + draws[1], 1.0)  # another number out of those that are drawn
+    return tf.where(inside[..., None], grey[:, None, None, None], images)
+
+
+def on_the_cpu(array: np.ndarray) -> tf.Tensor:
+    """A tensor where `tf.data` reads it, once for all datasets that do, even if the first asks while it is traced."""
+    with tf.init_scope(), tf.device("CPU:0"):
+        return tf.constant(array)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +130,8 @@ class Pipeline:
     erase: float = 0.0
     shard: tuple[int, int] | None = None
 
-    per_image: ClassVar[tuple[str, ...]] = ("identities", "cameras")
-    """Fields that have one number an image, or are `None`."""
-
-    drawn_by: ClassVar[int | None] = None
-    """Which way of drawing pairs this is, where there was another before: a training does not go on with both."""
+    per_image: ClassVar[tuple[str, ...]] = ("identities", "cameras")  # fields of one number an image, or `None`
+    drawn_by: ClassVar[int | None] = None  # the way of drawing pairs: a training does not go on with another
 
     def __post_init__(self):
         shape, dtype = np.shape(self.images), getattr(self.images, "dtype", None)
@@ -59,9 +145,8 @@ class Pipeline:
         if self.batch_size < 1 or self.seed < 0:
             raise ValueError(f"batch_size must be 1 or more and seed 0 or more; got {self.batch_size} and {self.seed}.")
         if self.prefetch < 1 or (self.threads is not None and self.threads < 1):
-            raise ValueError(
-                f"prefetch must be 1 or more, and threads 1 or more or None; got {self.prefetch} and {self.threads}."
-            )
+            got = f"{self.prefetch} and {self.threads}"
+            raise ValueError(f"prefetch must be 1 or more, and threads 1 or more or None; got {got}.")
         if self.light < 0 or not 0 <= self.erase <= 1:
             raise ValueError(f"light must be 0 or more and erase 0 to 1; got {self.light} and {self.erase}.")
         number, of = self._share
@@ -93,12 +178,8 @@ class Pipeline:
         return self.positives == "cross-camera"
 
     @functools.cached_property
-    def _moved(self):
-        return MovedImages(self.images)
-
-    @functools.cached_property
-    def _images(self):
-        return on_the_cpu(self.images)
+    def _source(self):
+        return MovedImages(self.images) if self.augment else on_the_cpu(self.images)
 
     @property
     def pairs_per_epoch(self) -> int:
@@ -112,15 +193,14 @@ class Pipeline:
 
     def _check_position(self, number, step):
         if number < 0 or not 0 <= step < self.steps_per_epoch:
-            raise ValueError(
-                f"epochs count from 0, with the steps 0 to {self.steps_per_epoch - 1}; got epoch {number}, step {step}."
-            )
+            steps = f"the steps 0 to {self.steps_per_epoch - 1}"
+            raise ValueError(f"epochs count from 0, with {steps}; got epoch {number}, step {step}.")
 
     def _taken(self, indices, draws):
         """The images of these indices as the models read them, augmented by the uniform `draws` of each."""
         if not self.augment:
-            return to_input(tf.gather(self._images, indices))
-        images = to_input(self._moved.take(indices, draws[:3]))
+            return to_input(tf.gather(self._source, indices))
+        images = to_input(self._source.take(indices, draws[:3]))
         if self.light:
             images = relit(images, draws[3 : 3 + LIGHT_DRAWS], self.light)
         return erased(images, draws[-ERASURE_DRAWS:], self.erase) if self.erase else images

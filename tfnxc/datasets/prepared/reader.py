@@ -13,26 +13,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.prepared.index import Labels, Records, read_index
-from tfnxc.datasets.prepared.manifest import FRAME, MANIFEST, Manifest, damaged
+from tfnxc.datasets.prepared.manifest import FRAME, MANIFEST, Labels, Manifest, Records, damaged, read_index
 from tfnxc.errors import InputError
 from tfnxc.hashes import sha256_of
 
 if TYPE_CHECKING:
     import tensorflow as tf  # at run time where it is used, so that `tfnxc --help` does not wait for it
 
-_BUFFER = 1 << 20
-"""Bytes read at a time where pictures are read in a row."""
+_BUFFER = 1 << 20  # bytes read at a time where pictures are read in a row
 
 
 def is_prepared(folder: str | os.PathLike) -> bool:
     """Whether a folder is one that `prepare` wrote: it holds a `manifest.json`."""
     return (pathlib.Path(folder) / MANIFEST).is_file()
-
-
-def shard_count(folder: str | os.PathLike) -> int:
-    """How many shards a prepared folder has; raises `InputError` where it is damaged."""
-    return len(Manifest.read(folder).shards)
 
 
 def prepared(folder: str | os.PathLike, verify: bool = False) -> ImageSet:
@@ -58,21 +51,13 @@ def prepared(folder: str | os.PathLike, verify: bool = False) -> ImageSet:
     """
     pictures = _open(folder, verify)
     labels = pictures.labels
-    return ImageSet(
-        name=labels.set_name,
-        paths=labels.names,
-        identities=labels.identities,
-        cameras=labels.cameras,
-        read=pictures.read,
-        probes=labels.probes,
-        read_many=pictures.read_many,
-    )
+    known = labels.set_name, labels.names, labels.identities, labels.cameras
+    return ImageSet(*known, pictures.read, labels.probes, pictures.read_many)
 
 
 def broken_shards(folder: str | os.PathLike, progress: Callable[[int], object] | None = None) -> dict[str, str]:
     """What is wrong with the shards of a prepared folder, by path; each is read whole and compared with its SHA-256."""
     shards = Manifest.read(folder).shards
-
     paths = [pathlib.Path(folder) / shard.file for shard in shards]
     broken = {}
     with concurrent.futures.ThreadPoolExecutor() as pool:

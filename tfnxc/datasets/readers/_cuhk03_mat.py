@@ -14,24 +14,20 @@ from tfnxc.datasets.picture_file import MOST_PIXELS
 from tfnxc.errors import InputError
 
 CAMERA_PAIRS = 5
-SHOTS = 10
-"""Cells an identity: five of camera A, then five of camera B."""
+SHOTS = 10  # cells an identity: five of camera A, then five of camera B
 
 # What bounds the memory that a damaged file can ask for; identities are coded as 1000 * pair + number.
 _MOST_IDENTITIES = 999
 _MOST_TEST_SETS = 1000
 _MOST_TESTED = CAMERA_PAIRS * _MOST_IDENTITIES
-
-_FROM_H5PY = (OSError, RuntimeError, KeyError, ValueError, TypeError)
-"""What h5py raises where a file is not what it should be."""
+_FROM_H5PY = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # what h5py raises where a file is broken
 _AGAIN = "Copy or download the file again."
 
 
 class CUHK03Mat:
-    """`cuhk-03.mat`, read one cell at a time.
+    """`cuhk-03.mat`, read one cell at a time; it is opened for the first picture and stays open for the next ones.
 
-    The file is opened when the first picture is read and stays open for the next ones. HDF5 has the axes of MATLAB's
-    arrays in reverse: a cell array of identities x 10 is 10 x identities here.
+    HDF5 has the axes of MATLAB's arrays in reverse: a cell array of identities x 10 is 10 x identities here.
     """
 
     def __init__(self, path):
@@ -43,12 +39,9 @@ class CUHK03Mat:
         self._stamp = self._stat()
 
     def filled_cells(self, boxes):
-        """The cells of `"labeled"` or `"detected"` that are not empty, as rows of camera pair, identity and picture.
-
-        Each counts from 1. A cell that cannot be a picture is among them: `read` says what is wrong with it.
-        """
+        """The cells of `boxes` that are not empty: camera pair, identity and picture, each from 1."""
         expected = f"{CAMERA_PAIRS} cells, one a camera pair"
-        with self._whole() as file:
+        with _named(self._path), h5py.File(self._path, "r") as file:
             pairs = _references(_member(file, boxes), boxes, expected, _is_list(CAMERA_PAIRS))
             cells = [_pair(file, pair, f"{boxes}, camera pair {number}") for number, pair in enumerate(pairs.flat, 1)]
             filled = [
@@ -71,7 +64,7 @@ class CUHK03Mat:
 
     def test_sets(self):
         """One ascending list of identities, `1000 * pair + number`, for each cell of `testsets`."""
-        with self._whole() as file:
+        with _named(self._path), h5py.File(self._path, "r") as file:
             fits = _is_list(None, _MOST_TEST_SETS)
             cells = _references(_member(file, "testsets"), "testsets", "cells, one a test set", fits)
             return [_test_set(file, cell, f"testsets, cell {number}") for number, cell in enumerate(cells.flat, 1)]
@@ -88,11 +81,6 @@ class CUHK03Mat:
             self._file = h5py.File(self._path, "r")
             weakref.finalize(self, self._file.close)
         return self._file
-
-    @contextlib.contextmanager
-    def _whole(self):
-        with _named(self._path), h5py.File(self._path, "r") as file:
-            yield file
 
 
 @contextlib.contextmanager
@@ -223,11 +211,9 @@ def _test_set(file, reference, name):
     pairs, numbers = _values(item).astype(float)
     valid = np.isin(pairs, np.arange(1, CAMERA_PAIRS + 1)) & np.isin(numbers, np.arange(1, _MOST_IDENTITIES + 1))
     if not valid.all():
-        at = np.argmin(valid)
-        raise InputError(
-            f"{name} names identity {numbers[at]:g} of camera pair {pairs[at]:g}; expected whole numbers from 1, and "
-            f"camera pairs up to {CAMERA_PAIRS}. {_AGAIN}"
-        )
+        found = f"identity {numbers[~valid][0]:g} of camera pair {pairs[~valid][0]:g}"
+        expected = f"expected whole numbers from 1, and camera pairs up to {CAMERA_PAIRS}"
+        raise InputError(f"{name} names {found}; {expected}. {_AGAIN}")
     identities = (1000 * pairs + numbers).astype(int)
     if len(np.unique(identities)) != len(identities):
         raise InputError(f"{name} names an identity twice. {_AGAIN}")

@@ -1,17 +1,57 @@
 """A user's own pictures: a CSV file that lists them."""
 
+import csv
 import os
 import pathlib
 
 import numpy as np
 
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.readers.csv_rows import csv_rows
 from tfnxc.datasets.readers.folder import NOBODY, numbers, pictures
 from tfnxc.errors import InputError
 
-_COLUMNS = ("path", "identity", "camera")
-_ROLES = ("probe", "gallery", "")
+
+def csv_rows(path, needed, known):
+    """Yields `(number, {column: text})` of each line of a CSV file that is not empty, texts without blanks around them.
+
+    The first line names the columns. Those `needed` say something in every line, those `known` may; each is there once.
+    """
+    reader = None
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip().lower() for name in next(reader, [])]
+            _check_header(path, header, needed, known)
+            for fields in filter(None, reader):
+                yield reader.line_num, _row(f"{path}, line {reader.line_num}", fields, header, needed)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a CSV file.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not CSV ({error}).") from None
+
+
+def _check_header(path, header, needed, known):
+    missing = [column for column in needed if column not in header]
+    if missing:
+        expected = f"expected a first line that names the columns, such as {','.join(needed)}"
+        got = ",".join(header) or "nothing"
+        raise InputError(f"{path}: no column {' and no column '.join(missing)}; {expected}; got {got}.")
+    twice = [column for column in (*needed, *known) if header.count(column) > 1]
+    if twice:
+        raise InputError(f"{path}: two columns are called {twice[0]}; rename one of them.")
+
+
+def _row(place, fields, header, needed):
+    if len(fields) != len(header):
+        expected = f"expected {len(header)}, as the header has. Put quotation marks around a text with a comma"
+        raise InputError(f"{place}: {len(fields)} fields; {expected}.")
+    row = dict(zip(header, map(str.strip, fields), strict=True))
+    for column in needed:
+        if not row[column]:
+            raise InputError(f"{place}: no {column}; expected one in every line.")
+    return row
 
 
 def csv_file(path: str | os.PathLike) -> ImageSet:
@@ -33,14 +73,12 @@ def csv_file(path: str | os.PathLike) -> ImageSet:
             number), a picture is listed twice, or files are missing.
 
     Example:
-        >>> lines = ["path,identity,camera", "campus/0001001.png,anna,hall", "campus/0001003.png,anna,yard"]
-        >>> _ = pathlib.Path("cuhk01/people.csv").write_text("\\n".join(lines))
-        >>> people = tfnxc.datasets.csv_file("cuhk01/people.csv")
-        >>> people.identities.tolist(), people.cameras.tolist()
-        ([0, 0], [0, 1])
+        >>> _ = pathlib.Path("cuhk01/people.csv").write_text("path,identity,camera\\ncampus/0001001.png,anna,hall")
+        >>> tfnxc.datasets.csv_file("cuhk01/people.csv").identities.tolist()
+        [0]
     """
     path = pathlib.Path(path)
-    rows = list(csv_rows(path, _COLUMNS, ("role",)))
+    rows = list(csv_rows(path, ("path", "identity", "camera"), ("role",)))
     if not rows:
         raise InputError(f"{path}: no picture in it; expected a line a picture after the header.")
     paths = _paths(path, rows)
@@ -65,16 +103,15 @@ def _paths(path, rows):
             missing.append(f"{row['path']} (line {line})")
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        raise InputError(
-            f"{path}: {len(missing)} of {len(rows)} files are missing: {shown}. Paths are relative to {path.parent}."
-        )
+        lack = f"{len(missing)} of {len(rows)} files are missing: {shown}"
+        raise InputError(f"{path}: {lack}. Paths are relative to {path.parent}.")
     return paths
 
 
 def _probes(path, rows, identities):
     roles = [row.get("role", "").lower() for _, row in rows]
     for (line, _), role, identity in zip(rows, roles, identities, strict=True):
-        if role not in _ROLES:
+        if role not in ("probe", "gallery", ""):
             raise InputError(f"{path}, line {line}: the role {role!r}; expected probe, gallery or nothing.")
         if role == "probe" and identity < 0:
             raise InputError(f"{path}, line {line}: junk and distractors are in no probe; make it gallery.")

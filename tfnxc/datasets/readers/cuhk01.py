@@ -39,12 +39,12 @@ def cuhk01(folder: str | os.PathLike) -> ImageSet:
     files = "no picture of CUHK01 here; expected files named PPPPKKK.png, such as 0001001.png"
     found = matching(path, _NAME, files)
     identities = np.array([int(match[1]) for _, match in found])
-    cameras = np.array([0 if match[2] in ("001", "002") else 1 for _, match in found])
+    cameras = np.array([int(match[2] > "002") for _, match in found])
     return pictures("cuhk01", [path for path, _ in found], identities, cameras)
 
 
 def missing_cuhk01(people: ImageSet) -> list[str]:
     """Names of the pictures of the official set that are not in this one."""
     there = {pathlib.PurePath(path).stem for path in people.paths}
-    names = [f"{identity:04d}{shot:03d}" for identity in range(1, 972) for shot in range(1, 5)]
+    names = (f"{identity:04d}{shot:03d}" for identity in range(1, 972) for shot in range(1, 5))
     return [f"{name}.png" for name in names if name not in there]

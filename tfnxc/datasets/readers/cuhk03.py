@@ -10,10 +10,9 @@ from tfnxc.datasets.image_set import ImageSet
 from tfnxc.datasets.readers.folder import EXTENSIONS, matching, pictures
 from tfnxc.errors import InputError
 
-BOXES = ("labeled", "detected")
-"""Who drew the boxes: people, or a pedestrian detector."""
-
+BOXES = ("labeled", "detected")  # who drew the boxes: people, or a pedestrian detector
 _MAT = ("cuhk-03.mat", "cuhk03_release/cuhk-03.mat")
+_LISTED = "{}_{:03d}_{}_{:02d}".format  # the names in the lists of the 767/700 protocol
 _NAME = re.compile(rf"0*([1-5])_0*([1-9][0-9]{{0,2}})_0*([12])_0*([1-9]|10)\.(?:{EXTENSIONS})", re.IGNORECASE)
 
 
@@ -86,11 +85,6 @@ def _mat_inside(folder):
     return next((folder / name for name in _MAT if (folder / name).is_file()), None)
 
 
-def _name(pair, number, camera, index):
-    # The names that the lists of the 767/700 protocol use.
-    return f"{pair}_{number:03d}_{camera}_{index:02d}"
-
-
 def _from_mat(path, boxes):
     mat = _open_mat(path)
     cells = mat.filled_cells(boxes)
@@ -98,7 +92,7 @@ def _from_mat(path, boxes):
         raise InputError(f"{path}: all cells of {boxes!r} are empty; expected pictures. Copy the file again.")
     pair, number, index = cells.T
     camera = (index > 5).astype(int)
-    names = map(_name, pair.tolist(), number.tolist(), (camera + 1).tolist(), index.tolist())
+    names = map(_LISTED, pair.tolist(), number.tolist(), (camera + 1).tolist(), index.tolist())
     paths = [f"{path}/{boxes}/{name}" for name in names]
 
     def read(at):
@@ -121,5 +115,5 @@ def _from_pictures(folder, boxes):
     keys = sorted(files)
     pair, number, camera, _ = np.array(keys).T
     # Files of another zero-padding are listed under the name that published lists know them by.
-    labels = [str(folder / f"{_name(*key)}{pathlib.Path(files[key]).suffix}") for key in keys]
+    labels = [str(folder / f"{_LISTED(*key)}{pathlib.Path(files[key]).suffix}") for key in keys]
     return pictures(f"cuhk03-{boxes}", [files[key] for key in keys], 1000 * pair + number, camera - 1, labels=labels)

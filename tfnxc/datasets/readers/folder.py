@@ -10,11 +10,8 @@ from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
 
-EXTENSIONS = "png|jpg|jpeg|bmp"
-"""Of the picture formats that are read, as a piece of a regular expression."""
-
-NOBODY = {"junk": JUNK, "distractor": DISTRACTOR}
-"""How a user's folder or file says that a picture is nobody's."""
+EXTENSIONS = "png|jpg|jpeg|bmp"  # of the picture formats that are read, as a piece of a regular expression
+NOBODY = {"junk": JUNK, "distractor": DISTRACTOR}  # how a user's folder or file says that a picture is nobody's
 
 
 def existing_folder(folder, expected):
@@ -26,11 +23,10 @@ def existing_folder(folder, expected):
     return folder
 
 
-def inside(folder, parts, holders, expected):
-    """The folder that holds all of the folders `parts`: `folder`, or one of its sub-folders `holders`."""
+def inside(folder, parts, holder, expected):
+    """The folder that holds all of the folders `parts`: `folder`, or its sub-folder `holder`."""
     folder = existing_folder(folder, expected)
-    candidates = [folder, *(folder / holder for holder in holders)]
-    found = max(candidates, key=lambda candidate: sum((candidate / part).is_dir() for part in parts))
+    found = max(folder, folder / holder, key=lambda candidate: sum((candidate / part).is_dir() for part in parts))
     missing = [part for part in parts if not (found / part).is_dir()]
     if missing:
         raise InputError(f"{found}: no folder {' and no folder '.join(missing)} here; expected {expected}.")
@@ -75,10 +71,7 @@ def unseen(people, identities):
 
 
 def numbers(names, places, what, nobody=()):
-    """A whole number for each name: what it says where all are numerals, else its place in the order of the names.
-
-    `places` (where each is written) and `what` (what they name) are for the message; `nobody` are names of `NOBODY`.
-    """
+    """A number for each name: what it says where all are numerals, else its place in order; `nobody` as in `NOBODY`."""
     for name, place in zip(names, places, strict=True):
         if re.fullmatch(r"-[0-9]+", name):
             others = f", or one of the words {' and '.join(nobody)}" if nobody else ""

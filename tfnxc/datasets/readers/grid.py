@@ -34,7 +34,7 @@ def grid(folder: str | os.PathLike) -> ImageSet:
         Loy, Liu, Gong, "Person Re-Identification by Manifold Ranking", ICIP 2013.
     """
     expected = "the folder underground_reid of QMUL GRID, with the folders probe and gallery"
-    folder = inside(folder, _SIDES, ("underground_reid",), expected)
+    folder = inside(folder, _SIDES, "underground_reid", expected)
     files = "no picture of QMUL GRID here; expected files such as 0001_1_25004_107_32_106_221.jpeg"
     paths, matches, cameras = matching_parts(folder, _SIDES, _NAME, files)
     numbers = np.array([int(match[1]) for match in matches])

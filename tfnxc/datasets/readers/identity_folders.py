@@ -1,6 +1,7 @@
 """A user's own pictures: a folder an identity."""
 
 import os
+import pathlib
 import re
 
 import numpy as np
@@ -33,51 +34,38 @@ def identity_folders(folder: str | os.PathLike) -> ImageSet:
             camera.
 
     Example:
-        >>> import shutil
-        >>> _ = shutil.copytree("cuhk01/campus", "people/anna/entrance", dirs_exist_ok=True)
-        >>> len(tfnxc.datasets.identity_folders("people"))
+        >>> len(tfnxc.datasets.identity_folders("cuhk01"))  # one identity, campus
         20
     """
     folder = existing_folder(folder, "a folder of folders, one an identity")
     found = [(entry, *each) for entry in entries(folder) if entry.is_dir() for each in _pictures_of(entry)]
     if not found:
-        raise InputError(
-            f"{folder}: no picture here; expected IDENTITY/picture or IDENTITY/CAMERA/picture, with pictures called "
-            f"{', '.join(f'.{extension}' for extension in EXTENSIONS.split('|'))}."
-        )
+        called = ", ".join(f".{extension}" for extension in EXTENSIONS.split("|"))
+        expected = f"IDENTITY/picture or IDENTITY/CAMERA/picture, with pictures called {called}"
+        raise InputError(f"{folder}: no picture here; expected {expected}.")
     folders = [entry for entry, _, _ in found]
     paths = [path for _, _, path in found]
     identities = numbers([entry.name for entry in folders], folders, "identity", NOBODY)
-    _check_unique(folders, identities)
+    first: dict[int, pathlib.Path] = {}
+    for entry, identity in zip(folders, identities, strict=True):
+        if first.setdefault(identity, entry) != entry:
+            raise InputError(f"{first[identity]} and {entry.name}: the same identity twice; put them into one folder.")
     cameras = _cameras([camera for _, camera, _ in found], paths)
     return pictures("folder", map(str, paths), np.array(identities), np.array(cameras))
 
 
 def _pictures_of(identity):
     """`(name of the camera's folder or None, path)` for every picture of an identity."""
-    inside = entries(identity)
-    loose = [path for path in inside if path.is_file() and _PICTURE.fullmatch(path.name)]
-    filed = [
-        (camera.name, path)
-        for camera in inside
-        if camera.is_dir()
-        for path in entries(camera)
-        if path.is_file() and _PICTURE.fullmatch(path.name)
-    ]
+    loose = [(None, path) for path in _pictures_in(identity)]
+    filed = [(camera.name, path) for camera in entries(identity) if camera.is_dir() for path in _pictures_in(camera)]
     if loose and filed:
-        raise InputError(
-            f"{identity}: {loose[0].name} lies beside the folder {filed[0][0]}; expected pictures, or a folder a "
-            "camera. Move it into the folder of its camera."
-        )
-    return filed or [(None, path) for path in loose]
+        what = f"{loose[0][1].name} lies beside the folder {filed[0][0]}; expected pictures, or a folder a camera"
+        raise InputError(f"{identity}: {what}. Move it into the folder of its camera.")
+    return filed or loose
 
 
-def _check_unique(folders, identities):
-    first = {}
-    for folder, identity in zip(folders, identities, strict=True):
-        other = first.setdefault(identity, folder)
-        if other != folder:
-            raise InputError(f"{other} and {folder.name}: the same identity twice; put them into one folder.")
+def _pictures_in(folder):
+    return [path for path in entries(folder) if path.is_file() and _PICTURE.fullmatch(path.name)]
 
 
 def _cameras(names, paths):
@@ -90,8 +78,6 @@ def _cameras(names, paths):
     if not any(words):
         return [0] * len(paths)
     if None in words:
-        raise InputError(
-            f"{paths[words.index(None)]}: no camera in the name, such as _c2, as others have; rename it, or use a "
-            "folder a camera."
-        )
+        missing = "no camera in the name, such as _c2, as others have; rename it, or use a folder a camera"
+        raise InputError(f"{paths[words.index(None)]}: {missing}.")
     return [int(word[1]) for word in words]

@@ -39,7 +39,7 @@ def market1501(folder: str | os.PathLike) -> ImageSet:
         Zheng, Shen, Tian, Wang, Wang, Tian, "Scalable Person Re-identification: A Benchmark", ICCV 2015.
     """
     expected = f"the folder of Market-1501, with the folders {', '.join(_FOLDERS)}"
-    folder = inside(folder, _FOLDERS, ("Market-1501-v15.09.15",), expected)
+    folder = inside(folder, _FOLDERS, "Market-1501-v15.09.15", expected)
     files = "no picture of Market-1501 here; expected files named PPPP_cCsS_FFFFFF_NN.jpg"
     paths, matches, where = matching_parts(folder, _FOLDERS, _NAME, files)
     identities = np.array([_NOBODY.get(match[1]) or int(match[1]) for match in matches])
@@ -55,16 +55,12 @@ def _check(folder, paths, identities, where):
     train, query, test = (set(identities[(where == part) & (identities >= 0)].tolist()) for part in range(3))
     both = sorted(train & (query | test))
     if both:
-        raise InputError(
-            f"{folder}: {len(both)} identities are in bounding_box_train and in a test folder, the first is {both[0]}: "
-            "not the folders of Market-1501 as published. Unpack the archive again."
-        )
+        what = f"{len(both)} identities are in bounding_box_train and in a test folder, the first is {both[0]}"
+        raise InputError(f"{folder}: {what}: not the folders of Market-1501 as published. Unpack the archive again.")
     alone = sorted(test - query)
     if alone:
-        raise InputError(
-            f"{folder}: {len(alone)} identities of bounding_box_test have no picture in query, such as {alone[0]}: the "
-            "folder query is not whole. Unpack the archive again."
-        )
+        what = f"{len(alone)} identities of bounding_box_test have no picture in query, such as {alone[0]}"
+        raise InputError(f"{folder}: {what}: the folder query is not whole. Unpack the archive again.")
 
 
 def in_market1501_train(people: ImageSet) -> np.ndarray:

@@ -29,7 +29,7 @@ def viper(folder: str | os.PathLike) -> ImageSet:
     References:
         Gray, Brennan, Tao, "Evaluating Appearance Models for Recognition, Reacquisition, and Tracking", PETS 2007.
     """
-    folder = inside(folder, _SIDES, ("VIPeR",), "the folder of VIPeR, with the folders cam_a and cam_b")
+    folder = inside(folder, _SIDES, "VIPeR", "the folder of VIPeR, with the folders cam_a and cam_b")
     files = "no picture of VIPeR here; expected files named IDENTITY_ANGLE.bmp, such as 000_45.bmp"
     paths, matches, cameras = matching_parts(folder, _SIDES, _NAME, files)
     return pictures("viper", paths, np.array([int(match[1]) for match in matches]), cameras)

@@ -51,7 +51,14 @@ class Split:
 
     def __post_init__(self):
         for part in ("train", "test"):
-            object.__setattr__(self, part, self._identities(part))
+            listed = list(getattr(self, part))
+            self._check(all(map(_is_whole, listed)), f"expected whole numbers as {part} identities.")
+            self._check(listed, f"no {part} identities.")
+            identities = sorted(map(operator.index, listed))
+            outside = f"{identities[0]} is among the {part} identities, but people have identities of 0 and above."
+            self._check(identities[0] >= 0, outside)
+            self._check(len(set(identities)) == len(listed), f"an identity is twice among the {part} identities.")
+            object.__setattr__(self, part, tuple(identities))
         both = sorted(set(self.train) & set(self.test))
         self._check(not both, f"{len(both)} identities train and test, the first is {min(both, default=0)}.")
         if self.probes is not None:
@@ -63,16 +70,6 @@ class Split:
         if self.seed is not None:
             self._check(_is_whole(self.seed), f"expected a whole number as its seed; got {self.seed!r}.")
             object.__setattr__(self, "seed", operator.index(self.seed))
-
-    def _identities(self, part):
-        listed = list(getattr(self, part))
-        self._check(all(map(_is_whole, listed)), f"expected whole numbers as {part} identities.")
-        self._check(listed, f"no {part} identities.")
-        identities = sorted(map(operator.index, listed))
-        outside = f"{identities[0]} is among the {part} identities, but people have identities of 0 and above."
-        self._check(identities[0] >= 0, outside)
-        self._check(len(set(identities)) == len(listed), f"an identity is twice among the {part} identities.")
-        return tuple(identities)
 
     def _check(self, sound, what):
         if not sound:
@@ -108,11 +105,10 @@ class Split:
         Raises:
             InputError: If it is not of this form, or has another digest than it says.
         """
-        parts = [data.get(part) if isinstance(data, dict) else None for part in ("train", "test")]
-        if not all(isinstance(part, list) for part in parts):
+        if not isinstance(data, dict) or not all(isinstance(data.get(part), list) for part in ("train", "test")):
             raise InputError('expected {"train": [...], "test": [...]}, two lists of identities.')
         probes = data.get("probes")
-        if probes is not None and not isinstance(probes, list):
+        if not isinstance(probes, list | None):
             raise InputError(f'expected a list of names of pictures as "probes"; got {probes!r}.')
         name, source = str(data.get("name") or name), str(data.get("source") or source)
         probes = None if probes is None else tuple(probes)
@@ -143,10 +139,9 @@ class Split:
         names = np.array([pathlib.PurePath(path).stem for path in part.paths])
         missing = sorted(set(self.probes) - set(names.tolist()))
         if missing:
-            raise InputError(
-                f"{people.name} lacks {len(missing)} of the {len(self.probes)} probes of the split {self.name}, such "
-                f"as {missing[0]}. Check that the data set is complete and of the same boxes."
-            )
+            lack = f"{len(missing)} of the {len(self.probes)} probes of the split {self.name}, such as {missing[0]}"
+            remedy = "Check that the data set is complete and of the same boxes"
+            raise InputError(f"{people.name} lacks {lack}. {remedy}.")
         return dataclasses.replace(part, probes=np.isin(names, self.probes))
 
     def among(self, identities: Iterable[int]) -> Split:
@@ -181,10 +176,8 @@ class Split:
             InputError: If there are not enough training identities.
         """
         if count < 2 or len(self.train) - count < 2:
-            raise InputError(
-                f"{count} people to be held back: of the {len(self.train)} training people at least two have to be "
-                "held back, and two to train."
-            )
+            least = f"of the {len(self.train)} training people at least two have to be held back, and two to train"
+            raise InputError(f"{count} people to be held back: {least}.")
         # The 2 keeps these draws apart from those of the pairs.
         held = np.random.default_rng([seed, 2]).permutation(self.train)[:count]
         source = f"{self.source}; training identities alone"

@@ -13,8 +13,7 @@ import numpy as np
 ROWS, COLUMNS = 48, 144
 AZIMUTH = (np.arange(COLUMNS) - COLUMNS // 2) * (2 * np.pi / COLUMNS)
 """Where a column sits on the body: 0 = front, +pi/2 = the wearer's left, +-pi = back."""
-HEIGHT = (np.arange(ROWS)[:, None] + 0.5) / ROWS
-"""Where a row sits on the garment: 0 = top, 1 = hem."""
+HEIGHT = (np.arange(ROWS)[:, None] + 0.5) / ROWS  # where a row sits on the garment: 0 = top, 1 = hem
 
 # Street colours, most worn first. Few on purpose: with sixty people, several share each of them.
 CLOTH = (
@@ -31,7 +30,6 @@ BAGS = (((36, 36, 40), 5), ((50, 58, 92), 3), ((112, 78, 52), 3), ((146, 44, 48)
 SHOES = (((32, 30, 30), 6), ((88, 64, 48), 3), ((222, 220, 216), 3), ((112, 112, 116), 2), ((150, 52, 50), 1))
 SKIN = (((236, 198, 174), 4), ((222, 178, 150), 4), ((196, 148, 116), 3), ((146, 102, 76), 2), ((96, 66, 50), 2))
 HAIR = (((28, 24, 24), 6), ((58, 42, 34), 5), ((98, 70, 48), 3), ((182, 148, 98), 2), ((150, 148, 146), 1))
-
 UPPER_KINDS = (("t-shirt", 4), ("shirt", 4), ("jacket", 5), ("coat", 3), ("hoodie", 3), ("vest", 2))
 LOWER_KINDS = (("trousers", 9), ("slim", 4), ("shorts", 3), ("skirt", 3), ("long skirt", 2), ("dress", 2))
 PATTERNS = (("plain", 7), ("stripes", 3), ("checks", 2), ("logo", 3), ("yoke", 3), ("halves", 1), ("side panels", 2),
@@ -141,13 +139,17 @@ def _cloth(rng: np.random.Generator, table: Sequence[tuple]) -> Colour:
     """A colour of the table, a little off as one dark blue is from another."""
     colour = _pick(rng, table)
     light, *tints = rng.random(4)
-    return tuple(
-        int(min(245, max(14, c * (0.93 + 0.14 * light) + 5 * (t - 0.5)))) for c, t in zip(colour, tints, strict=True)
-    )
+    tinted = (c * (0.93 + 0.14 * light) + 5 * (t - 0.5) for c, t in zip(colour, tints, strict=True))
+    return tuple(int(min(245, max(14, c))) for c in tinted)
 
 
 def _shade(colour: Colour, factor: float) -> Colour:
-    return tuple(int(min(245, c * factor)) for c in colour)
+    return shaded(colour, factor, 245)
+
+
+def shaded(colour: Colour, factor: float, most: int = 255) -> Colour:
+    """A colour made lighter or darker."""
+    return tuple(int(min(most, c * factor)) for c in colour)
 
 
 def _apart(colour: Colour, other: Colour, distance: int = 60) -> Colour:
@@ -198,9 +200,7 @@ def _creased(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     return np.minimum(picture * np.repeat(1.0 + 0.06 * crease, 3).reshape(picture.shape), 255).astype(np.uint8)
 
 
-def _add_front(
-    rng: np.random.Generator, picture: np.ndarray, kind: str, upper: Colour, inner: Colour, skin: Colour
-) -> None:
+def _add_front(rng, picture: np.ndarray, kind: str, upper: Colour, inner: Colour, skin: Colour) -> None:
     """Paints what is in front: an open jacket over the shirt below it, a zip, buttons, a neckline."""
     opening, depth = rng.random(2)
     turn = np.abs(AZIMUTH)

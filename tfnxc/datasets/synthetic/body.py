@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tfnxc.datasets.synthetic.appearance import COLUMNS, ROWS, SKIRTS, Appearance, Colour
+from tfnxc.datasets.synthetic.appearance import COLUMNS, ROWS, SKIRTS, Appearance, Colour, shaded
 
-Point = tuple[float, float, float]
-"""A joint on the canvas: x, y, and how near it is to the camera."""
+Point = tuple[float, float, float]  # a joint on the canvas: x, y, and how near it is to the camera
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +37,8 @@ class View:
         across = left * math.cos(self.yaw) + forward * math.sin(self.yaw)
         near = forward * math.cos(self.yaw) - left * math.sin(self.yaw)
         down = self.elevation * near - up
-        return (
-            self.x + self.height * (across - self.roll * (down + 0.5)),
-            self.y + self.height * (down + self.roll * across),
-            near,
-        )
+        x = self.x + self.height * (across - self.roll * (down + 0.5))
+        return x, self.y + self.height * (down + self.roll * across), near
 
     def half_width(self, width: float, depth: float) -> float:
         """Half the width, in pixels, of an upright elliptical body part seen under this yaw."""
@@ -53,27 +49,19 @@ def draw_body(canvas: Image.Image, look: Appearance, view: View) -> None:
     """Draws the person onto an RGBA canvas, the far parts first."""
     view = dataclasses.replace(view, height=view.height * look.stature)
     draw = ImageDraw.Draw(canvas)
-    _shadow(draw, view)
+    draw.ellipse(_box(view.x, view.y, 0.17 * view.height, 0.025 * view.height), fill=(12, 12, 16, 64))  # the shadow
     # Trousers, then skirt, then coat, as they are worn; everything above them by its distance from the camera.
     for side in sorted((-1, 1), key=lambda side: -side * math.sin(view.yaw)):
         _leg(draw, look, view, side)
     if look.skirt is not None:
         _skirt(canvas, look, view, look.skirt)
-    parts = [
-        (-0.03, functools.partial(_torso, canvas, look, view)),
-        (-0.02, functools.partial(_head, canvas, look, view)),
-    ]
+    parts = [(at, functools.partial(part, canvas, look, view)) for at, part in ((-0.03, _torso), (-0.02, _head))]
     parts += [(-side * 0.12 * math.sin(view.yaw), functools.partial(_arm, draw, look, view, side)) for side in (-1, 1)]
     if look.bag_kind in ("backpack", "shoulder bag"):
         left, forward = (0.0, -0.12) if look.bag_kind == "backpack" else (look.bag_side * 0.13, 0.0)
         parts.append((view.project(left, 0.6, forward)[2] - 0.001, functools.partial(_worn_bag, draw, look, view)))
     for _, part in sorted(parts, key=lambda part: part[0]):
         part()
-
-
-def _shadow(draw: ImageDraw.ImageDraw, view: View) -> None:
-    width, height = 0.17 * view.height, 0.025 * view.height
-    draw.ellipse(_box(view.x, view.y, width, height), fill=(12, 12, 16, 64))
 
 
 def _swing(view: View, side: int) -> float:
@@ -165,13 +153,16 @@ def _head(canvas: Image.Image, look: Appearance, view: View) -> None:
     height = view.height
     facing_away = math.cos(view.yaw) < 0
     neck, chin = view.project(0.0, 0.84, 0.0), view.project(0.0, 0.89, 0.008)
-    _limb(draw, (neck, chin), (0.026 * height, 0.024 * height), (_tone(look.skin, 0.85),))
+    _limb(draw, (neck, chin), (0.026 * height, 0.024 * height), (shaded(look.skin, 0.85),))
     x, y, _ = view.project(0.0, 0.932, 0.012)
     width = view.half_width(0.045, 0.052)
     back = view.project(0.0, 0.86, -0.03)
     if look.hair_style == "long" and not facing_away:
         draw.rounded_rectangle((x - 1.22 * width, y - 0.03 * height, x + 1.22 * width, back[1]), 6, fill=look.hair)
-    _paste_ellipse(canvas, look.head, view.yaw, x, y, width, 0.064 * height)
+    left, top, right, bottom = (round(edge) for edge in _box(x, y, width, 0.064 * height))
+    mask = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(mask).ellipse((0, 0, right - left - 1, bottom - top - 1), fill=255)
+    canvas.paste(_around(look.head, view.yaw, *mask.size), (left, top), mask)
     if look.hair_style == "long" and facing_away:
         fall = (x - 1.1 * width, y - 0.03 * height, x + 1.1 * width, back[1] + 0.02 * height)
         draw.rounded_rectangle(fall, 7, fill=look.hair)
@@ -191,7 +182,7 @@ def _worn_bag(draw: ImageDraw.ImageDraw, look: Appearance, view: View) -> None:
         width, height = view.half_width(0.045 * size, 0.085 * size), 0.062 * size * view.height
     draw.rounded_rectangle(_box(x, y, width, height), radius=0.03 * view.height, fill=look.bag)
     pocket = _box(x, y + 0.4 * height, 0.7 * width, 0.4 * height)
-    draw.rounded_rectangle(pocket, radius=0.02 * view.height, fill=_tone(look.bag, 0.82))
+    draw.rounded_rectangle(pocket, radius=0.02 * view.height, fill=shaded(look.bag, 0.82))
     top = y - 0.1 * height
     line = max(1, round(0.009 * view.height))
     draw.line((x - 0.8 * width, top, x + 0.8 * width, top), fill=look.bag_trim, width=line)
@@ -207,18 +198,14 @@ def _held_bag(draw: ImageDraw.ImageDraw, look: Appearance, view: View, hand: Poi
     draw.rectangle(_box(x, y - 0.55 * height, width, 0.12 * height), fill=look.bag_trim)
 
 
-def _limb(
-    draw: ImageDraw.ImageDraw, joints: Sequence[Point], radii: Sequence[float], colours: Sequence[Colour]
-) -> None:
-    """A chain of tapered tubes, one colour each: dark at the edge and lighter inside, which makes them look round.
-
-    All the edges come first, so that no dark seam is left at a knee or an elbow.
-    """
+def _limb(draw, joints: Sequence[Point], radii: Sequence[float], colours: Sequence[Colour]) -> None:
+    """A chain of tapered tubes, one colour each: dark at the edge and lighter inside, which makes them look round."""
+    # All the edges come first, so that no dark seam is left at a knee or an elbow.
     for share, shift, tone in ((1.0, 0.0, 0.82), (0.66, -0.12, 1.0)):
         for k, colour in enumerate(colours):
             (x0, y0, _), (x1, y1, _) = joints[k : k + 2]
             r0, r1 = radii[k] * share, radii[k + 1] * share
-            x0, x1, fill = x0 + shift * radii[k], x1 + shift * radii[k + 1], _tone(colour, tone)
+            x0, x1, fill = x0 + shift * radii[k], x1 + shift * radii[k + 1], shaded(colour, tone)
             length = math.hypot(x1 - x0, y1 - y0) or 1.0
             across, along = (y0 - y1) / length, (x1 - x0) / length
             quad = [(x0 + across * r0, y0 + along * r0), (x1 + across * r1, y1 + along * r1),
@@ -243,15 +230,6 @@ def _wrap(canvas: Image.Image, view: View, rings: Sequence[tuple[float, float, f
     canvas.paste(_around(picture, view.yaw, width, height), (left, top), mask)
 
 
-def _paste_ellipse(
-    canvas: Image.Image, picture: np.ndarray, yaw: float, x: float, y: float, width: float, height: float
-) -> None:
-    left, top, right, bottom = (round(edge) for edge in _box(x, y, width, height))
-    mask = Image.new("L", (right - left, bottom - top))
-    ImageDraw.Draw(mask).ellipse((0, 0, right - left - 1, bottom - top - 1), fill=255)
-    canvas.paste(_around(picture, yaw, *mask.size), (left, top), mask)
-
-
 def _around(picture: np.ndarray, yaw: float, width: int, height: int) -> Image.Image:
     """The side of a wrapped picture that a turned body shows: x = sin(azimuth + yaw), darker towards the edges."""
     across = (np.arange(width) + 0.5) * (2.0 / width) - 1.0
@@ -262,10 +240,6 @@ def _around(picture: np.ndarray, yaw: float, width: int, height: int) -> Image.I
     shade = (256 * (0.76 + 0.24 * np.sqrt(np.maximum(0.0, 1.0 - (across + 0.15) ** 2)))).astype(np.uint16)
     seen = picture[:, columns] * shade[:, None] >> 8
     return Image.fromarray(seen.astype(np.uint8)[rows])
-
-
-def _tone(colour: Colour, factor: float) -> Colour:
-    return tuple(int(c * factor) for c in colour)
 
 
 def _box(x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.synthetic.picture import draw
-from tfnxc.datasets.synthetic.shot import Difficulty, Shot, Stream
+from tfnxc.datasets.synthetic.picture import Difficulty, Shot, Stream, draw
 
 
 class Conditions(NamedTuple):

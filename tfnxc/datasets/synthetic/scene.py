@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from tfnxc.datasets.synthetic.appearance import Colour
+from tfnxc.datasets.synthetic.appearance import shaded
 
-SCENE_SIZE = (260, 230)
-"""Width and height of a place, in pixels of the final picture: larger than a crop, which takes a random piece."""
+SCENE_SIZE = (260, 230)  # width and height of a place, in pixels: larger than a crop, which takes a random piece
 
 # The places of the two cameras: (ground, what is behind it). A camera looks at the same few places for ever, each
 # drawn afresh. The materials are one town's, so that a background can be mistaken for another across cameras.
@@ -39,75 +38,71 @@ def place(seed: int, stream: int, camera: int, number: int) -> Image.Image:
     return Image.fromarray(pixels).filter(ImageFilter.BoxBlur(0.7))
 
 
-def _tone(colour: Colour, factor: float) -> Colour:
-    return tuple(int(min(255, c * factor)) for c in colour)
-
-
 def _draw_back(draw: ImageDraw.ImageDraw, rng: np.random.Generator, kind: str, horizon: int) -> None:
     width = SCENE_SIZE[0]
-    base = _tone((134, 132, 128), 0.9 + 0.2 * rng.random())
+    base = shaded((134, 132, 128), 0.9 + 0.2 * rng.random())
     if kind == "brick":
-        base = _tone((138, 90, 72), 0.9 + 0.2 * rng.random())
-        draw.rectangle((0, 0, width, horizon), fill=_tone(base, 1.25))
+        base = shaded((138, 90, 72), 0.9 + 0.2 * rng.random())
+        draw.rectangle((0, 0, width, horizon), fill=shaded(base, 1.25))
         for row, y in enumerate(range(0, horizon, 7)):
             for x in range(-(row % 2) * 8, width, 16):
-                draw.rectangle((x, y, x + 14, y + 5), fill=_tone(base, 0.85 + 0.3 * rng.random()))
+                draw.rectangle((x, y, x + 14, y + 5), fill=shaded(base, 0.85 + 0.3 * rng.random()))
     elif kind == "hedge":
         draw.rectangle((0, 0, width, horizon), fill=(50, 70, 46))
         for x, y, size, tone in rng.random((160, 4)):
-            leaf = _tone((72, 98, 58), 0.5 + tone)
+            leaf = shaded((72, 98, 58), 0.5 + tone)
             draw.ellipse((x * width, y * horizon - 4, x * width + 6 + 12 * size, y * horizon + 4 + 7 * size), fill=leaf)
     elif kind in ("fence", "railing"):
         far = (96, 122, 84) if kind == "fence" else (150, 154, 160)
         draw.rectangle((0, 0, width, horizon), fill=far)
-        draw.rectangle((0, 0, width, horizon // 3), fill=_tone(far, 1.35))
+        draw.rectangle((0, 0, width, horizon // 3), fill=shaded(far, 1.35))
         bar = (66, 58, 48) if kind == "fence" else (72, 76, 84)
         for x in range(0, width, 9 if kind == "fence" else 13):
-            draw.rectangle((x, horizon - 76, x + 3, horizon), fill=_tone(bar, 0.85 + 0.4 * rng.random()))
+            draw.rectangle((x, horizon - 76, x + 3, horizon), fill=shaded(bar, 0.85 + 0.4 * rng.random()))
         for y in (horizon - 70, horizon - 14):
             draw.rectangle((0, y, width, y + 3), fill=bar)
     elif kind == "windows":
         draw.rectangle((0, 0, width, horizon), fill=base)
         for x in range(4, width, 40):
-            glass = _tone((86, 104, 122), 0.6 + 0.9 * rng.random())
+            glass = shaded((86, 104, 122), 0.6 + 0.9 * rng.random())
             draw.rectangle((x, 6, x + 33, horizon - 14), fill=glass)
-            draw.polygon(((x, 40), (x + 33, 12), (x + 33, 30), (x, 58)), fill=_tone(glass, 1.25))
+            draw.polygon(((x, 40), (x + 33, 12), (x + 33, 30), (x, 58)), fill=shaded(glass, 1.25))
     else:
         # Concrete in large sheets, or painted panels with a dado below.
         draw.rectangle((0, 0, width, horizon), fill=base)
         for x in range(0, width, 52):
-            draw.rectangle((x, 0, x + 50, horizon), fill=_tone(base, 0.93 + 0.14 * rng.random()))
+            draw.rectangle((x, 0, x + 50, horizon), fill=shaded(base, 0.93 + 0.14 * rng.random()))
         if kind == "panels":
-            draw.rectangle((0, horizon - 44, width, horizon), fill=_tone((96, 116, 136), 0.7 + 0.5 * rng.random()))
+            draw.rectangle((0, horizon - 44, width, horizon), fill=shaded((96, 116, 136), 0.7 + 0.5 * rng.random()))
 
 
 def _draw_ground(draw: ImageDraw.ImageDraw, rng: np.random.Generator, kind: str, horizon: int) -> None:
     width, height = SCENE_SIZE
     materials = {"grass": (92, 112, 66), "asphalt": (94, 96, 100), "slabs": (148, 144, 138)}
-    base = _tone(materials[kind], 0.96 + 0.08 * rng.random())
+    base = shaded(materials[kind], 0.96 + 0.08 * rng.random())
     draw.rectangle((0, horizon, width, height), fill=base)
     if kind == "grass":
         for x, y, tone in rng.random((150, 3)):
             spot = (x * width, horizon + y * (height - horizon))
-            draw.line((*spot, spot[0] + 5, spot[1] - 4), fill=_tone(base, 0.75 + 0.5 * tone), width=2)
+            draw.line((*spot, spot[0] + 5, spot[1] - 4), fill=shaded(base, 0.75 + 0.5 * tone), width=2)
     elif kind == "asphalt":
-        for left, right, colour in ((horizon + 16, horizon + 8, _tone(base, 1.6)), (height - 14, height - 40, _PAINT)):
+        for left, right, colour in ((horizon + 16, horizon + 8, shaded(base, 1.6)), (height - 14, height - 40, _PAINT)):
             draw.polygon(((0, left), (width, right), (width, right + 6), (0, left + 7)), fill=colour)
     else:
-        joint = _tone(base, 0.8)
+        joint = shaded(base, 0.8)
         for k in range(7):
             y = horizon + (height - horizon) * (k / 7.0) ** 1.5
             draw.line((0, y, width, y), fill=joint)
         for x in range(-240, width + 240, 30):
             draw.line((width / 2 + (x - width / 2) * 0.6, horizon, x, height), fill=joint)
-    draw.line((0, horizon, width, horizon), fill=_tone(base, 0.6), width=2)
+    draw.line((0, horizon, width, horizon), fill=shaded(base, 0.6), width=2)
 
 
 def _draw_furniture(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int) -> None:
     """A lamp, a bin, a door, a sign and a bench, each where chance puts it."""
     lamp, litter_bin, door, sign, bench = (int(x) for x in rng.random(5) * SCENE_SIZE[0])
-    draw.rectangle((door, horizon - 80, door + 30, horizon), fill=_tone((92, 76, 64), 0.6 + 0.8 * rng.random()))
-    draw.rectangle((sign, horizon - 92, sign + 26, horizon - 66), fill=_tone((170, 120, 70), 0.5 + 0.7 * rng.random()))
+    draw.rectangle((door, horizon - 80, door + 30, horizon), fill=shaded((92, 76, 64), 0.6 + 0.8 * rng.random()))
+    draw.rectangle((sign, horizon - 92, sign + 26, horizon - 66), fill=shaded((170, 120, 70), 0.5 + 0.7 * rng.random()))
     draw.rectangle((bench, horizon - 4, bench + 46, horizon), fill=(98, 72, 50))
     draw.rectangle((bench, horizon - 20, bench + 46, horizon - 12), fill=(112, 84, 58))
     draw.rectangle((lamp, 0, lamp + 4, horizon + 12), fill=(62, 64, 68))
@@ -123,11 +118,11 @@ def draw_obstacle(canvas: Image.Image, chance: Sequence[float], extent: float) -
 
 
 def _pole(draw: ImageDraw.ImageDraw, wide: int, high: int, chance: Sequence[float], extent: float) -> None:
-    colour = _tone((84, 88, 92), 0.5 + 1.1 * chance[1])
+    colour = shaded((84, 88, 92), 0.5 + 1.1 * chance[1])
     half = wide * extent * (0.055 + 0.05 * chance[0])
     x = wide * (0.25 + 0.5 * chance[2])
     draw.rectangle((x - half, 0, x + half, high), fill=colour)
-    draw.rectangle((x - 0.5 * half, 0, x, high), fill=_tone(colour, 1.25))
+    draw.rectangle((x - 0.5 * half, 0, x, high), fill=shaded(colour, 1.25))
     if chance[3] < 0.5:
         top = high * (0.1 + 0.25 * chance[4])
         draw.rectangle((x - 2.6 * half, top, x + 2.6 * half, top + 0.12 * high), fill=(190, 186, 176))
@@ -138,15 +133,15 @@ def _car(draw: ImageDraw.ImageDraw, wide: int, high: int, chance: Sequence[float
     top = high * (1.0 - extent * (0.26 + 0.12 * chance[1]))
     side = wide * (-0.3 + 0.5 * chance[2])
     draw.polygon(((side, top), (side + 0.75 * wide, top), (side + 1.1 * wide, top + 0.1 * high), (side - 0.3 * wide,
-                 top + 0.1 * high)), fill=_tone((70, 84, 96), 0.8 + 0.5 * chance[3]))  # fmt: skip
+                 top + 0.1 * high)), fill=shaded((70, 84, 96), 0.8 + 0.5 * chance[3]))  # fmt: skip
     draw.rectangle((0, top + 0.09 * high, wide, high), fill=paint)
-    draw.rectangle((0, top + 0.09 * high, wide, top + 0.105 * high), fill=_tone(paint, 1.3))
+    draw.rectangle((0, top + 0.09 * high, wide, top + 0.105 * high), fill=shaded(paint, 1.3))
     wheel = wide * (0.2 + 0.6 * chance[4])
     draw.ellipse((wheel - 0.2 * wide, high - 0.1 * high, wheel + 0.2 * wide, high + 0.06 * high), fill=(24, 24, 26))
 
 
 def _railing(draw: ImageDraw.ImageDraw, wide: int, high: int, chance: Sequence[float], extent: float) -> None:
-    colour = _tone((100, 104, 108), 0.5 + 1.1 * chance[0])
+    colour = shaded((100, 104, 108), 0.5 + 1.1 * chance[0])
     top, bar = high * (0.46 + 0.14 * chance[1]), wide * 0.022 * extent
     for x in np.arange(chance[2] * 0.14, 1.0, 0.14) * wide:
         draw.rectangle((x - bar, top, x + bar, high), fill=colour)
@@ -159,7 +154,7 @@ def _bin(draw: ImageDraw.ImageDraw, wide: int, high: int, chance: Sequence[float
     x, half = wide * (0.2 + 0.6 * chance[1]), wide * extent * (0.2 + 0.1 * chance[2])
     top = high * (1.0 - extent * (0.28 + 0.12 * chance[3]))
     draw.rounded_rectangle((x - half, top, x + half, high), 10, fill=colour)
-    draw.rectangle((x - 1.08 * half, top, x + 1.08 * half, top + 0.03 * high), fill=_tone(colour, 0.7))
+    draw.rectangle((x - 1.08 * half, top, x + 1.08 * half, top + 0.03 * high), fill=shaded(colour, 0.7))
 
 
 def _case(draw: ImageDraw.ImageDraw, wide: int, high: int, chance: Sequence[float], extent: float) -> None:
@@ -169,7 +164,7 @@ def _case(draw: ImageDraw.ImageDraw, wide: int, high: int, chance: Sequence[floa
     draw.rectangle((x - 0.5 * half, top - 0.1 * high, x + 0.5 * half, top), outline=(60, 60, 62), width=3)
     draw.rounded_rectangle((x - half, top, x + half, base), 8, fill=colour)
     for edge in (-0.5, 0.0, 0.5):
-        draw.line((x + edge * half, top + 8, x + edge * half, base - 8), fill=_tone(colour, 1.35), width=3)
+        draw.line((x + edge * half, top + 8, x + edge * half, base - 8), fill=shaded(colour, 1.35), width=3)
 
 
 def _leaves(draw: ImageDraw.ImageDraw, wide: int, high: int, chance: Sequence[float], extent: float) -> None:
@@ -179,5 +174,5 @@ def _leaves(draw: ImageDraw.ImageDraw, wide: int, high: int, chance: Sequence[fl
     for k in range(34):
         reach, turn = (k / 34.0) ** 0.5 * extent, 2.399963 * k + 6.28 * chance[2]
         x, y = side + 0.5 * wide * reach * np.cos(turn), middle + 0.19 * high * reach * np.sin(turn)
-        leaf = _tone((70, 98, 56), 0.55 + 0.75 * ((k * 0.618 + chance[3]) % 1.0))
+        leaf = shaded((70, 98, 56), 0.55 + 0.75 * ((k * 0.618 + chance[3]) % 1.0))
         draw.ellipse((x - 15, y - 10, x + 15, y + 10), fill=leaf)

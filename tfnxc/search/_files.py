@@ -1,0 +1,187 @@
+"""The files of an index: segments of pictures, which never change, and the manifest, which lists them."""
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+import json
+import math
+import pathlib
+import re
+import zlib
+
+import numpy as np
+
+from tfnxc.errors import InputError
+from tfnxc.files import replacing
+from tfnxc.search.picture import Records
+from tfnxc.version import __version__
+
+MOST_PICTURES = 1024  # pictures in a segment: a block of memory, 23 MB for maps of 37 x 12 x 25
+_PLACE = np.uint32
+MANIFEST = "manifest.json"
+FORMAT = "tfnxc gallery"
+VERSION = 1
+_FILE = re.compile(r"[0-9]{8}\.segment")
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentEntry:
+    """A segment as the manifest lists it."""
+
+    file: str
+    pictures: int  # deleted ones included
+    bytes: int
+    sha256: str  # of all but the maps
+    deleted: tuple[int, ...] = ()  # positions, ascending
+
+
+def write_segment(folder, file, records, maps, embeddings):
+    """Writes a segment, whole or not at all, so that it outlives a loss of power too; gives its `SegmentEntry`."""
+    embeddings = np.ascontiguousarray(embeddings, np.float32)
+    with np.errstate(over="ignore"):  # told below
+        maps = np.ascontiguousarray(maps, np.float16)
+    if not np.isfinite(maps).all():
+        raise InputError("a feature is beyond the range of half precision, in which an index keeps them (65504).")
+    checksums = np.array([zlib.crc32(each) for each in maps], _PLACE)
+    about = records.to_bytes()
+    path = pathlib.Path(folder) / file
+    with replacing(path) as new, open(new, "wb") as opened:
+        for part in (embeddings, maps, checksums, about):
+            opened.write(part)
+    return SegmentEntry(file, len(records), path.stat().st_size, _sha256(embeddings, checksums, about))
+
+
+class Segment:
+    """The features and records of some pictures in one file, whose maps are mapped into memory.
+
+    The file holds, one after the other: the pooled embeddings (float32), the feature maps (float16), the CRC-32 of each
+    map (uint32), and the records (JSON). One SHA-256, which the manifest keeps, covers all but the maps and is checked
+    when the file is opened; a map is checked when it is read.
+    """
+
+    def __init__(self, folder, entry, map_shape, embedding_size):
+        self.path, self.entry = pathlib.Path(folder) / entry.file, entry
+        count = entry.pictures
+        with open(self.path, "rb") as file:
+            if self.path.stat().st_size != entry.bytes:
+                raise damaged(self.path, f"{self.path.stat().st_size} bytes; the manifest says {entry.bytes}")
+            # One mapping, which outlives the name of the file: a reader goes on while a compaction removes it.
+            whole = np.memmap(file, np.uint8, "r")
+        sizes = 4 * count * embedding_size, 2 * count * math.prod(map_shape), 4 * count
+        ends = list(itertools.accumulate(sizes, initial=0))
+        if ends[-1] > len(whole):
+            raise damaged(self.path, "too short for its pictures")
+        embeddings, maps, checksums = (whole[start:end] for start, end in itertools.pairwise(ends))
+        about = whole[ends[-1] :]
+        if _sha256(embeddings, checksums, about) != entry.sha256:
+            raise damaged(self.path, "records and embeddings are not those that were written (SHA-256)")
+        self.embeddings = embeddings.view(np.float32).reshape(count, embedding_size)
+        self._maps = maps.view(np.float16).reshape(count, *map_shape)
+        self._checksums = np.array(checksums).view(_PLACE)
+        try:
+            self.records = Records.from_bytes(about.tobytes())
+            sound = self.records.sound(count)
+        except (ValueError, TypeError, RecursionError):
+            sound = False
+        if not sound:
+            raise damaged(self.path, "its records are not of the form that tfnxc writes") from None
+
+    @functools.cached_property
+    def alive(self):
+        """Booleans, one a picture: whether it is not deleted."""
+        alive = np.ones(self.entry.pictures, bool)
+        alive[list(self.entry.deleted)] = False
+        return alive
+
+    def maps(self, rows):
+        """The feature maps of some positions: a float16 copy; an `InputError` names the picture of a damaged one."""
+        maps = self._maps[rows]
+        for row, each in zip(rows, maps, strict=True):
+            if zlib.crc32(np.ascontiguousarray(each)) != self._checksums[row]:
+                raise damaged(self.path, f"the features of {self.records.names[row]} are damaged (CRC-32)")
+        return maps
+
+
+def damaged(path, what):
+    """The error that says what is wrong with a file of an index."""
+    return InputError(f"{path}: {what}. The index is damaged: copy it anew, or index the pictures again.")
+
+
+def _sha256(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Which segments an index has and what is deleted of them. To replace it is to commit."""
+
+    model_sha256: str
+    map_shape: tuple[int, int, int]
+    embedding_size: int
+    following: int = 0  # number of the next segment; none is given twice
+    segments: tuple[SegmentEntry, ...] = ()
+
+    @property
+    def pictures(self):
+        """How many pictures there are, without the deleted ones."""
+        return sum(each.pictures - len(each.deleted) for each in self.segments)
+
+    def write(self, folder):
+        """Puts this manifest into the place of the one before, at once and for good."""
+        path = pathlib.Path(folder) / MANIFEST
+        content = dataclasses.asdict(self)
+        about = {"format": FORMAT, "version": VERSION, "tfnxc": __version__, "sha256": _digest(content)}
+        with replacing(path) as new, open(new, "w", encoding="utf-8") as file:
+            json.dump({**about, "content": content}, file)
+
+    @classmethod
+    def read(cls, folder):
+        """The manifest in a folder; an `InputError` where there is none, or it is damaged or of another version."""
+        path = pathlib.Path(folder) / MANIFEST
+        try:
+            data = json.loads(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            expected = f"no index here (no {MANIFEST}); expected a folder that tfnxc index made"
+            raise InputError(f"{folder}: {expected}.") from None
+        except (ValueError, RecursionError):
+            raise damaged(path, "not a JSON file") from None
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise InputError(f'{path}: not of an index; expected a file with "format": "{FORMAT}".')
+        if data.get("version") != VERSION:
+            found = f"version {str(data.get('version'))[:20]} of the format; this tfnxc reads version {VERSION}"
+            raise InputError(f"{path}: {found}. Index the pictures again.")
+        content = data.get("content")
+        if _digest(content) != data.get("sha256"):
+            raise damaged(path, "not what was written (SHA-256)")
+        try:
+            listed = content["segments"]
+            segments = tuple(SegmentEntry(**{**each, "deleted": tuple(each["deleted"])}) for each in listed)
+            manifest = cls(**{**content, "map_shape": tuple(content["map_shape"]), "segments": segments})
+            # An index may be a stranger's: nothing outside its folder is opened for it.
+            sound = (
+                all(_FILE.fullmatch(each.file) for each in segments)
+                # A segment that is written later takes the place of none.
+                and all(int(each.file[:8]) < manifest.following for each in segments)
+                and len(manifest.map_shape) == 3
+                and all(map(_positive, (*manifest.map_shape, manifest.embedding_size)))
+                and type(manifest.following) is int
+                and all(_positive(each.pictures) and _positive(each.bytes) for each in segments)
+                and all(type(row) is int and 0 <= row < each.pictures for each in segments for row in each.deleted)
+            )
+        except (TypeError, KeyError, ValueError):
+            sound = False
+        if not sound:
+            raise damaged(path, "values that tfnxc does not write")
+        return manifest
+
+
+def _positive(value):
+    return type(value) is int and value > 0
+
+
+def _digest(content):
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
