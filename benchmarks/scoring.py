@@ -48,7 +48,7 @@ def scorers(name, implementation, images, pairs, sizes):
         os.environ["TFNXC_OPS"] = implementation
         found = PairScorer(model, images)
         found.score(pairs)
-        sizes[f"engine, {implementation}"] = found.batch_size
+        sizes[f"engine, {implementation}"] = found.batch_size or len(pairs)  # too few pairs to tell are one batch
 
     return {
         f"model.predict, {implementation}": (predict, len(few)),

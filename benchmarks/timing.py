@@ -1,4 +1,4 @@
-"""What the benchmarks share: options, facts of the machine, runs in turn and their spread, peak memory, JSON files."""
+"""What the benchmarks share: options, facts of the machine, runs in turn, their spread, peak memory, JSON files."""
 
 import argparse
 import json

@@ -20,23 +20,18 @@ from tfnxc import datasets, models
 from tfnxc.ops import norm_xcorr
 
 LIMIT = 1e-6
-KINDS = ["random", "flat at 0.75", "zero", "nearly flat", "after ReLU", "2x3, all border"]
+KINDS = {
+    "random": lambda maps: maps,
+    "flat at 0.75": lambda maps: np.full_like(maps, 0.75),
+    "zero": np.zeros_like,
+    "nearly flat": lambda maps: 0.5 + 1e-3 * maps,
+    "after ReLU": lambda maps: np.maximum(maps - 0.8, 0),
+    "2x3, all border": lambda maps: maps,
+}
+"""What is made of random maps."""
+
 DEVIATIONS = [0.02, 0.05, 0.1, 0.2, 0.5, 0.9]
 CORRELATIONS = [0.3, 0.66, 0.81, 0.95]
-
-
-def maps_of(kind, rng):
-    """A pair of the kind and of random numbers, of one shape."""
-    maps, other = rng.normal(size=(2, 1, 2, 3, 2) if kind.startswith("2x3") else (2, 1, 6, 5, 2))
-    if kind == "flat at 0.75":
-        maps = np.full_like(maps, 0.75)
-    elif kind == "zero":
-        maps = np.zeros_like(maps)
-    elif kind == "nearly flat":
-        maps = 0.5 + 1e-3 * maps
-    elif kind == "after ReLU":
-        maps = np.maximum(maps - 0.8, 0)
-    return maps, other
 
 
 def gradients(x, y, upstream, gradient, **options):
@@ -79,9 +74,10 @@ def check():
     """Prints the first table; returns whether the exact gradient holds."""
     print(f"{'x':16} {'y':16} {'exact: x':>10} {'y':>10} {'published: x':>13} {'y':>10}")
     errors_of_exact = []
-    for kind in KINDS:
+    for kind, made_of in KINDS.items():
         rng = np.random.default_rng(0)
-        maps, other = maps_of(kind, rng)
+        maps, other = rng.normal(size=(2, 1, 2, 3, 2) if kind.startswith("2x3") else (2, 1, 6, 5, 2))
+        maps = made_of(maps)
         for pair, names in (((maps, other), (kind, "random")), ((other, maps), ("random", kind))):
             exact, published = np.max([errors(*pair, window, rng) for window in ((5, None), (3, 5))], axis=0)
             errors_of_exact.extend(exact)
@@ -91,8 +87,10 @@ def check():
     return bool(worst <= LIMIT)
 
 
-def distance(x, y, upstream, **options):
-    """||published - exact|| / ||exact||, for x and y."""
+def distance(x, y, upstream=None, **options):
+    """||published - exact|| / ||exact||, for x and y; without `upstream`, of the sum of the correlations after ReLU."""
+    if upstream is None:
+        upstream = (norm_xcorr(x, y, **options).numpy() > 0).astype(float)
     exact, published = (gradients(x, y, upstream, gradient, **options) for gradient in ("exact", "published"))
     return [np.linalg.norm(two - one) / np.linalg.norm(one) for one, two in zip(exact, published, strict=True)]
 
@@ -102,11 +100,6 @@ def pair_of_patches(s, correlation, rng):
     u, v = np.linalg.qr(np.stack([np.ones(25), *rng.normal(size=(2, 25))], axis=1))[0].T[1:]
     v = correlation * u + np.sqrt(1 - correlation**2) * v
     return [np.sqrt(24) * s * each.reshape(1, 5, 5, 1) for each in (u, v)]
-
-
-def rectified(x, y):
-    """The gradient of the sum of the correlations after ReLU, as upstream gradient."""
-    return (norm_xcorr(x, y).numpy() > 0).astype(float)
 
 
 def measure():
@@ -120,10 +113,9 @@ def measure():
         one = [distance(*pair_of_patches(s, r, rng), centre, search_size=(1, 1))[0] for r in CORRELATIONS]
         x, noise = s * rng.normal(size=(2, 1, 37, 12, 4))
         y = 0.8 * x + 0.6 * noise
-        whole = [max(distance(x, y, G)) for G in (rectified(x, y), rng.normal(size=(1, 37, 12, 240)))]
-        print(
-            f"s = {s:<33}" + "".join(f"{share:11.2%}" for share in one) + "".join(f"{share:19.2%}" for share in whole)
-        )
+        whole = [max(distance(x, y, G)) for G in (None, rng.normal(size=(1, 37, 12, 240)))]
+        shares = [*(f"{share:11.2%}" for share in one), *(f"{share:19.2%}" for share in whole)]
+        print(f"s = {s:<33}{''.join(shares)}")
 
 
 def measure_on_features(pairs=4):
@@ -136,7 +128,7 @@ def measure_on_features(pairs=4):
     quartiles = np.quantile(s, [0.25, 0.5, 0.75]).round(3)
     print(f"\nmaps of an untrained tower, {pairs} pairs: quartiles of s inside the maps {quartiles}")
     random = np.random.default_rng(0).normal(size=(pairs, 37, 12, 1500))
-    for name, G in (("after ReLU", rectified(x, y)), ("random G", random)):
+    for name, G in (("after ReLU", None), ("random G", random)):
         print("{}: {:.2%} for x, {:.2%} for y".format(name, *distance(x, y, G)))
 
 

@@ -3,40 +3,102 @@
     python -m experiments claims --epochs 40
 
 Figures 2, 3 and 4 of the supplement show by an example each that NormXcorr and Fused bear these challenges better than
-the model of Ahmed et al. `synthetic_difficulty.py` does each step of it.
+the model of Ahmed et al. Each step of it is a command of its own, which resumes what was stopped:
+
+    python -m experiments.claims train runs/fused-0 --model fused --seed 0 --epochs 40
+    python -m experiments.claims measure runs/fused-0
+
+A model is trained with the difficulty of every challenge at 1 (`tfnxc.datasets.synthetic`). It is tested on people of
+another seed, seen by other cameras, with every difficulty at 0.5 but that of the challenge under test; the figures are
+written to `difficulty.json` in the run folder.
 """
 
+import argparse
 import dataclasses
-import pathlib
+import itertools
+import sys
 
 from experiments import reporting
-from experiments.experiment import Experiment, check_alike
-from experiments.runner import Step
-from experiments.training import Training, scoring_minutes, training_minutes
-from tfnxc.evaluation import TITLES, Spread
+from experiments.experiment import Experiment, Training, check_alike
+from tfnxc.datasets import Split, synthetic
+from tfnxc.errors import InputError
+from tfnxc.evaluation import TITLES, Spread, evaluate
+from tfnxc.files import write_json
+from tfnxc.runs import versions
+from tfnxc.training import Recipe, Run, Start, TrainingData
+from tfnxc.training import train as train_run
 
 BASELINE = "ahmed"
 FIGURES = {"occlusion": "figure 2", "light": "figure 3", "viewpoint": "figure 4"}
 """The challenges, with the figures of the supplement that show what they are about."""
 
-LEAST, MOST = 0.0, 2.0  # the first and the last difficulty
-OTHERS = 0.5  # the difficulty of what is not under test, as in synthetic_difficulty.py
+ALL_CHALLENGES = ("viewpoint", "light", "background", "occlusion", "pose")
+DIFFICULTIES = (0.0, 0.5, 1.0, 1.5, 2.0)
+LEAST, MOST = DIFFICULTIES[0], DIFFICULTIES[-1]
+OTHERS = 0.5  # the difficulty of the challenges that are not under test
 MEASURES = ("rank 1 at 2", "loss from 0 to 2")
-_POINTS = 13  # difficulties at which a run is measured
+_TEST_SEED = 1000  # plus the seed of the training, so that no two runs of a model are tested on the same people
+_POINTS = 3 * len(DIFFICULTIES) - 2  # of a measurement: where all difficulties are the same, the challenges share one
 _FILES = ("difficulty.json", "results/dials.json")  # the latter of version 0.1
+_SIZES = {"identities": (200, "who trains"), "test-identities": (100, "who tests"), "epochs": (40, "over the images")}
+"""Options of a training, their defaults and what they count."""
+
+
+def train(folder, model, seed=0, identities=200, test_identities=100, epochs=40):
+    """Trains a model of that name with the grouped recipe into a run folder, or resumes its training there."""
+    everyone = range(identities + test_identities)
+    source = f"by number: the training people are those of seed {seed}, the test people of seed {_TEST_SEED + seed}"
+    split = Split(f"dials-{seed}", source, everyone[:identities], everyone[identities:], seed=seed)
+    print(f"Drawing {identities} people", flush=True)
+    people = synthetic(identities, seed=seed)
+    known = {"cameras": people.cameras, "split": split, "name": "synthetic"}
+    data = TrainingData.of_arrays(people.images(), people.identities, **known)
+    train_run(folder, data, Recipe.named("grouped", epochs=epochs), start=Start(model, seed=seed))
+
+
+def measure(folder, draws=2):
+    """Measures a run of `train` at each difficulty of each challenge, and writes `difficulty.json`."""
+    run, found = Run.open(folder), []
+    for challenge, difficulty in itertools.product(FIGURES, DIFFICULTIES):
+        difficulties = {**dict.fromkeys(ALL_CHALLENGES, OTHERS), challenge: difficulty}
+        if difficulties not in [each["difficulties"] for each in found]:
+            people = synthetic(max(run.split.test) + 1, seed=_TEST_SEED + run.settings.seed, **difficulties)
+            (result,) = evaluate(run, people, protocols=["cross-camera"], repeats=draws, both_orders=True)
+            found.append({"difficulties": difficulties, **result.to_dict()})
+            shown = f"{challenge} {difficulty:g}, the others {OTHERS:g}"
+            print(f"{shown}: rank 1 {100 * result.rank(1):.2f} per cent", flush=True)
+    about = {"settings": run.settings.to_dict(), "split": run.split.to_dict(), "model_digest": run.model_digest()}
+    about |= {"epochs_done": run.epochs_done, "both_orders": True, "versions": versions()}
+    write_json(run.folder / "difficulty.json", {**about, "results": found})
+
+
+def arguments(words=None):
+    """The command line of a step."""
+    parser = argparse.ArgumentParser("python -m experiments.claims", description="A step of the experiment claims.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    train = commands.add_parser("train", help="train a model, or resume its training")
+    train.add_argument("--model", default="normxcorr", choices=TITLES, help="default: %(default)s")
+    _add_numbers(train, {"seed": (0, "of all"), **_SIZES})
+    measure = commands.add_parser("measure", help="measure a model that was trained so")
+    _add_numbers(measure, {"draws": (2, "of the gallery")})
+    for command in (train, measure):
+        command.add_argument("folder", help="run folder")
+    return vars(parser.parse_args(words))
+
+
+def _add_numbers(parser, numbers):
+    for name, (default, told) in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{told} (default %(default)s)")
 
 
 class DrawnTraining(Training):
-    """A run of `synthetic_difficulty.py`."""
+    """A run of `train`."""
 
     def steps(self):
         """As in `Training`."""
-        model, script = self.about["model"], str(pathlib.Path(__file__).resolve().with_name("synthetic_difficulty.py"))
-        words, cost = (script, "train", *map(str, self.words)), training_minutes(model, self.images, self.epochs)
-        train = Step(f"train {self.name}", words, self.folder, (), cost)
-        words = (script, "measure", str(self.folder), "--draws", str(self.draws))
-        cost = _POINTS * scoring_minutes(model, 2, self.identities, self.draws)
-        return [train, Step(f"measure {self.name}", words, self.folder, (train.name,), cost, 1.0)]
+        program = "-m", "experiments.claims"
+        words = *program, "measure", self.folder, "--draws", self.draws
+        return self.steps_of((*program, "train", *self.words), "measure", words, _POINTS * (2,))
 
     def results(self):
         """What `difficulty.json` holds; nothing where it was not measured yet."""
@@ -52,26 +114,21 @@ class Claims(Experiment):
 
     def add_options(self, parser):
         """As in `Experiment`."""
-        numbers = {"seeds": (3, "trainings of each model"), "epochs": (40, "over the images")}
-        numbers |= {"identities": (200, "who trains"), "test-identities": (100, "who tests")}
-        for name, (default, told) in {**numbers, "draws": (2, "of the gallery")}.items():
-            parser.add_argument(f"--{name}", type=int, default=default, help=f"{told} (default %(default)s)")
+        _add_numbers(parser, {"seeds": (3, "trainings of each model"), **_SIZES, "draws": (2, "of the gallery")})
 
     def trainings(self, options, everything=False):
         """Seed by seed."""
         seeds = range(options.seeds)
         if everything:
-            seeds = sorted(
-                {int(path.parent.name[4:].split("-")[0]) for path in options.to.glob("seed[0-9]*-*/run.json")}
-            )
+            runs = options.to.glob("seed[0-9]*-*/run.json")
+            seeds = sorted({int(path.parent.name[4:].split("-")[0]) for path in runs})
+        how = 4 * options.identities, options.epochs, "grouped", options.test_identities, options.draws
+        sizes = [word for name in _SIZES for word in (f"--{name}", getattr(options, name.replace("-", "_")))]
         found = []
-        for seed in seeds:
-            for model in TITLES:
-                folder, counts = options.to / f"seed{seed}-{model}", (options.identities, options.epochs)
-                words = folder, "--model", model, "--seed", seed, "--identities", counts[0], "--epochs", counts[1]
-                words += ("--test-identities", options.test_identities)
-                how = 4 * options.identities, options.epochs, "grouped", options.test_identities, options.draws
-                found.append(DrawnTraining(f"{seed} {model}", folder, {"model": model, "seed": seed}, words, *how))
+        for seed, model in itertools.product(seeds, TITLES):
+            folder = options.to / f"seed{seed}-{model}"
+            words = folder, "--model", model, "--seed", seed, *sizes
+            found.append(DrawnTraining(f"{seed} {model}", folder, {"model": model, "seed": seed}, words, *how))
         return found
 
     def rows(self, options, measured):
@@ -81,13 +138,12 @@ class Claims(Experiment):
         check_alike(options.to, trainings, lambda each: each.run().drawing)
         found = {(each.about["model"], each.about["seed"]): _by_challenge(results) for each, results in measured}
         rows = []
-        for challenge in FIGURES:
-            for model in TITLES:
-                seeds = sorted(seed for name, seed in found if name == model)
-                for value in sorted({value for seed in seeds for value in found[model, seed][challenge]}):
-                    rank = reporting.spread_of([found[model, seed][challenge][value] for seed in seeds])
-                    about = {"challenge": challenge, "value": value, "model": model}
-                    rows.append({**about, "seeds": seeds, "rank 1": rank})
+        for challenge, model in itertools.product(FIGURES, TITLES):
+            seeds = sorted(seed for name, seed in found if name == model)
+            for value in sorted({value for seed in seeds for value in found[model, seed][challenge]}):
+                rank = reporting.spread_of([found[model, seed][challenge][value] for seed in seeds])
+                about = {"challenge": challenge, "value": value, "model": model}
+                rows.append({**about, "seeds": seeds, "rank 1": rank})
         one = measured[0][1] if measured else {"results": [{}], "split": {"test": ()}}
         counts = {key: one["results"][0].get(key) for key in ("protocol", "repeats", "probes", "gallery", "ties")}
         return {
@@ -107,25 +163,22 @@ class Claims(Experiment):
         )
         for challenge in FIGURES:
             own = [row for row in results["rows"] if row["challenge"] == challenge]
-            values, rows = sorted({row["value"] for row in own}), []
-            for model in TITLES:
+            head = (challenge, *(f"{value:g}" for value in sorted({row["value"] for row in own})), "seeds")
+            rows = []
+            for model in (model for model in TITLES if any(row["model"] == model for row in own)):
                 cells = [reporting.cell(row["rank 1"]) for row in own if row["model"] == model]
                 seeds = {len(row["seeds"]) for row in own if row["model"] == model}
-                rows += [(TITLES[model], *cells, *seeds)] if cells else []
-            head = (challenge, *(f"{value:g}" for value in values), "seeds")
+                rows.append((TITLES[model], *cells, *seeds))
             tables[challenge] = reporting.Table(head, rows, "" if tables else caption)
         caption = (
             "Whether a challenge is borne better than by Ahmed et al.: the differences to it, paired by seed, with "
             f"half the width of the 95 % interval of their mean by Student's t; of {len(results['verdicts'])} such "
             "intervals one in twenty misses by chance."
         )
-        rows = [
-            (
-                *(f"{each['challenge']} ({each['figure']})", TITLES[each["model"]], each["measure"]),
-                *(reporting.difference_cell(each["difference"]), each["verdict"], len(each["seeds"])),
-            )
-            for each in results["verdicts"]
-        ]
+        rows = []
+        for each in results["verdicts"]:
+            about = f"{each['challenge']} ({each['figure']})", TITLES[each["model"]], each["measure"]
+            rows.append((*about, reporting.difference_cell(each["difference"]), each["verdict"], len(each["seeds"])))
         head = ("challenge", "model", "measure", "difference", "claim", "seeds")
         return {**tables, "verdicts": reporting.Table(head, rows, caption)}
 
@@ -164,17 +217,19 @@ def verdicts_of(measured):
             loss = [(own[LEAST] - own[MOST]) - (other[LEAST] - other[MOST]) for own, other in pairs]
             about = {"challenge": challenge, "figure": figure, "model": model, "seeds": seeds}
             for measure, values, better in zip(MEASURES, (rank, loss), (1, -1), strict=True) if seeds else ():
-                difference, verdict = reporting.spread_of(values), _verdict([better * value for value in values])
+                spread, verdict = Spread.of(values), "not shown"
+                if spread.interval is not None and abs(spread.mean) > spread.interval:
+                    verdict = "holds" if better * spread.mean > 0 else "the contrary holds"
+                difference = reporting.spread_of(values)
                 found.append({**about, "measure": measure, "difference": difference, "verdict": verdict})
     return found
 
 
-def _verdict(differences):
-    """In favour of the claim are differences above 0."""
-    spread = Spread.of(differences)
-    if spread.interval is None or abs(spread.mean) <= spread.interval:
-        return "not shown"
-    return "holds" if spread.mean > 0 else "the contrary holds"
-
-
 EXPERIMENT = Claims()
+
+if __name__ == "__main__":
+    given = arguments()
+    try:
+        {"train": train, "measure": measure}[given.pop("command")](**given)
+    except InputError as error:
+        sys.exit(str(error))

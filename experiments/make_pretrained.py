@@ -36,22 +36,21 @@ def main():
     data = TrainingData.of_arrays(people.images(), people.identities, people.cameras, name="drawn people")
     recipe = Recipe.named("grouped", epochs=arguments.epochs)
     model = train(arguments.run, data, recipe).load_model()
-
     weights = [weight.astype(np.float16) for weight in model.get_weights()]
     FOLDER.mkdir(exist_ok=True)
     with replacing(FOLDER / "synthetic.npz") as new, open(new, "wb") as file:
         np.savez_compressed(file, **{f"weight{index}": weight for index, weight in enumerate(weights)})
     test = tfnxc.datasets.synthetic(identities=TESTED, seed=TEST_SEED)
     results = evaluate("pretrained", test, protocols=["cross-camera", "paper"])
-    ranks = [{f"rank {k}": round(100 * each.rank(k), 2) for k in (1, 5, 10, 20)} for each in results]
+    cmc, cmc_paper = ({f"rank {k}": round(100 * each.rank(k), 2) for k in (1, 5, 10, 20)} for each in results)
     card = {
         "model": "normxcorr",
         "data": f"synthetic set, {arguments.identities} people of seed {TRAIN_SEED}, every difficulty at its default",
         "recipe": f"grouped, positives {recipe.positives}",
         "epochs": arguments.epochs,
         "test": f"{TESTED} other people of seed {TEST_SEED}, cross-camera, ten draws, in per cent",
-        "cmc": ranks[0],
-        "cmc, protocol paper": ranks[1],
+        "cmc": cmc,
+        "cmc, protocol paper": cmc_paper,
         "intended_use": "examples and tests; it has seen no photograph of a person",
         "licence": "Apache-2.0",
         "versions": versions(),

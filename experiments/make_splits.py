@@ -4,7 +4,8 @@
     python experiments/make_splits.py PROTOCOLS
     git diff --exit-code tfnxc/datasets/splits
 
-The last line says that the package holds what the files say. PROTOCOLS is a folder with
+The last line says that the package holds what the files say; data sets and sources are kept as they stand there.
+PROTOCOLS is a folder with
 
     cuhk01/salmatch_partition_campus.csv                        trial, part and identity a line
     cuhk03/testsets.mat                                         the lists "testsets" of cuhk-03.mat
@@ -28,52 +29,37 @@ from tfnxc.datasets import seeded_split
 from tfnxc.errors import InputError
 from tfnxc.files import write_text
 
-CUHK01_IDENTITIES = range(1, 972)
+PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "tfnxc" / "datasets" / "splits"
+CUHK01_IDENTITIES = list(range(1, 972))
 CUHK03_PAIRS = {1: 843, 2: 440, 3: 77, 4: 58, 5: 49}
 """Identities of each camera pair of CUHK03. The package calls identity i of pair p 1000 p + i."""
 
 
 def cuhk01_486(folder):
-    """The ten partitions of CUHK01 by Zhao et al."""
-    lines = (folder / "cuhk01" / "salmatch_partition_campus.csv").read_text(encoding="utf-8").split()[1:]
-    rows = [line.split(",") for line in lines]
-    parts = {
-        part: [[int(row[2]) for row in rows if row[:2] == [str(trial), part]] for trial in range(1, 11)]
-        for part in ("train", "test")
-    }
-    return {
-        "datasets": ["cuhk01"],
-        "source": 'Zhao, Ouyang, Wang, "Person Re-identification by Salience Matching", ICCV 2013: the ten partitions '
-        "of the authors' code",
-        "families": {"cuhk01-486": sorted(CUHK01_IDENTITIES)},
-        "test": tests_that_leave(parts["train"], parts["test"], CUHK01_IDENTITIES),
-    }
+    """The ten partitions of CUHK01 by Zhao et al.: families of splits and lists of who tests, as all these give."""
+    text = (folder / "cuhk01" / "salmatch_partition_campus.csv").read_text(encoding="utf-8")
+    parts = {(trial, part): [] for part in ("train", "test") for trial in range(1, 11)}
+    for line in text.split()[1:]:
+        trial, part, identity = line.split(",")
+        parts[int(trial), part].append(int(identity))
+    lists = list(parts.values())
+    tests = tests_that_leave(lists[:10], lists[10:], CUHK01_IDENTITIES)
+    return {"families": {"cuhk01-486": CUHK01_IDENTITIES}, "test": tests}
 
 
 def cuhk01_100(folder):
     """Ten draws of 100 test identities of CUHK01; no file of the folder takes part."""
-    seeds = range(1, 11)
-    return {
-        "datasets": ["cuhk01"],
-        "source": "drawn for this package with the seeds 1 to 10 (numpy.random.default_rng), since no official list of "
-        "100 test identities exists",
-        "families": {"cuhk01-100": sorted(CUHK01_IDENTITIES)},
-        "test": [list(seeded_split(CUHK01_IDENTITIES, 100, seed).test) for seed in seeds],
-        "seeds": list(seeds),
-    }
+    seeds = list(range(1, 11))
+    tests = [list(seeded_split(CUHK01_IDENTITIES, 100, seed).test) for seed in seeds]
+    return {"families": {"cuhk01-100": CUHK01_IDENTITIES}, "test": tests, "seeds": seeds}
 
 
 def cuhk03_classic(folder):
     """The 20 test sets of CUHK03, left out of all five camera pairs or of the first three."""
     lists = load_mat(folder / "cuhk03" / "testsets.mat", "testsets")["testsets"].ravel()
-    return {
-        "datasets": ["cuhk03-labeled", "cuhk03-detected"],
-        "source": 'Li, Zhao, Xiao, Wang, "DeepReID: Deep Filter Pairing Neural Network for Person Re-Identification", '
-        "CVPR 2014: the 20 testsets of cuhk-03.mat; the others of all five camera pairs train, or in "
-        "cuhk03-classic-1260 those of the pairs 1 to 3",
-        "families": {"cuhk03-classic": cuhk03_identities(5), "cuhk03-classic-1260": cuhk03_identities(3)},
-        "test": [sorted(1000 * int(pair) + int(identity) for pair, identity in each) for each in lists],
-    }
+    tests = [sorted(1000 * int(pair) + int(identity) for pair, identity in each) for each in lists]
+    families = {"cuhk03-classic": cuhk03_identities(5), "cuhk03-classic-1260": cuhk03_identities(3)}
+    return {"families": families, "test": tests}
 
 
 def cuhk03_767(folder, boxes):
@@ -81,43 +67,28 @@ def cuhk03_767(folder, boxes):
     file = f"cuhk03_new_protocol_config_{boxes}.mat"
     data = load_mat(folder / "cuhk03" / file, "filelist", "train_idx", "query_idx", "gallery_idx")
     names = [pathlib.PurePath(str(name.item())).stem for name in data["filelist"].ravel()]
-    parts = {  # MATLAB counts from 1
-        part: [names[index - 1] for index in data[f"{part}_idx"].ravel().astype(int)]
-        for part in ("train", "query", "gallery")
-    }
-    if sorted(itertools.chain(*parts.values())) != sorted(names):
+    indices = [data[f"{part}_idx"].ravel().astype(int) for part in ("train", "query", "gallery")]
+    parts = [[names[index - 1] for index in each] for each in indices]  # MATLAB counts from 1
+    if sorted(itertools.chain(*parts)) != sorted(names):
         raise InputError(f"{file}: train, query and gallery are not all pictures, each once.")
-    people = {part: sorted({1000 * int(name[0]) + int(name[2:5]) for name in parts[part]}) for part in parts}
-    if people["query"] != people["gallery"]:
+    train, query, gallery = (sorted({1000 * int(name[0]) + int(name[2:5]) for name in each}) for each in parts)
+    if query != gallery:
         raise InputError(f"{file}: the identities of query and gallery differ.")
     everyone = cuhk03_identities(5)
-    return {
-        "datasets": [f"cuhk03-{boxes}"],
-        "source": 'Zhong, Zheng, Cao, Li, "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017: '
-        + file,
-        "families": {f"cuhk03-767-{boxes}": everyone},
-        "test": tests_that_leave([people["train"]], [people["query"]], everyone),
-        "probes": [sorted(parts["query"])],
-    }
+    tests = tests_that_leave([train], [query], everyone)
+    return {"families": {f"cuhk03-767-{boxes}": everyone}, "test": tests, "probes": [sorted(parts[1])]}
 
 
 def grid_125(folder):
     """The ten folds of QMUL GRID."""
-    train, test = (
-        [
-            sorted({int(name[:4]) for name in path.read_text(encoding="utf-8").split()})
-            for path in [folder / "grid" / f"grid-cv{fold}-{part}.txt" for fold in range(10)]
-        ]
-        for part in ("train", "probe")
-    )
-    everyone = range(1, 251)
-    return {
-        "datasets": ["grid"],
-        "source": 'Loy, Liu, Gong, "Person Re-Identification by Manifold Ranking", ICIP 2013: the ten folds of QMUL '
-        "GRID, trainIdxAll of features_and_partitions.mat as lists of file names (grid-cv0 to grid-cv9)",
-        "families": {"grid-125": sorted(everyone)},
-        "test": tests_that_leave(train, test, everyone),
-    }
+
+    def identities(fold, part):
+        names = (folder / "grid" / f"grid-cv{fold}-{part}.txt").read_text(encoding="utf-8").split()
+        return sorted({int(name[:4]) for name in names})
+
+    train, test = ([identities(fold, part) for fold in range(10)] for part in ("train", "probe"))
+    everyone = list(range(1, 251))
+    return {"families": {"grid-125": everyone}, "test": tests_that_leave(train, test, everyone)}
 
 
 def viper_316(folder):
@@ -126,13 +97,7 @@ def viper_316(folder):
     lists = [re.findall(r"cam_a/(\d+)_.*cam_b/(\d+)_", part) for part in text.split("% Experiment Number")[1:]]
     if any(first != second for each in lists for first, second in each):
         raise InputError("sdalf_cvpr2010_VIPeR_sets.txt: a line pairs two identities.")
-    return {
-        "datasets": ["viper"],
-        "source": 'Farenzena, Bazzani, Perina, Murino, Cristani, "Person Re-Identification by Symmetry-Driven '
-        'Accumulation of Local Features", CVPR 2010: sdalf_cvpr2010_VIPeR_sets.txt',
-        "families": {"viper-316": None},
-        "test": [sorted(int(first) for first, _ in each) for each in lists],
-    }
+    return {"families": {"viper-316": None}, "test": [sorted(int(first) for first, _ in each) for each in lists]}
 
 
 def cuhk03_identities(pairs):
@@ -166,24 +131,17 @@ def load_mat(path, *names):
 
 def write_splits(folder, into):
     """Reads the folder of protocols and writes one JSON file a source into the folder `into`."""
-    files = {
-        "cuhk01_100": cuhk01_100(folder),
-        "cuhk01_486": cuhk01_486(folder),
-        "cuhk03_767_detected": cuhk03_767(folder, "detected"),
-        "cuhk03_767_labeled": cuhk03_767(folder, "labeled"),
-        "cuhk03_classic": cuhk03_classic(folder),
-        "grid_125": grid_125(folder),
-        "viper_316": viper_316(folder),
-    }
-    for name, data in files.items():
+    files = {make.__name__: make(folder) for make in (cuhk01_100, cuhk01_486, cuhk03_classic, grid_125, viper_316)}
+    files |= {f"cuhk03_767_{boxes}": cuhk03_767(folder, boxes) for boxes in ("detected", "labeled")}
+    for name, lists in files.items():
+        data = {**json.loads((PACKAGE / f"{name}.json").read_text(encoding="utf-8")), **lists}
         write_text(into / f"{name}.json", json.dumps(data, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("protocols", type=pathlib.Path, help="the folder described above")
-    package = pathlib.Path(__file__).resolve().parents[1] / "tfnxc" / "datasets" / "splits"
-    parser.add_argument("--into", type=pathlib.Path, default=package, help="folder to write to (default: the package)")
+    parser.add_argument("--into", type=pathlib.Path, default=PACKAGE, help="folder to write to (default: the package)")
     arguments = parser.parse_args()
     try:
         write_splits(arguments.protocols, arguments.into)

@@ -9,8 +9,7 @@ test identity.
 import re
 
 from experiments import reporting
-from experiments.experiment import Experiment, check_alike
-from experiments.training import PROTOCOLS, Training, add_options
+from experiments.experiment import PROTOCOLS, Experiment, Training, add_options, check_alike, words_of
 
 DRAWS = 10
 FIGURES = ("rank 1", "rank 5", "rank 10", "rank 20", "mAP")
@@ -45,7 +44,6 @@ class RecipeParts(Experiment):
     def add_options(self, parser):
         """As in `Experiment`."""
         add_options(parser, epochs=4, recipe=False)
-        parser.add_argument("--partition", type=int, default=1, choices=range(1, 11), help="default: %(default)s")
         told = f"default: all of {', '.join(PARTS)}"
         parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS, metavar="P", help=told)
         parser.add_argument("--cuhk03", help="CUHK03 to train with: cuhk-03.mat or a folder of extracted pictures")
@@ -64,17 +62,13 @@ class RecipeParts(Experiment):
         for seed, part in names:
             # An epoch is one over the images: larger groups make more pairs of it.
             group = dict(zip(PARTS[part][::2], PARTS[part][1::2], strict=True)).get("--identities-per-group", 3)
-            words = ("cuhk01", "--data", options.data, "--split", f"cuhk01-486-{options.partition:02d}")
-            words += ("--validate", options.validate, "--validate-every", options.epochs)
-            words += ("--with", f"cuhk03-labeled={options.cuhk03}") if options.cuhk03 else ()
-            words += (*(("--seed", seed) if seed else ()), *PARTS[part])
+            what = {"data": options.data, "split": f"cuhk01-486-{options.partition:02d}", "seed": seed or None}
+            what["with"] = f"cuhk03-labeled={options.cuhk03}" if options.cuhk03 else None
+            words = words_of("cuhk01", **what, validate=options.validate, validate_every=options.epochs) + PARTS[part]
             name = f"{part}-seed-{seed}" if seed else part
-            about, test = (
-                {"part": part, "seed": seed, "model": "normxcorr"},
-                (RECIPE, options.validate, DRAWS, None, True),
-            )
-            epochs = round(options.epochs * 3 / group)
-            trainings.append(Training(name, options.to / name, about, words, images, epochs, *test))
+            about = {"part": part, "seed": seed, "model": "normxcorr"}
+            how = images, round(options.epochs * 3 / group), RECIPE, options.validate, DRAWS, None, True
+            trainings.append(Training(name, options.to / name, about, words, *how))
         return trainings
 
     def rows(self, options, measured):
@@ -84,26 +78,29 @@ class RecipeParts(Experiment):
         rows = []
         for part, words in PARTS.items():
             own = {each.about["seed"]: (each, found) for each, found in measured if each.about["part"] == part}
-            if own:
-                trainings, results = zip(*own.values(), strict=True)
-                settings = "with {} settings", lambda each: {**each.run().settings.to_dict(), "seed": None}
-                check_alike(f"{options.to}, the seeds of {part}", trainings, *settings[::-1])
-                recipe = next((row for row in rows if row["part"] == RECIPE), None)
-                figures = {name: reporting.figures_of([each[name] for each in results], FIGURES) for name in PROTOCOLS}
-                tested = [found[PROTOCOLS[0]] for found in results]
-                row = {
-                    "part": part,
-                    "changes": " ".join(map(str, words)) or "the recipe as it is",
-                    "seeds": list(own),
-                    "tested": [{"split": each.split, "split_digest": each.split_digest} for each in tested],
-                    "probes": {protocol: [each[protocol].probes for each in results] for protocol in PROTOCOLS},
-                    "draws": DRAWS,
-                    "figures": figures,
-                    "rank 1 to the recipe": {name: _difference(own, figures, recipe, name) for name in PROTOCOLS},
-                    "loss": reporting.spread_of([each.run().history()["loss"][-1] for each in trainings]),
-                    "pairs": trainings[0].run().pairs_done,
-                }
-                rows.append(row)
+            if not own:
+                continue
+            trainings, results = zip(*own.values(), strict=True)
+            folder = f"{options.to}, the seeds of {part}"
+            check_alike(
+                folder, trainings, lambda each: {**each.run().settings.to_dict(), "seed": None}, "with {} settings"
+            )
+            recipe = next((row for row in rows if row["part"] == RECIPE), None)
+            figures = {name: reporting.figures_of([each[name] for each in results], FIGURES) for name in PROTOCOLS}
+            tested = [found[PROTOCOLS[0]] for found in results]
+            row = {
+                "part": part,
+                "changes": " ".join(map(str, words)) or "the recipe as it is",
+                "seeds": list(own),
+                "tested": [{"split": each.split, "split_digest": each.split_digest} for each in tested],
+                "probes": {protocol: [each[protocol].probes for each in results] for protocol in PROTOCOLS},
+                "draws": DRAWS,
+                "figures": figures,
+                "rank 1 to the recipe": {name: _difference(own, figures, recipe, name) for name in PROTOCOLS},
+                "loss": reporting.spread_of([each.run().history()["loss"][-1] for each in trainings]),
+                "pairs": trainings[0].run().pairs_done,
+            }
+            rows.append(row)
         data = "held-back training identities of CUHK01"
         return {"data": data, "protocols": list(PROTOCOLS), "both_orders": True, "rows": rows}
 
@@ -117,14 +114,13 @@ class RecipeParts(Experiment):
         )
         tables = {}
         for protocol in PROTOCOLS:
-            rows = []
+            head = (protocol, "changed", *FIGURES, f"rank 1 to {RECIPE}", "last loss", "seeds")
+            tables[protocol] = reporting.Table(head, [], "" if tables else caption)
             for row in results["rows"]:
                 cells = [reporting.cell(row["figures"][protocol][name]) for name in FIGURES]
-                difference = reporting.difference_cell(row["rank 1 to the recipe"][protocol])
-                last = difference, f"{row['loss']['mean']:.3f}", len(row["seeds"])
-                rows.append((row["part"], changes_cell(row), *cells, *last))
-            head = (protocol, "changed", *FIGURES, f"rank 1 to {RECIPE}", "last loss", "seeds")
-            tables[protocol] = reporting.Table(head, rows, "" if tables else caption)
+                cells.append(reporting.difference_cell(row["rank 1 to the recipe"][protocol]))
+                last = f"{row['loss']['mean']:.3f}", len(row["seeds"])
+                tables[protocol].rows.append((row["part"], changes_cell(row), *cells, *last))
         return tables
 
 
@@ -136,8 +132,9 @@ def changes_cell(row):
 
 def _difference(seeds, figures, recipe, protocol):
     """How much higher the rank 1 of a part is than that of the recipe, as a spread over the seeds that both have."""
-    base = recipe["figures"][protocol]["rank 1"]["values"] if recipe else []
-    base = dict(zip(recipe["seeds"] if recipe else [], base, strict=True))
+    if recipe is None:
+        return None
+    base = dict(zip(recipe["seeds"], recipe["figures"][protocol]["rank 1"]["values"], strict=True))
     pairs = zip(seeds, figures[protocol]["rank 1"]["values"], strict=True)
     more = [value - base[seed] for seed, value in pairs if seed in base]
     return reporting.spread_of(more) if more else None

@@ -4,15 +4,9 @@ import dataclasses
 import json
 
 from tfnxc.evaluation import Spread, published_figures
-from tfnxc.files import write_json, write_text
 
-_OLD_KEYS = {
-    "passes": "epochs",
-    "passes_done": "epochs_done",
-    "people": "identities_per_group",
-    "dial": "challenge",
-    "dials": "difficulties",
-}
+_OLD_KEYS = {"passes": "epochs", "passes_done": "epochs_done", "people": "identities_per_group"}
+_OLD_KEYS |= {"dial": "challenge", "dials": "difficulties"}
 """What results files of version 0.1 call a key."""
 
 
@@ -26,18 +20,14 @@ class Table:
 
     def lines(self):
         """The table as lines of Markdown."""
-        lines = [list(map(str, self.head)), ["---"] * len(self.head), *(list(map(str, row)) for row in self.rows)]
-        caption = [self.caption, ""] if self.caption else []
-        return [*caption, *(f"| {' | '.join(line)} |" for line in lines)]
+        lines = [f"| {' | '.join(map(str, line))} |" for line in (self.head, ["---"] * len(self.head), *self.rows)]
+        return [self.caption, "", *lines] if self.caption else lines
 
 
 def read_json(path):
     """What a results file holds, with the keys of today."""
-
-    def renamed(pairs):
-        return {_OLD_KEYS.get(key, key): value for key, value in pairs}
-
-    return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=renamed)
+    with open(path, encoding="utf-8") as file:
+        return json.load(file, object_pairs_hook=lambda pairs: {_OLD_KEYS.get(key, key): each for key, each in pairs})
 
 
 def measured_of(results):
@@ -87,8 +77,8 @@ def published_of(methods, test_identities=486):
 
 def published_cells(row, names):
     """Figures of a row of `published_of` as texts, empty where one was not printed."""
-    ranks = {f"rank {rank}": figure for rank, figure in row["ranks"].items()}
-    return [f"{ranks[name]:.2f}" if name in ranks else "" for name in names]
+    ranks = {f"rank {rank}": f"{figure:.2f}" for rank, figure in row["ranks"].items()}
+    return [ranks.get(name, "") for name in names]
 
 
 def training_lines(trainings):
@@ -99,31 +89,23 @@ def training_lines(trainings):
         split, done = f"{each['split']}, {each['split_digest']}", f"{each['epochs_done']} of {each['recipe']['epochs']}"
         cost = f"{each['pairs']:,}", f"{each['minutes']:.1f}", f"{each['peak_mb']:.0f}"
         rows.append((each["run"], split, each["identities"], done, *cost))
-        parts = [f"{name} {value}" for name, value in each["recipe"].items()]
-        parts += [] if each.get("drawing") is None else [f"groups drawn in way {each['drawing']}"]
-        recipes.setdefault(", ".join(parts), []).append(each["run"])
+        recipe = ", ".join(f"{name} {value}" for name, value in each["recipe"].items())
+        recipe += "" if each.get("drawing") is None else f", groups drawn in way {each['drawing']}"
+        recipes.setdefault(recipe, []).append(each["run"])
     told = [f"Recipe of {', '.join(runs)}: {text}." for text, runs in recipes.items()]
     return [*Table(head, rows).lines(), "", *told]
 
 
 def step_lines(steps, prefix):
     """What the steps whose names begin so took, as lines of Markdown; `training_lines` tells it of trainings."""
-    rows = []
-    for name, taken in steps.items():
-        if name.startswith(prefix):
-            shown = name if taken["done"] else f"{name}, not finished"
-            rows.append((shown, f"{taken['seconds'] / 60:.1f}", f"{taken['peak_mb']:.0f}"))
+    rows = [
+        (name if taken["done"] else f"{name}, not finished", f"{taken['seconds'] / 60:.1f}", f"{taken['peak_mb']:.0f}")
+        for name, taken in steps.items()
+        if name.startswith(prefix)
+    ]
     return Table(("step", "minutes", "peak memory, MB"), rows).lines()
 
 
 def version_line(versions):
     """The versions of what took part, as a line."""
     return f"Written with {', '.join(f'{name} {version}' for name, version in versions.items())}."
-
-
-def write_results(folder, results, lines):
-    """Writes `results.json` and `results.md`, each whole or not at all, and prints the latter."""
-    write_json(folder / "results.json", results)
-    text = "\n".join([*lines, ""])
-    write_text(folder / "results.md", text)
-    print(text, flush=True)

@@ -3,13 +3,11 @@
     python -m experiments reproduce_cuhk01 --data cuhk01/campus --cuhk03 cuhk-03.mat
     python -m experiments reproduce_cuhk01 --report --add results-of-another-machine.json
 
-For each model: a training on CUHK03, one for all partitions, as the authors start small sets from a larger one; then
-for each partition (485 training and 486 test identities; 871 and 100) a training on CUHK01 that begins with its
-weights, and the CMC of the partition's test identities under both protocols. Both are one training in two parts: the
-rate stays where it is on CUHK03, and falls to 0 on CUHK01. Without --cuhk03 the trainings begin with random weights.
-
-The ten partitions with 486 test identities are the published ones; with 100 test identities none were published, and
-the package's own random ones are taken.
+For each model: a training on CUHK03, as the authors start small sets from a larger one; then for each partition (485
+training and 486 test identities; 871 and 100) a training on CUHK01 that begins with its weights, and the CMC of the
+partition's test identities under both protocols. The learning rate stays where it is on CUHK03, and falls to 0 on
+CUHK01. Without --cuhk03 the weights begin random. The ten partitions with 486 test identities are the published ones;
+those with 100, of which none were published, are the package's own.
 
 Partitions may be shared among machines: `--partitions 3` here, `--partitions 1 2` there, and `--add` puts the results
 together. No picture leaves the data folder.
@@ -20,8 +18,7 @@ import json
 import pathlib
 
 from experiments import reporting
-from experiments.experiment import Experiment
-from experiments.training import PROTOCOLS, Training, add_options
+from experiments.experiment import PROTOCOLS, Experiment, Training, add_options, words_of
 from tfnxc.errors import InputError
 from tfnxc.evaluation import TITLES
 from tfnxc.training import Run
@@ -33,7 +30,7 @@ IDENTITIES = 971
 PARTITIONS = range(1, 11)
 FIGURES = ("rank 1", "rank 5", "rank 10", "rank 20", "rank 50", "mAP")
 
-_ON_CUHK03 = {"grouped": ("--schedule", "constant", "--warmup", 0), "published": ()}
+_ON_CUHK03 = {"grouped": {"schedule": "constant", "warmup": 0}, "published": {}}
 """What the training on CUHK03 changes of each recipe: a rate that has fallen to 0 and rises again undoes much."""
 
 _OF_CUHK03 = 12_000  # images that train, of the whole
@@ -48,38 +45,38 @@ class ReproduceCUHK01(Experiment):
 
     def add_options(self, parser):
         """As in `Experiment`; `--repeats` is by default as in `DRAWS`."""
-        add_options(parser, epochs=70, repeats=None)
+        add_options(parser, epochs=70, repeats=None, partition=False)
         parser.add_argument("--cuhk03", help="CUHK03 to begin with: cuhk-03.mat or a folder of extracted pictures")
         parser.add_argument("--pretrain-epochs", type=int, default=24, help="over CUHK03 (default %(default)s)")
         parser.add_argument("--models", nargs="+", default=list(TITLES), choices=TITLES, help="default: all")
-        for name, default, choices in (("partitions", [1, 2, 3], PARTITIONS), ("test-identities", list(DRAWS), DRAWS)):
-            some = {"nargs": "+", "type": int, "metavar": "N", "help": f"default: {' '.join(map(str, default))}"}
-            parser.add_argument(f"--{name}", default=default, choices=choices, **some)
-        told = "in all trainings; default: the recipe's"
-        parser.add_argument("--positives", choices=("any", "cross-camera"), help=told)
+        some = {"nargs": "+", "type": int, "metavar": "N"}
+        parser.add_argument("--partitions", **some, default=[1, 2, 3], choices=PARTITIONS, help="default: 1 2 3")
+        parser.add_argument("--test-identities", **some, default=list(DRAWS), choices=DRAWS, help="default: 486 100")
+        parser.add_argument(
+            "--positives", choices=("any", "cross-camera"), help="in all trainings; default: the recipe's"
+        )
         told = "results.json of other machines, whose partitions are put together with those here"
         parser.add_argument("--add", nargs="+", type=pathlib.Path, default=[], metavar="FILE", help=told)
 
     def trainings(self, options, everything=False):
         """In the order in which a table with all models is there soonest."""
-        models, changes = options.models, ()
-        changes += () if options.learning_rate is None else ("--learning-rate", options.learning_rate)
-        changes += () if options.positives is None else ("--positives", options.positives)
-        tested, partitions = options.test_identities, options.partitions
+        models, tested, partitions = options.models, options.test_identities, options.partitions
         if everything:
             models, tested, partitions = TITLES, DRAWS, PARTITIONS
-        found, begin = [], dict.fromkeys(models, ((), ()))
+        changes = {"learning_rate": options.learning_rate, "positives": options.positives}
+        found, begin = [], dict.fromkeys(models, (None, ()))
         for model in models if options.cuhk03 or everything else ():
-            about, folder = {"model": model, "test": None}, options.to / f"cuhk03-{model}"
-            words = "cuhk03-labeled", "--data", options.cuhk03, "--split", "cuhk03-classic-01", "--model", model
-            words += (*_ON_CUHK03[options.recipe], *changes, "--partial")
-            how = _OF_CUHK03, options.pretrain_epochs, options.recipe
-            found.append(Training(f"cuhk03 {model}", folder, about, words, *how))
-            begin[model] = ("--from", folder), (f"train cuhk03 {model}",)
+            name, folder = f"cuhk03 {model}", options.to / f"cuhk03-{model}"
+            what = {"data": options.cuhk03, "split": "cuhk03-classic-01", "model": model, **_ON_CUHK03[options.recipe]}
+            words = *words_of("cuhk03-labeled", **what, **changes), "--partial"
+            how = words, _OF_CUHK03, options.pretrain_epochs, options.recipe
+            found.append(Training(name, folder, {"model": model, "test": None}, *how))
+            begin[model] = folder, (f"train {name}",)
         for test, partition, model in itertools.product(tested, partitions, models):
             split, (weights, after) = f"cuhk01-{test}-{partition:02d}", begin[model]
             about = {"test_identities": test, "model": model, "partition": partition}
-            words = "cuhk01", "--data", options.data, "--split", split, "--model", model, *changes, *weights
+            what = {"data": options.data, "split": split, "model": model, "from": weights}
+            words = words_of("cuhk01", **what, **changes)
             draws = DRAWS[test] if options.repeats is None else options.repeats
             how = 4 * (IDENTITIES - test), options.epochs, options.recipe, test, draws, options.probes, False, after
             found.append(Training(f"{split} {model}", options.to / f"{split}-{model}", about, words, *how))
@@ -87,18 +84,18 @@ class ReproduceCUHK01(Experiment):
 
     def results(self, options):
         """As in `Experiment`, with the rows of other machines."""
-        results = super().results(options)
+        results = {**super().results(options), "added": []}
         rows = [(_kind(row, results["trainings"]), options.to, row) for row in results["rows"]]
-        results["added"] = []
         for path in options.add:
             others, about = _read(path)
             rows += others
             results["added"] += about
         results["rows"] = sorted(_joined(rows), key=_place)
-        shown = {(row["test_identities"], row["model"]) for row in results["rows"]}
-        methods = {test: [title for model, title in TITLES.items() if (test, model) in shown] for test in DRAWS}
-        published = [row for test in DRAWS for row in reporting.published_of(methods[test], test)]
-        return {**results, "published": published}
+        shown, results["published"] = {(row["test_identities"], row["model"]) for row in results["rows"]}, []
+        for test in DRAWS:
+            methods = [title for model, title in TITLES.items() if (test, model) in shown]
+            results["published"] += reporting.published_of(methods, test)
+        return results
 
     def rows(self, options, measured):
         """A row for each model, partition and protocol that has a result."""
@@ -106,12 +103,13 @@ class ReproduceCUHK01(Experiment):
         for training, results in measured:
             settings, before = training.run().settings, options.to / f"cuhk03-{training.about['model']}"
             begun = settings.weights and (before / "run.json").exists()
+            row = {name: training.about[name] for name in ("test_identities", "model")}
+            row |= {"epochs": settings.recipe.epochs, "partitions": [training.about["partition"]]}
+            row |= {"drawn": [training.run().drawing, Run.open(before).drawing if begun else None]}
+            row |= {"from": [settings.weights]}
             for result in results.values():
-                row = {name: training.about[name] for name in ("test_identities", "model")}
-                row |= {"epochs": settings.recipe.epochs, "partitions": [training.about["partition"]]}
-                row |= {"drawn": [training.run().drawing, Run.open(before).drawing if begun else None]}
-                row |= {"from": [settings.weights], **reporting.measured_of([result])}
-                rows.append({**row, "figures": reporting.figures_of([result], FIGURES)})
+                figures = reporting.figures_of([result], FIGURES)
+                rows.append({**row, **reporting.measured_of([result]), "figures": figures})
         return {"data": "CUHK01", "rows": rows}
 
     def tables(self, results):
@@ -138,16 +136,16 @@ class ReproduceCUHK01(Experiment):
 
     def lines(self, results):
         """The results as lines of Markdown, and how those of other machines came about."""
-        added = []
+        lines = super().lines(results)
         for each in results["added"]:
             about = reporting.training_lines(each["trainings"])
-            added += ["", f"Of {each['file']}:", "", *about, "", reporting.version_line(each["versions"])]
-        return [*super().lines(results), *added]
+            lines += ["", f"Of {each['file']}:", "", *about, "", reporting.version_line(each["versions"])]
+        return lines
 
 
 def _place(row):
-    models = list(TITLES).index(row["model"]), PROTOCOLS.index(row["protocol"])
-    return list(DRAWS).index(row["test_identities"]), *models
+    names = (DRAWS, row["test_identities"]), (TITLES, row["model"]), (PROTOCOLS, row["protocol"])
+    return [list(known).index(name) for known, name in names]
 
 
 def _read(path):
@@ -171,12 +169,12 @@ def _read(path):
 
 def _kind(row, trainings):
     """What rows have in common whose partitions make one mean."""
-    begun = all(row["from"])
-    alike = [each for each in trainings if each["model"] == row["model"]]
-    own = [each for each in alike if bool(each["from"]) == begun and each["split"] in row["splits"]]
-    own += [each for each in alike if begun and each["dataset"] != "cuhk01"]
-    about = ("dataset", "search_size", "with", "epochs_done", "recipe")
-    how = {json.dumps([each[name] for name in about], sort_keys=True) for each in own}
+    begun, how = all(row["from"]), set()
+    for each in (each for each in trainings if each["model"] == row["model"]):
+        own = bool(each["from"]) == begun and each["split"] in row["splits"]
+        if own or (begun and each["dataset"] != "cuhk01"):
+            about = [each[name] for name in ("dataset", "search_size", "with", "epochs_done", "recipe")]
+            how.add(json.dumps(about, sort_keys=True))
     what = [row[name] for name in ("test_identities", "model", "protocol", "epochs", "drawn", "draws", "both_orders")]
     return json.dumps([*what, begun, sorted(set(row["probes"])), sorted(how)])
 
@@ -187,14 +185,15 @@ def _joined(rows):
     for kind, source, row in rows:
         splits = list(row["splits"].items())
         for place, partition in enumerate(row["partitions"]):
-            figures = {name: spread["values"][place] for name, spread in row["figures"].items()}
-            one = {**{name: row[name][place] for name in _LISTS}, "splits": splits[place], "figures": figures}
-            if partition in found.setdefault(kind, (row, {}))[1]:
+            _, partitions = found.setdefault(kind, (row, {}))
+            if partition in partitions:
                 raise InputError(
                     f"--add {source}: partition {partition} of {row['model']} is there twice. A partition counts once: "
                     "remove a run, or take a file without it."
                 )
-            found[kind][1][partition] = one
+            figures = {name: spread["values"][place] for name, spread in row["figures"].items()}
+            one = {name: row[name][place] for name in _LISTS}
+            partitions[partition] = {**one, "splits": splits[place], "figures": figures}
     for row, partitions in found.values():
         ones = [partitions[number] for number in sorted(partitions)]
         figures = {name: reporting.spread_of([one["figures"][name] for one in ones]) for name in row["figures"]}

@@ -14,15 +14,11 @@ from tfnxc import locks
 from tfnxc.errors import InputError
 from tfnxc.files import write_json
 
-HEARTBEAT = 20.0
-"""Seconds between two notes of how long a step has taken: the most that a kill can lose."""
-
-PATIENCE = 10.0
-"""Seconds in which a step that was killed with its experiment has to be gone."""
-
+HEARTBEAT = 20.0  # seconds between two notes of how long a step has taken: the most that a kill can lose
+PATIENCE = 10.0  # seconds in which a step that was killed with its experiment has to be gone
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
-_OLD_WORDS = {"--passes": "--epochs", "--people": "--identities-per-group", "dials.py": "synthetic_difficulty.py"}
+_OLD_WORDS = {"--passes": "--epochs", "--people": "--identities-per-group", "dials.py": "experiments.claims"}
 """What `steps.json` of version 0.1 calls an option or a program."""
 
 
@@ -37,21 +33,15 @@ class Step:
     minutes: float = 0.0  # what it is expected to take on two cores
     memory_gb: float = 2.0
 
-    @classmethod
-    def of_tfnxc(cls, name, arguments, folder, after=(), *cost):
-        """A `tfnxc` command as a step; `arguments` are its words, of any type."""
-        return cls(name, ("-m", "tfnxc", *map(str, arguments)), folder, after, *cost)
-
 
 class Log:
-    """What each step took so far, kept in `steps.json` of a folder."""
+    """What each step took so far, kept in `steps.json` of a folder; iterating gives names in the order of beginning."""
 
     def __init__(self, folder):
         self._path = pathlib.Path(folder) / "steps.json"
         self._steps = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
 
     def __iter__(self):
-        """The names of the steps that have begun, in that order."""
         return iter(self._steps)
 
     def of(self, name):
@@ -69,14 +59,10 @@ class Log:
         self._steps[name] = {**self.of(name), **facts}
         write_json(self._path, self._steps)
 
-    def note_done(self, name):
-        """Keeps that a step is done, as the last so far."""
-        self.note(name, done=1 + max((each["done"] for each in self._steps.values()), default=0))
-
     def forget_removed(self, step):
         """Forgets a step whose run folder somebody removed: it begins anew."""
-        if step.name in self._steps and not (step.folder / "run.json").exists():
-            del self._steps[step.name]
+        if not (step.folder / "run.json").exists():
+            self._steps.pop(step.name, None)
 
     def is_done(self, step):
         """Whether a step with these arguments is done, after those that it reads."""
@@ -88,10 +74,12 @@ class Log:
 def _meaning(arguments):
     """Options with their values, in whatever order and wherever the program lies, as they are called today."""
     options = [[]]
-    for word in arguments:
+    for word in (word for word in arguments if word != "-m"):
         word = pathlib.PurePath(word).name if word.endswith(".py") else word
         word = _OLD_WORDS.get(word, word)
-        options = [*options, [word]] if word.startswith("--") else [*options[:-1], [*options[-1], word]]
+        if word.startswith("--"):
+            options.append([])
+        options[-1].append(word)
     return sorted(options)
 
 
@@ -105,43 +93,40 @@ def run_steps(steps, folder):
         log = Log(folder)  # now that nobody else writes it
         for step in steps:
             log.forget_removed(step)
-        print(budget_line(steps, log), flush=True)
+        left = [step for step in steps if not log.is_done(step)]
+        if left:
+            minutes, memory = sum(step.minutes for step in left), max(step.memory_gb for step in left)
+            cost = f"{minutes:.0f} minutes on two cores with the compiled op (tfnxc build-ops), up to {memory:.1f} GB"
+            print(f"{len(left)} of {len(steps)} steps to do: about {cost} of memory.", flush=True)
+        else:
+            print(f"All {len(steps)} steps are done.", flush=True)
         for number, step in enumerate(steps, start=1):
             if not log.is_done(step):
                 print(f"== {number} of {len(steps)}, {step.name}: python {' '.join(step.arguments)}", flush=True)
                 run_step(step, log, lock)
 
 
-def budget_line(steps, log):
-    """What is left to do and its cost, as a line."""
-    left = [step for step in steps if not log.is_done(step)]
-    if not left:
-        return f"All {len(steps)} steps are done."
-    minutes, memory = sum(step.minutes for step in left), max(step.memory_gb for step in left)
-    return (
-        f"{len(left)} of {len(steps)} steps to do: about {minutes:.0f} minutes on two cores with the compiled op "
-        f"(tfnxc build-ops), up to {memory:.1f} GB of memory."
-    )
-
-
-def run_step(step, log, lock=None):
+def run_step(step, log, lock):
     """Runs a step to its end; raises an `InputError` if it fails. The step keeps the file descriptor `lock` open."""
     known = log.of(step.name)
     begin, peak = time.monotonic(), known["peak_mb"]
-    kept = () if lock is None else (lock,)
-    child = subprocess.Popen([sys.executable, *step.arguments], preexec_fn=_end_with(os.getpid()), pass_fds=kept)
+    child = subprocess.Popen([sys.executable, *step.arguments], preexec_fn=_end_with(os.getpid()), pass_fds=(lock,))
+
+    def note_cost():
+        log.note(step.name, seconds=known["seconds"] + time.monotonic() - begin, peak_mb=peak)
+
     try:
         log.note(step.name, arguments=list(step.arguments), done=0)
         while child.returncode is None:
             peak = max(peak, _wait(child, HEARTBEAT))
-            log.note(step.name, seconds=known["seconds"] + time.monotonic() - begin, peak_mb=peak)
+            note_cost()
     finally:
         if child.returncode is None:
             child.terminate()
             child.wait()
-            log.note(step.name, seconds=known["seconds"] + time.monotonic() - begin, peak_mb=peak)
+            note_cost()
     if child.returncode == 0:
-        log.note_done(step.name)
+        log.note(step.name, done=1 + max(log.of(name)["done"] for name in log))
         return
     how = f"exit {child.returncode}" if child.returncode > 0 else f"ended by {signal.Signals(-child.returncode).name}"
     advice = "Once what it says above is mended, the same command goes on here."
@@ -161,14 +146,11 @@ def alone_in(folder):
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    return locks.alone_in(
-        folder,
-        lambda holder: (
-            f"{folder}: another start of this experiment works here, or a step that outlived one. Wait for it, "
-            f"or end it (fuser {folder / locks.LOCK} names it). --report needs no such wait."
-        ),
-        PATIENCE,
+    busy = (
+        f"{folder}: another start of this experiment works here, or a step that outlived one. Wait for it, "
+        f"or end it (fuser {folder / locks.LOCK} names it). --report needs no such wait."
     )
+    return locks.alone_in(folder, lambda holder: busy, PATIENCE)
 
 
 def _end_with(parent):
@@ -186,7 +168,10 @@ def _end_with(parent):
 
 
 def _wait(child, seconds):
-    """Waits so long for the end of a process; gives its peak memory in MB so far, and sets `returncode` at the end."""
+    """Waits so long for the end of a process; gives its peak memory in MB so far, and sets `returncode` at the end.
+
+    The peak is 0 where the system does not say that of a running process.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
@@ -194,14 +179,6 @@ def _wait(child, seconds):
             child.returncode = os.waitstatus_to_exitcode(status)
             return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
         time.sleep(0.1)
-    return _peak_mb(child.pid)
-
-
-def _peak_mb(pid):
-    """Peak memory of a running process in MB; 0 where the system does not say."""
-    try:
-        status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except OSError:
-        return 0.0
-    peak = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(peak[0]) * 1024 / 1e6 if peak else 0.0
+    status = pathlib.Path(f"/proc/{child.pid}/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))

@@ -7,8 +7,7 @@ They are the four columns of section 3.1 of the supplement, trained alike on one
 """
 
 from experiments import reporting
-from experiments.experiment import Experiment, check_alike
-from experiments.training import Training, add_options
+from experiments.experiment import Experiment, Training, add_options, check_alike, words_of
 from tfnxc.evaluation import TITLES
 from tfnxc.models import BUILDERS
 
@@ -32,19 +31,17 @@ class SearchWindows(Experiment):
     def add_options(self, parser):
         """As in `Experiment`."""
         add_options(parser, epochs=40)
-        parser.add_argument("--partition", type=int, default=1, choices=range(1, 11), help="default: %(default)s")
 
     def trainings(self, options, everything=False):
         """As in `Experiment`."""
         found, number = [], f"{options.partition:02d}"
-        rate = () if options.learning_rate is None else ("--learning-rate", options.learning_rate)
+        how = 4 * TRAIN, options.epochs, options.recipe, TEST, options.repeats, options.probes
         for (model, search), method in WINDOWS.items():
             about = {"method": method, "model": model, "search": search}
-            words = "cuhk01", "--data", options.data, "--split", f"cuhk01-486-{number}", "--model", model
-            words += ("--search", search, *rate)
-            folder, name = options.to / f"cuhk01-{number}-{model}-{search}", f"{number} {model} {search}"
-            draws = TEST, options.repeats, options.probes
-            found.append(Training(name, folder, about, words, 4 * TRAIN, options.epochs, options.recipe, *draws))
+            what = {"data": options.data, "split": f"cuhk01-486-{number}", "learning_rate": options.learning_rate}
+            words = words_of("cuhk01", **what, model=model, search=search)
+            folder = options.to / f"cuhk01-{number}-{model}-{search}"
+            found.append(Training(f"{number} {model} {search}", folder, about, words, *how))
         return found
 
     def rows(self, options, measured):
@@ -67,12 +64,11 @@ class SearchWindows(Experiment):
         minutes = {(each["model"], tuple(each["search_size"])): each["minutes"] for each in results["trainings"]}
         rows = []
         for published, (model, search) in zip(results["published"], WINDOWS, strict=True):
-            for row in results["rows"]:
-                if (row["model"], row["search"]) == (model, search):
-                    cells = [f"{row['figures'][name]:.2f}" for name in FIGURES]
-                    taken = minutes[model, (5, 5 if search == "5x5" else None)]
-                    last = f"{row['parameters']:,}", f"{taken:.1f}", row["draws"], row["probes"][0]
-                    rows.append((TITLES[model], search, row["protocol"], *cells, *last))
+            taken = minutes.get((model, (5, 5 if search == "5x5" else None)))
+            for row in (row for row in results["rows"] if (row["model"], row["search"]) == (model, search)):
+                cells = [f"{row['figures'][name]:.2f}" for name in FIGURES]
+                last = f"{row['parameters']:,}", f"{taken:.1f}", row["draws"], row["probes"][0]
+                rows.append((TITLES[model], search, row["protocol"], *cells, *last))
             cells = reporting.published_cells(published, FIGURES)
             rows.append((f"{TITLES[model]}, published", search, published["protocol"] or "?", *cells, *[""] * 4))
         head = ("model", "search", "protocol", *FIGURES, "parameters", "minutes", "draws", "probes")

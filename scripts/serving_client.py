@@ -26,10 +26,17 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         ask = over_grpc(options) if options.grpc else over_rest(options)
-        names, probabilities = compare(ask, options.probe, gallery_of(options.gallery))
+        gallery = [options.gallery]
+        if options.gallery.is_dir():
+            gallery = sorted(each for each in options.gallery.iterdir() if each.suffix.lower() in SUFFIXES)
+        if not gallery:
+            raise RefusedError(f"{options.gallery}: no JPEG or PNG picture here.")
+        found = sorted(compare(ask, options.probe, gallery), key=lambda each: -each[1])
     except RefusedError as error:
         sys.exit(f"Error: {error}")
-    print_ranking(names, probabilities, options.top)
+    print("rank  probability  picture")
+    for rank, (name, probability) in enumerate(found[: options.top], start=1):
+        print(f"{rank:4}  {probability:11.4f}  {name}")
 
 
 def parse(arguments):
@@ -53,54 +60,32 @@ def parse(arguments):
 
 
 class RefusedError(Exception):
-    """What the server, or this program, does not take; the message says why."""
-
-
-def gallery_of(path):
-    """The pictures of a folder, or the one picture."""
-    if not path.is_dir():
-        return [path]
-    found = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES)
-    if not found:
-        raise RefusedError(f"{path}: no JPEG or PNG picture here.")
-    return found
+    """The server, or this program, refused something; the message says why."""
 
 
 def compare(ask, probe, gallery):
-    """The names of the gallery and the probability of each that it shows the person of the probe."""
-    probabilities = []
+    """Each name of the gallery with the probability that it shows the person of the probe."""
+    found = []
     for start in range(0, len(gallery), BATCH):
         batch = gallery[start : start + BATCH]
         try:
-            probabilities += ask([probe.read_bytes()] * len(batch), [path.read_bytes() for path in batch])
+            probabilities = ask([probe.read_bytes()] * len(batch), [path.read_bytes() for path in batch])
         except RefusedError as error:
-            raise RefusedError(named(str(error), probe, batch)) from None
+            picture = re.search(r"(probe|gallery)_bytes, picture (\d+): ([^\]\n]*)", str(error))
+            if picture is None:
+                raise
+            path = probe if picture[1] == "probe" else batch[int(picture[2])]
+            raise RefusedError(f"{path}: {picture[3]}") from None
         except OSError as error:
             raise RefusedError(f"{error.filename}: {error.strerror}") from None
-    return [path.name for path in gallery], probabilities
-
-
-def named(message, probe, batch):
-    """The server's message with the name of the file that it is about."""
-    found = re.search(r"(probe|gallery)_bytes, picture (\d+): ([^\]\n]*)", message)
-    if found is None:
-        return message
-    return f"{probe if found[1] == 'probe' else batch[int(found[2])]}: {found[3]}"
-
-
-def print_ranking(names, probabilities, top):
-    """The best first, as a table."""
-    order = sorted(range(len(names)), key=lambda index: -probabilities[index])[:top]
-    print("rank  probability  picture")
-    for rank, index in enumerate(order, start=1):
-        print(f"{rank:4}  {probabilities[index]:11.4f}  {names[index]}")
+        found += zip([path.name for path in batch], probabilities, strict=True)
+    return found
 
 
 def over_rest(options):
     """A function of two lists of files to a list of probabilities, by TensorFlow Serving's REST API."""
     version = "" if options.version is None else f"/versions/{options.version}"
-    server = options.server or "http://localhost:8501"
-    url = f"{server}/v1/models/{options.model}{version}:predict"
+    url = f"{options.server or 'http://localhost:8501'}/v1/models/{options.model}{version}:predict"
 
     def ask(probes, galleries):
         sides = {"probe_bytes": probes, "gallery_bytes": galleries}
@@ -111,20 +96,16 @@ def over_rest(options):
             with urllib.request.urlopen(request, timeout=options.timeout) as reply:
                 return json.load(reply)["outputs"]["same"]
         except urllib.error.HTTPError as error:
-            raise RefusedError(said(error)) from None
+            text = error.read().decode(errors="replace")
+            try:
+                message = json.loads(text)["error"]
+            except (ValueError, KeyError, TypeError):
+                message = f"{url}: {error} {text[:200]}"
+            raise RefusedError(message) from None
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             raise RefusedError(f"{url}: no answer of TensorFlow Serving ({error}).") from None
 
     return ask
-
-
-def said(error):
-    """What a reply of TensorFlow Serving says of an error."""
-    text = error.read().decode(errors="replace")
-    try:
-        return json.loads(text)["error"]
-    except (ValueError, KeyError, TypeError):
-        return f"{error.url}: {error} {text[:200]}"
 
 
 def over_grpc(options):

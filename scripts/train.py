@@ -21,10 +21,6 @@ people = tfnxc.datasets.synthetic(identities=arguments.identities)
 pairs = tfnxc.datasets.PairPipeline(people.images(), people.identities, batch_size=32)
 
 model = tfnxc.models.normxcorr()
-model.compile(
-    optimizer=keras.optimizers.Adam(1e-3),
-    loss=keras.losses.SparseCategoricalCrossentropy(),
-    metrics=["accuracy"],
-)
+model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
 model.fit(pairs.dataset(), steps_per_epoch=pairs.steps_per_epoch, epochs=arguments.epochs, shuffle=False)
 model.save(arguments.model)

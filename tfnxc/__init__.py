@@ -1,10 +1,10 @@
 """Person re-identification by inexact matching: given a probe crop of a person, rank the crops of a gallery.
 
 - `tfnxc.ops`, `tfnxc.layers`: the normalized correlation, on tensors and as Keras layers.
-- `tfnxc.models`, `tfnxc.losses`, `tfnxc.optimizers`: the three architectures and what they learn with beside Keras' own.
+- `tfnxc.models`, `tfnxc.losses`, `tfnxc.optimizers`: the three architectures, their loss and optimizer.
 - `tfnxc.datasets`: data sets, splits and training pairs.
 - `tfnxc.training`, `tfnxc.callbacks`: training in run folders; callbacks for any `model.fit`.
-- `tfnxc.evaluation`, `tfnxc.metrics`, `tfnxc.scoring`: measuring runs and models; CMC and mAP of score matrices; scoring pairs.
+- `tfnxc.evaluation`, `tfnxc.metrics`, `tfnxc.scoring`: measuring runs and models, CMC and mAP, scores of pairs.
 - `tfnxc.visualization`, `tfnxc.report`: figures, and a run as one HTML page.
 - `tfnxc.serving`, `tfnxc.search`: SavedModels, and galleries on disk.
 

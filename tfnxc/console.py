@@ -1,7 +1,5 @@
 """The console that commands print to, and progress bars on it."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 
@@ -23,12 +21,9 @@ SILENT = Console(quiet=True)
 
 @contextlib.contextmanager
 def progress_bar(title: str, total: int | None, console: Console | None = console) -> Iterator[Callable[..., None]]:
-    """A bar of `total` steps; gives the function `(count, total=None)` that moves it.
+    """A bar of `total` steps, `None` where that is told later; gives the function `(count, total=None)` that moves it.
 
-    Args:
-        title: What stands before the bar.
-        total: How many steps there are; `None` where that is told later.
-        console: Where it is shown. Defaults to the console of the commands; `None` shows nothing.
+    It is shown on the console of the commands by default; `console=None` shows nothing.
 
     Example:
         >>> with progress_bar("Pictures", 3, console=None) as advance:
@@ -43,16 +38,11 @@ def progress_bars(
     *tasks: tuple[str, int | None], console: Console | None = console
 ) -> Iterator[list[Callable[..., None]]]:
     """Bars below each other, one for each `(title, total)`; gives the functions that move them."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
 
     def mover(progress, task):
         return lambda count, total=None: progress.update(task, advance=count, total=total)
 
-    with Progress(*columns, console=SILENT if console is None else console, disable=console is None) as progress:
+    columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    shown = SILENT if console is None else console
+    with Progress(TextColumn("{task.description}"), *columns, console=shown, disable=console is None) as progress:
         yield [mover(progress, progress.add_task(title, total=total)) for title, total in tasks]

@@ -1,7 +1,5 @@
 """Writing files so that a kill or a loss of power at any moment leaves the old one or the new one, never half."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Digests of files and arrays: how a model, a split or a data set is recognized."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import zlib

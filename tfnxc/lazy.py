@@ -1,7 +1,5 @@
 """Names of a package that are imported when they are first used, so that nobody waits for what they do not use."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Mapping
 

@@ -1,7 +1,5 @@
 """One writer of a folder at a time: a lock that goes with the process that holds it, however that ends."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pathlib

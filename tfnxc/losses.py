@@ -1,7 +1,5 @@
 """The loss of pairs that are formed in groups of identities."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """The optimizer of the grouped recipe."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

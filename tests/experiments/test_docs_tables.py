@@ -9,7 +9,7 @@ import re
 import pytest
 
 from experiments import claims, recipe_parts, reporting, reproduce_cuhk01, search_windows
-from experiments.training import PROTOCOLS
+from experiments.experiment import PROTOCOLS
 from tfnxc.evaluation import TITLES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

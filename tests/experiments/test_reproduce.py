@@ -8,8 +8,8 @@ import pytest
 
 from experiments import recipe_parts, search_windows
 from experiments import reproduce_cuhk01 as reproduce
+from experiments.experiment import PROTOCOLS
 from experiments.runner import Log
-from experiments.training import PROTOCOLS
 from tests.experiments.report import cells_of, report
 from tests.training.small_training import tiny
 from tfnxc.cli import main

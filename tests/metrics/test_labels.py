@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfnxc.identities import DISTRACTOR, JUNK
-from tfnxc.metrics.labels import Labels
+from tfnxc.metrics.protocols import Labels
 
 
 def sides(labels):

@@ -5,8 +5,7 @@ from tfnxc.errors import InputError
 from tfnxc.evaluation import PROTOCOLS, cmc, rank_lists
 from tfnxc.identities import DISTRACTOR, JUNK
 from tfnxc.metrics import ranking
-from tfnxc.metrics.labels import Labels
-from tfnxc.metrics.protocols import draw_trials
+from tfnxc.metrics.protocols import Labels, draw_trials
 
 # One probe, person 1. Columns 0 to 4 show the persons 2, 1, 3, 1, 4.
 #   scores            5    5    7    3    5

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from tfnxc.metrics.spread import Spread, student_t
+from tfnxc.metrics.cmc import Spread, student_t
 
 
 def test_by_hand():

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfnxc.losses import GroupLoss
 from tfnxc.models import BUILDERS, in_batch
-from tfnxc.models.in_batch import TakeMaps
+from tfnxc.models.split import TakeMaps
 
 SIZE = (40, 28, 3)
 PROBE, GALLERY = np.array([0, 0, 2, 2, 1], np.int32), np.array([1, 3, 1, 3, 1], np.int32)

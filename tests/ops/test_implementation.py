@@ -58,8 +58,8 @@ def test_without_a_library_native_is_an_error_with_the_remedy(no_library):
         ops.norm_xcorr(MAPS, MAPS, implementation="native")
 
 
-def test_without_a_library_auto_says_so_once_and_computes(no_library, monkeypatch, caplog):
-    monkeypatch.setattr(choice, "_said", set())
+def test_without_a_library_auto_says_so_once_and_computes(no_library, caplog):
+    choice._say_once.cache_clear()
     with caplog.at_level(logging.INFO, "tfnxc"):
         for _ in range(3):
             assert "Tfnxc>NormXcorr" not in operations(implementation="auto")

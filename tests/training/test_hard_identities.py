@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from tfnxc.datasets import GroupPipeline
-from tfnxc.training.hard_identities import hard_identities_by_colour
+from tfnxc.training.epoch_negatives import hard_identities_by_colour
 
 # Red rows of the 12 of the third stripe, in each picture of a person; all else is white. Near numbers are alike.
 RED = {4: [12, 10], 7: [0, 2], 9: [8, 8], 12: [4, 4], 20: [0]}

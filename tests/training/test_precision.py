@@ -12,9 +12,9 @@ from tfnxc.errors import InputError
 from tfnxc.recipes import make_loss, make_pipeline
 from tfnxc.scoring.pair_scorer import PairScorer
 from tfnxc.training import Run
+from tfnxc.training._fitting import precision
 from tfnxc.training.checkpoint import load_latest
 from tfnxc.training.gradient_accumulation import accumulating
-from tfnxc.training.precision import precision
 
 SMALL = functools.partial(models.normxcorr, filters=(3, 4), units=8)
 RECIPE = dataclasses.replace(GROUPED, learning_rate=0.01)  # a step an epoch

@@ -3,7 +3,7 @@ import pytest
 
 from tfnxc import layers, models
 from tfnxc.errors import InputError
-from tfnxc.evaluation.correlation import pair_correlation
+from tfnxc.evaluation import pair_correlation
 from tfnxc.scoring.pair_head import embed
 from tfnxc.visualization import PairCorrelation, plot_correlation
 from tfnxc.visualization.correlation import position_at

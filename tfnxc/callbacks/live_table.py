@@ -1,11 +1,9 @@
 """A table of a training that grows while it runs, or one line an epoch where the output is no terminal."""
 
-from __future__ import annotations
-
 import atexit
 import math
 import time
-from typing import Any
+from typing import Any, Self
 
 import keras
 from rich import box
@@ -71,7 +69,7 @@ class LiveTable(keras.callbacks.Callback):
         self._begin: float | None = None  # of the first step's end
         self._finished: list[dict[str, str]] = []
 
-    def __enter__(self) -> LiveTable:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_) -> None:

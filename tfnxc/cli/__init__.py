@@ -1,7 +1,5 @@
 """The command `tfnxc`, one command a file."""
 
-from __future__ import annotations
-
 import os
 
 import click
@@ -67,19 +65,5 @@ def main():
     """
 
 
-for _command in (
-    demo,
-    train,
-    evaluate,
-    plot,
-    report,
-    export,
-    index,
-    search,
-    serve_ui,
-    datasets,
-    splits,
-    build_ops,
-    info,
-):
-    main.add_command(_command)
+for _each in (demo, train, evaluate, plot, report, export, index, search, serve_ui, datasets, splits, build_ops, info):
+    main.add_command(_each)

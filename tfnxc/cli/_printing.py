@@ -1,7 +1,5 @@
 """What the commands print: lines, tables and JSON."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 

@@ -1,33 +1,27 @@
 """The options of a training recipe, one for each field of `Recipe`."""
 
-from __future__ import annotations
-
 import dataclasses
-import typing
 
 import click
 
 from tfnxc.recipes import RECIPES, Recipe
 
+_RANGES = {int: click.IntRange, float: click.FloatRange}
+
 
 def recipe_options(command):
     """Adds `--recipe` and an option for each field of a recipe to a command, which receives them by `recipe_of`."""
-    types = typing.get_type_hints(Recipe)
     for field in reversed(dataclasses.fields(Recipe)):
+        choices, limits = field.metadata["choices"], field.metadata["range"]
+        accepted = click.Choice(choices) if choices else field.type
+        if limits is not None:
+            accepted = _RANGES[field.type](**dataclasses.asdict(limits))
         option = f"--{field.name.replace('_', '-')}"
-        accepted = _click_type(types[field.name], field.metadata["choices"], field.metadata["range"])
         command = click.option(option, field.name, type=accepted, help=field.metadata["help"])(command)
     about = "Where the options below are not given. published: SPEC section 4; grouped: the best found on CUHK01."
-    return click.option(
-        "--recipe", "recipe_name", default="published", show_default=True, type=click.Choice(list(RECIPES)), help=about
-    )(command)
-
-
-def _click_type(kind, choices, limits):
-    if choices:
-        return click.Choice(list(choices))
-    ranges = {int: click.IntRange, float: click.FloatRange}
-    return ranges[kind](**dataclasses.asdict(limits)) if limits is not None else kind
+    names = click.Choice(list(RECIPES))
+    option = click.option("--recipe", "recipe_name", default="published", show_default=True, type=names, help=about)
+    return option(command)
 
 
 def recipe_of(name, options):

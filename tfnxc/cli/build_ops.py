@@ -1,7 +1,5 @@
 """`tfnxc build-ops`."""
 
-from __future__ import annotations
-
 import click
 
 

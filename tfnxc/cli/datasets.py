@@ -1,7 +1,5 @@
 """`tfnxc datasets`."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 

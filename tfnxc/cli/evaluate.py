@@ -1,11 +1,8 @@
 """`tfnxc evaluate`."""
 
-from __future__ import annotations
-
 import click
 
-from tfnxc.cli._measured import check_options, measured
-from tfnxc.cli._options import OTHER_PEOPLE
+from tfnxc.cli._options import OTHER_PEOPLE, check_options, measured
 from tfnxc.datasets import CATALOGUE
 from tfnxc.errors import InputError
 from tfnxc.evaluation import PROTOCOLS, TIES
@@ -43,24 +40,15 @@ from tfnxc.evaluation import PROTOCOLS, TIES
     type=click.Choice(["trained", "best", "initial"]),
     help="The model after the last epoch; the best by tfnxc train --validate; or before the first.",
 )
-@click.option(
-    "--repeats",
-    default=None,
-    type=click.IntRange(1),
-    help="How often the gallery is drawn. Default: the protocol's own.",
-)
-@click.option("--probes", default=None, type=click.IntRange(1), help="At most so many probes a draw. Default: all.")
+@click.option("--repeats", type=click.IntRange(1), help="How often the gallery is drawn. Default: the protocol's own.")
+@click.option("--probes", type=click.IntRange(1), help="At most so many probes a draw. Default: all.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the draws.")
 @click.option(
-    "--ties",
-    default="pessimistic",
-    show_default=True,
-    type=click.Choice(TIES),
-    help="Whether a tie counts against the probe.",
+    "--ties", default=TIES[0], show_default=True, type=click.Choice(TIES), help="Whether ties count against the probe."
 )
 @click.option("--both-orders", is_flag=True, help="Average over probe first and gallery image first: twice the work.")
 @click.option("--flips", is_flag=True, help="Average over the probe as it is and mirrored: twice the work.")
-@click.option("--batch-size", default=None, type=click.IntRange(1), help="Pairs at a time. Default: found by itself.")
+@click.option("--batch-size", type=click.IntRange(1), help="Pairs at a time. Default: found by itself.")
 @click.option(
     "--strategy",
     "strategy_name",
@@ -74,12 +62,7 @@ from tfnxc.evaluation import PROTOCOLS, TIES
 )
 @click.option("--all-pairs", is_flag=True, help="Score every pair, so that saved scores serve any protocol.")
 @click.option(
-    "--to",
-    "results",
-    default="results",
-    show_default=True,
-    type=click.Path(),
-    help="Folder of what is not a run's own.",
+    "--to", "results", default="results", show_default=True, type=click.Path(), help="Folder of what is no run's own."
 )
 def evaluate(folders, baseline, files, results, **options):
     """Measures runs by CMC and mean average precision on the test identities of their splits.

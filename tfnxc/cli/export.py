@@ -1,7 +1,5 @@
 """`tfnxc export`."""
 
-from __future__ import annotations
-
 import click
 
 

@@ -1,7 +1,5 @@
 """`tfnxc index`."""
 
-from __future__ import annotations
-
 import click
 
 from tfnxc.errors import InputError

@@ -1,8 +1,8 @@
 """`tfnxc info`."""
 
-from __future__ import annotations
-
 import click
+
+from tfnxc.cli._printing import print_json
 
 
 @click.command()
@@ -15,7 +15,6 @@ def info(as_json):
     TFNXC_OPS=python tfnxc info
     tfnxc info --json
     """
-    import json
     import platform
 
     import keras
@@ -33,7 +32,6 @@ def info(as_json):
         **ops.describe_implementation(),
     }
     if as_json:
-        click.echo(json.dumps(facts, indent=1))
-        return
+        return print_json(facts)
     for name, value in facts.items():
         console.print(f"{name:16}{value if value is not None else '-'}")

@@ -1,7 +1,5 @@
 """`tfnxc report`."""
 
-from __future__ import annotations
-
 import click
 
 

@@ -1,7 +1,5 @@
 """`tfnxc search`."""
 
-from __future__ import annotations
-
 import click
 
 from tfnxc.errors import InputError

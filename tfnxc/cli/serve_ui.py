@@ -1,7 +1,5 @@
 """`tfnxc serve-ui`."""
 
-from __future__ import annotations
-
 import click
 
 

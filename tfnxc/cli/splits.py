@@ -1,7 +1,5 @@
 """`tfnxc splits`."""
 
-from __future__ import annotations
-
 import click
 
 from tfnxc.cli._printing import print_json, print_lines, print_table

@@ -1,7 +1,6 @@
 """`tfnxc train`."""
 
-from __future__ import annotations
-
+import pathlib
 import re
 
 import click
@@ -12,12 +11,12 @@ from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.argument("dataset", type=click.Choice(list(CATALOGUE)))
 @click.option("--data", type=click.Path(), help="Where the data set lies: its folder, or its file.")
 @click.option("--split", "split_name", default=None, help="See tfnxc splits. Default: as tfnxc datasets list says.")
 @click.option("--partial", is_flag=True, help="A part of the data set is there: leave who is missing out of the split.")
-@click.option("--model", default="normxcorr", type=click.Choice(["ahmed", "normxcorr", "fused"]), show_default=True)
+@click.option("--model", default="normxcorr", type=click.Choice(["ahmed", "normxcorr", "fused"]))
 @click.option("--search", "search_size", help="Search window, e.g. 5x5 or 5xall. Default: the model's own.")
 @click.option("--run", "folder", default=None, help="Run folder. Default: runs/DATASET-MODEL.", type=click.Path())
 @recipe_options
@@ -39,17 +38,10 @@ from tfnxc.errors import InputError
 @click.option(
     "--validate",
     default=0,
-    show_default=True,
     type=click.IntRange(0),
     help="Training people who are held back and ranked after each epoch; the best model is kept too.",
 )
-@click.option(
-    "--validate-every",
-    default=1,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Epochs from one ranking to the next.",
-)
+@click.option("--validate-every", default=1, type=click.IntRange(1), help="Epochs from one ranking to the next.")
 @click.option(
     "--patience",
     type=click.IntRange(1),
@@ -60,17 +52,12 @@ from tfnxc.errors import InputError
     "--strategy",
     "strategy_name",
     default="none",
-    show_default=True,
     type=click.Choice(["none", "mirrored", "multi-worker"]),
     help="Share each batch among the GPUs of this machine, or among the processes that TF_CONFIG names.",
 )
-@click.option("--seed", default=0, show_default=True, type=SEED, help="Initialization, pairs, augmentation.")
+@click.option("--seed", default=0, type=SEED, help="Initialization, pairs, augmentation.")
 @click.option(
-    "--checkpoint-seconds",
-    default=300.0,
-    show_default=True,
-    type=click.FloatRange(0),
-    help="Time between checkpoints inside an epoch.",
+    "--checkpoint-seconds", default=300.0, type=click.FloatRange(0), help="Time between checkpoints inside an epoch."
 )
 def train(dataset, data, folder, recipe_name, others, model, validate, patience, strategy_name, seed, **options):
     """Trains a model with the published recipe, unless --recipe or other options say otherwise.
@@ -85,8 +72,6 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
     tfnxc train viper --data viper --recipe grouped --from runs/both --learning-rate 0.002
     tfnxc train grid --data underground_reid --recipe grouped --from pretrained --learning-rate 0.002
     """
-    import pathlib
-
     from tfnxc import training
     from tfnxc.callbacks import TensorBoard
     from tfnxc.console import console
@@ -98,9 +83,8 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
     strategy = training_strategy(strategy_name)  # before TensorFlow does anything else: several workers have to meet
     console.quiet = not is_chief(strategy)  # the chief speaks for all
     sets = [open_dataset(*_named_path(each)) for each in others]
-    people = open_dataset(dataset, data)
-    promise, partial = options["other_people"], options["partial"]
-    data = training.TrainingData(people, options["split_name"], sets, promise, partial, data)
+    promised = options["other_people"], options["partial"]
+    data = training.TrainingData(open_dataset(dataset, data), options["split_name"], sets, *promised, data)
     recipe = recipe_of(recipe_name, options)
     if options["epochs"] is None:
         fitted = data.holding_back(validate, seed) if validate else data
@@ -115,13 +99,12 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
         callbacks=[TensorBoard(folder / "tensorboard")] if options["tensorboard"] else [],
         execution=training.Execution(strategy, options["checkpoint_seconds"], console),
     )
+    done, best = run.epochs_done, run.epochs_of("best")
     if run.stopped_early:
-        console.print(
-            f"Stopped after {run.epochs_done} of {recipe.epochs} epochs: {patience} rankings without a better."
-        )
+        console.print(f"Stopped after {done} of {recipe.epochs} epochs: {patience} rankings without a better.")
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")
-    if run.epochs_of("best") not in (0, run.epochs_done):
-        console.print(f"The best by --validate is that of epoch {run.epochs_of('best')}: --state best measures it.")
+    if best not in (0, done):
+        console.print(f"The best by --validate is that of epoch {best}: --state best measures it.")
 
 
 def _named_path(text):

@@ -1,10 +1,9 @@
 """The one record type behind which every data set stands: `ImageSet`."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -96,7 +95,7 @@ class ImageSet:
                 pass  # an error that this raises cancels the others
         return images
 
-    def of_identities(self, identities: Iterable[int]) -> ImageSet:
+    def of_identities(self, identities: Iterable[int]) -> Self:
         """The pictures of some identities, in the order of this set.
 
         Raises:
@@ -111,7 +110,7 @@ class ImageSet:
             raise InputError(f"{self.name} has {lack}. {remedy}.")
         return self.take(np.flatnonzero(np.isin(self.identities, identities)))
 
-    def take(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
+    def take(self, indices: Sequence[int] | np.ndarray) -> Self:
         """The pictures of these positions, in their order, as an `ImageSet`."""
         indices, many = np.asarray(indices, int), self.read_many
         return dataclasses.replace(

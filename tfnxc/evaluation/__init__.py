@@ -3,20 +3,18 @@
 from typing import TYPE_CHECKING
 
 from tfnxc import metrics as _metrics
-from tfnxc.evaluation.default_protocols import default_protocol, default_protocols
 from tfnxc.evaluation.evaluate import evaluate
-from tfnxc.evaluation.guard import refuse_seen
 from tfnxc.evaluation.probes import PROBE_KINDS, ProbeChoice
 from tfnxc.evaluation.results import Results
 from tfnxc.evaluation.saved_scores import SavedScores
+from tfnxc.evaluation.tested import default_protocol, default_protocols, refuse_seen
 from tfnxc.lazy import lazy_names
 from tfnxc.metrics import *  # noqa: F403
 from tfnxc.runs import Result
 from tfnxc.scoring import View, colour_histogram_features, colour_histogram_scores, views
 
 if TYPE_CHECKING:
-    from tfnxc.evaluation.correlation import correlate, find_correlation, pair_correlation
-    from tfnxc.evaluation.rankings import Rankings, rank_probes
+    from tfnxc.evaluation.rankings import Rankings, correlate, find_correlation, pair_correlation, rank_probes
 
 __all__ = [
     "PROBE_KINDS",
@@ -40,9 +38,5 @@ __all__ = [
 ]
 __all__ += _metrics.__all__
 
-_CORRELATION = ("correlate", "find_correlation", "pair_correlation")
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    dict.fromkeys(_CORRELATION, "tfnxc.evaluation.correlation")
-    | dict.fromkeys(("Rankings", "rank_probes"), "tfnxc.evaluation.rankings"),
-)
+_NAMES = ("Rankings", "correlate", "find_correlation", "pair_correlation", "rank_probes")
+__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(_NAMES, "tfnxc.evaluation.rankings"))

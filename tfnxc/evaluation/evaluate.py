@@ -11,17 +11,16 @@ from rich.console import Console
 
 from tfnxc.datasets import ImageSet, Split
 from tfnxc.errors import InputError
-from tfnxc.evaluation.default_protocols import default_protocols
 from tfnxc.evaluation.results import Results
 from tfnxc.evaluation.summaries import Measured
+from tfnxc.evaluation.tested import default_protocols
 from tfnxc.metrics import EvaluationPlan
 from tfnxc.runs import Result
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from tfnxc.evaluation.scorers import Scorer
-    from tfnxc.evaluation.subject import Subject
+    from tfnxc.evaluation.scorers import Subject
 
 
 def evaluate(
@@ -60,8 +59,7 @@ def evaluate(
             people of the saved scores. Other subjects need it.
         split: A `Split`, or the name of one or of a family of them, of which each is measured. Defaults to `None`: that
             of the run where the people are of its data set; otherwise all people are tested.
-        protocols: Name of a protocol, or several. Defaults to `None`: that of the data set, and `"paper"` where images
-            are drawn.
+        protocols: Name of a protocol, or several. Defaults to `None`: as `default_protocols` gives them.
         repeats: How often the gallery is drawn. Defaults to `None`: the protocol's own number.
         probes: The most probes of a draw. Defaults to `None`: all.
         seed: Seed of the draws. Defaults to `0`.
@@ -100,33 +98,26 @@ def evaluate(
     References:
         SPEC section 5; docs/evaluation.md.
     """
-    # It brings TensorFlow along, which the package is imported without.
-    from tfnxc.evaluation.scorers import scorers
+    from tfnxc.evaluation.scorers import scorers  # it imports TensorFlow, which the package is imported without
 
     asked = (protocols,) if isinstance(protocols, str) else tuple(dict.fromkeys(protocols or ()))
     draws: dict[str, Any] = {"repeats": repeats, "probes": probes, "seed": seed, "ties": ties}
-    where: dict[str, Any] = {"split": split, "data": data, "state": state, "held_back": held_back, "partial": partial}
+    who: dict[str, Any] = {"state": state, "held_back": held_back, "partial": partial, "other_people": other_people}
     how: dict[str, Any] = {"both_orders": both_orders, "flips": flips, "batch_size": batch_size, "strategy": strategy}
     found: list[Measured] = []
-    for scorer in scorers(subject, people, **where, other_people=other_people, **how, console=console):
+    for scorer in scorers(subject, people, split=split, data=data, **who, **how, console=console):
         names = asked or default_protocols(scorer.tested.dataset, scorer.people)
         plans = [EvaluationPlan.of(name, scorer.people, **draws) for name in names]
         found += _measure(scorer, plans, all_pairs, console)
     return Results(found)
 
 
-def _measure(
-    scorer: Scorer, plans: list[EvaluationPlan], all_pairs: bool, console: Console | None
-) -> Iterable[Measured]:
+def _measure(scorer, plans, all_pairs, console) -> Iterable[Measured]:
     """What each plan says of one scorer."""
     needed = np.logical_or.reduce([plan.needed() for plan in plans])
     if all_pairs:
         needed |= ~np.eye(len(needed), dtype=bool)
-    read, pairs, seconds = scorer.score(needed, console)
-    scorer.release()
-    rate = pairs / seconds if pairs else None
-    if rate is not None and console is not None:
-        console.print(f"{scorer.label}: {pairs} pairs in {seconds:.1f} s, {rate:.0f} pairs a second")
+    read, rate = scorer.score(needed, console)
     for plan in plans:
         try:
             curves = plan.measure_part(read(plan.rows, plan.columns))

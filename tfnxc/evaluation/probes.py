@@ -1,7 +1,5 @@
 """Which probes are pictured (the kinds of the supplement's Figures 2 to 6), and the galleries they are ranked in."""
 
-from __future__ import annotations
-
 import dataclasses
 import pathlib
 from collections.abc import Sequence
@@ -67,28 +65,11 @@ class ProbeChoice:
         return "" if self.probes or self.kind == "random" else f": {(BY_RANKS | BY_CONDITIONS)[self.kind]}"
 
 
-def choose_by_ranks(
-    kind: str, ranks: ArrayLike, models: Sequence[str | None], count: int, seed: int = 0, shown: int = 20
-) -> np.ndarray:
-    """Chooses at most `count` probes by where some models rank their true matches.
+def choose_by_ranks(kind, ranks, models, count, seed=0, shown=20) -> np.ndarray:
+    """Chooses at most `count` probes by the ranks (models, probes) of their best true matches.
 
-    Args:
-        kind: `"random"`, or a name in `BY_RANKS`.
-        ranks: Integer array of shape `(models, probes)`: the rank of the best true match.
-        models: Name of the architecture of each row, such as `"fused"`; `None` for the baseline.
-        count: The most probes.
-        seed: Chooses among more. Defaults to `0`.
-        shown: How many of a gallery are shown, for `"all-fail"`. Defaults to `20`.
-
-    Returns:
-        Columns of `ranks`, ascending.
-
-    Raises:
-        InputError: If no probe is of this kind, or the model that it is about is missing.
-
-    Example:
-        >>> choose_by_ranks("only-fused", np.array([[2, 1, 7], [1, 1, 1]]), ["normxcorr", "fused"], count=1, seed=3)
-        array([0])
+    `models` names the architecture of each row, `None` for the baseline; `shown` is how many of a gallery are shown.
+    Gives columns of `ranks`, ascending; raises `InputError` if no probe is of the kind or its model is missing.
     """
     ranks = np.asarray(ranks)
     right = np.equal(ranks, 1)
@@ -97,10 +78,10 @@ def choose_by_ranks(
     elif kind == "all-right":
         there = right.all(axis=0)
     elif kind == "only-fused":
-        fused = _of("fused", models, kind)
+        fused = _rows_of("fused", models, kind)
         there = right[fused].all(axis=0) & ~right[~fused].any(axis=0)
     elif kind == "false-match":
-        there = ~right[_of("normxcorr", models, kind)].any(axis=0)
+        there = ~right[_rows_of("normxcorr", models, kind)].any(axis=0)
     elif kind == "all-fail":
         there = np.greater(ranks, shown).all(axis=0)
     else:
@@ -116,14 +97,18 @@ def choose_by_ranks(
     return np.sort(found[order[:count]])
 
 
+def _rows_of(model, models, kind):
+    """Mask of the rows of an architecture."""
+    found = np.array([each == model for each in models])
+    if not found.any():
+        raise InputError(f"the kind {kind} is about the model {model}: name a run of it.")
+    return found
+
+
 def choose_by_difficulty(kind: str, difficulty: ArrayLike, count: int, seed: int = 0) -> np.ndarray:
-    """Positions of the hardest probes of a kind, the hardest first; the seed chooses among equally hard ones.
+    """Positions of the hardest probes of a kind, the hardest first; those of difficulty 0 are not of the kind.
 
-    A probe with a difficulty of 0 or below is not of the kind. Raises `InputError` if no probe is.
-
-    Example:
-        >>> choose_by_difficulty("light", [0.1, 0.5, 0.3], count=2)
-        array([1, 2])
+    The seed chooses among equally hard ones. Raises `InputError` if no probe is of the kind.
     """
     values = np.asarray(difficulty, float)
     shuffled = np.argsort(np.random.default_rng(seed).random(len(values)), kind="stable")
@@ -134,33 +119,22 @@ def choose_by_difficulty(kind: str, difficulty: ArrayLike, count: int, seed: int
     return hardest
 
 
-def _of(model, models, kind):
-    """Mask of the rows of an architecture."""
-    found = np.array([each == model for each in models])
-    if not found.any():
-        raise InputError(f"the kind {kind} is about the model {model}: name a run of it.")
-    return found
-
-
 def galleries_of(people: ImageSet, dataset: str, protocol: str, choice: ProbeChoice) -> dict[int, np.ndarray]:
     """The galleries of all probes that have to be scored for a choice, by the position of the probe.
 
     Raises `InputError` if a named picture is no probe of this draw, or the data set cannot tell which are of the kind.
-
-    Example:
-        >>> found = galleries_of(people, "synthetic", "cross-camera", ProbeChoice(probes=[0]))
-        >>> {probe: len(gallery) for probe, gallery in found.items()}
-        {0: 6}
     """
-    most = {"random": choice.count}.get(choice.kind, choice.among)
-    by_hand = choice.probes or choice.kind in BY_CONDITIONS
-    drawn = draw_galleries(people, protocol, choice.seed, None if by_hand else most)
-    chosen = list(drawn)
     if choice.probes:
+        drawn = draw_galleries(people, protocol, choice.seed)
         chosen = list(dict.fromkeys(picture_index(people, each) for each in choice.probes))
     elif choice.kind in BY_CONDITIONS:
+        drawn = draw_galleries(people, protocol, choice.seed)
         difficulty = _difficulty(people, dataset, drawn, choice.kind)
-        chosen = [chosen[at] for at in choose_by_difficulty(choice.kind, difficulty, choice.count, choice.seed)]
+        hardest = choose_by_difficulty(choice.kind, difficulty, choice.count, choice.seed)
+        chosen = [list(drawn)[at] for at in hardest]
+    else:
+        most = choice.count if choice.kind == "random" else choice.among
+        return draw_galleries(people, protocol, choice.seed, most)
     for probe in chosen:
         if probe not in drawn:
             raise InputError(
@@ -174,8 +148,7 @@ def draw_galleries(people: ImageSet, protocol: str, seed: int = 0, most: int | N
     """The gallery of each probe in the first draw of a protocol, for `most` probes at random or all."""
     plan = EvaluationPlan.of(protocol, people, repeats=1, seed=seed)
     rows, columns = plan.rows, plan.columns
-    ids, cameras = people.identities, people.cameras
-    (trials,) = draw_trials(ids[rows], ids[columns], cameras[rows], cameras[columns], protocol, 1, seed, most)
+    (trials,) = draw_trials(*plan.labels(), protocol, 1, seed, most)
     found = {}
     for trial in trials:
         for at, probe in enumerate(trial.probes):

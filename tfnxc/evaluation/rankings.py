@@ -1,6 +1,4 @@
-"""What runs and models rank first for some probes, with maps and correlations, as figures show them."""
-
-from __future__ import annotations
+"""Figures of single probes: what runs and models rank first, with maps, and what a correlation layer computes."""
 
 import dataclasses
 import functools
@@ -13,16 +11,14 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from tfnxc import models
-from tfnxc.datasets import ImageSet, Split
+from tfnxc import layers, models, ops
+from tfnxc.datasets import ImageSet, Split, read_picture
 from tfnxc.datasets.image_set import IMAGE_SIZE, resize
 from tfnxc.errors import InputError
-from tfnxc.evaluation.correlation import has_correlation, pair_correlation
-from tfnxc.evaluation.default_protocols import default_protocol
-from tfnxc.evaluation.probes import BY_CONDITIONS, ProbeChoice, choose_by_ranks, galleries_of
+from tfnxc.evaluation.probes import BY_CONDITIONS, ProbeChoice, choose_by_ranks, galleries_of, picture_index
 from tfnxc.evaluation.results import printed
-from tfnxc.evaluation.scorers import Scorer, scorers
-from tfnxc.evaluation.subject import BASELINE, Model, Subject, model_of, opened
+from tfnxc.evaluation.scorers import BASELINE, Model, Scorer, Subject, model_of, opened, scorers
+from tfnxc.evaluation.tested import default_protocol, splits_of_run
 from tfnxc.metrics import Protocol, rank_lists
 from tfnxc.runs import Run
 from tfnxc.scoring import embed
@@ -36,13 +32,7 @@ _OF_MODELS = ("both_orders", "flips", "batch_size")  # options of whatever has a
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RankedGallery:
-    """The gallery of a probe as one subject ranks it.
-
-    Args:
-        pictures: Positions of the gallery pictures in the test part, best first.
-        scores: Their scores.
-        matches: Booleans: which show the probe's person.
-    """
+    """The gallery of a probe as a subject ranks it: positions in the test part, scores, who is the probe's person."""
 
     pictures: np.ndarray
     scores: np.ndarray
@@ -57,6 +47,12 @@ class RankedGallery:
     def match(self) -> int:
         """Position of the best true match."""
         return int(self.pictures[self.match_rank - 1])
+
+    def mapped(self, probe: int) -> dict[str, int]:
+        """Positions of the pictures whose maps are drawn for a probe, by role."""
+        if self.match_rank == 1:
+            return {"probe": probe, "rank 1: match": self.match}
+        return {"probe": probe, "rank 1": int(self.pictures[0]), f"match: {self.match_rank}": self.match}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +77,11 @@ class Rankings:
         """What `tfnxc.visualization.plot_rankings` draws: a `RankedProbe` each, with the best `top` of its gallery."""
         top, found = self.top if top is None else top, []
         for probe, title in self.titles.items():
-            rankings = [self._row(label, of[probe], top) for label, of in self.ranked.items()]
+            rankings = []
+            for label, of in self.ranked.items():
+                best = of[probe]
+                pictures = np.stack([self.picture(index) for index in best.pictures[:top]])
+                rankings.append(Ranking(label, pictures, best.scores[:top], best.matches[:top], best.match_rank))
             found.append(RankedProbe(title, self.picture(probe), rankings))
         return found
 
@@ -89,7 +89,7 @@ class Rankings:
         """For each probe `MapRow`s by label, for `plot_maps`: of the probe, its rank 1 and its best true match."""
         found: list[dict[str, list[MapRow]]] = [{} for _ in self.titles]
         for label, model in self.models.items():
-            shown = [_mapped(probe, self.ranked[label][probe]) for probe in self.titles]
+            shown = [self.ranked[label][probe].mapped(probe) for probe in self.titles]
             pictures = np.stack([self.picture(index) for of in shown for index in of.values()])
             # All at once, because `embed` traces the tower anew each time.
             each = zip(pictures, embed(models.split(model()).tower, pictures), strict=True)
@@ -104,7 +104,7 @@ class Rankings:
         """
         found: list[dict] = [{} for _ in self.titles]
         for label, model in self.models.items():
-            if has_correlation(model()):
+            if _correlation_layer(models.split(model()).head) is not None:
                 for of, probe in zip(found, self.titles, strict=True):
                     pair = self.picture(probe), self.picture(self.ranked[label][probe].match)
                     of[label] = (*pair, pair_correlation(model(), *pair))
@@ -113,10 +113,6 @@ class Rankings:
     def picture(self, index: int) -> np.ndarray:
         """A picture of the test part, in the size that models read."""
         return resize(self.people.read(int(index)), IMAGE_SIZE)
-
-    def _row(self, label, ranked, top):
-        pictures = np.stack([self.picture(index) for index in ranked.pictures[:top]])
-        return Ranking(label, pictures, ranked.scores[:top], ranked.matches[:top], ranked.match_rank)
 
 
 def rank_probes(
@@ -137,17 +133,14 @@ def rank_probes(
     Args:
         subjects: One or several of what `evaluate` takes. All must be tested on the same people: those of the first,
             unless another is a run on the same data set.
-        people: As in `evaluate`. Defaults to `None`: the data set of the run.
-        split: As in `evaluate`. Defaults to `None`: that of the run, or else everyone.
+        people: As in `evaluate`.
+        split: As in `evaluate`.
         choice: The `ProbeChoice`. Defaults to `None`: 4 probes at random.
         protocol: Name of the protocol whose first draw is the gallery. Defaults to `None`: that of the data set.
         top: As in `Rankings`. Defaults to 20.
-        console: As in `evaluate`. Defaults to `None`: nothing is shown.
+        console: As in `evaluate`.
         **options: `state`, `held_back`, `partial`, `other_people`, `data`, `both_orders`, `flips` and `batch_size`, as
             in `evaluate`.
-
-    Returns:
-        The `Rankings`.
 
     Raises:
         InputError: As `evaluate`; if subjects are tested on different people; if no probe is of the kind.
@@ -205,38 +198,132 @@ def _scorers(subjects, people, split, options, console) -> Iterator[tuple[Scorer
         subject = opened(each)
         run = subject if isinstance(subject, Run) else None
         if first is None or (run and (people is not None or run.settings.dataset == first.dataset)):
-            found = scorers(each, people, split=split, **options, console=console)
+            given = {"people": people, "split": split, **options}
         else:
             fitting = () if subject == BASELINE else (*_OF_MODELS, *(("state", "other_people") if run else ()))
             given = {name: options[name] for name in fitting if name in options}
-            found = scorers(each, first.people, split=first.split, **given, console=console)
+            given |= {"people": first.people, "split": first.split}
         model = model_of(run, options.get("state", "trained")) if run else subject
         load = functools.cache(lambda model=model: model.load()[0]) if isinstance(model, Model) else None
-        for scorer in found:
+        for scorer in scorers(each, **given, console=console):
             first = first or scorer.tested
             yield scorer, load
 
 
 def _rank(scorer, galleries, console):
     """The `RankedGallery` of each probe by one scorer."""
-    people = scorer.people
-    needed = np.zeros((len(people),) * 2, bool)
+    ids = scorer.people.identities
+    needed = np.zeros((len(ids),) * 2, bool)
     for probe, gallery in galleries.items():
         needed[probe, gallery] = True
-    read, pairs, seconds = scorer.score(needed, console)
-    scorer.release()
-    if pairs and console is not None:
-        console.print(f"{scorer.label}: {pairs} pairs in {seconds:.1f} s")
+    read, _ = scorer.score(needed, console)
     found = {}
     for probe, gallery in galleries.items():
-        scores, ids = read([probe], gallery), people.identities
+        scores = read([probe], gallery)
         lists = rank_lists(scores, ids[[probe]], ids[gallery], protocol=_AS_GIVEN, k=len(gallery))
         found[probe] = RankedGallery(gallery[lists.columns[0]], lists.scores[0], lists.same[0])
     return found
 
 
-def _mapped(probe, ranked):
-    """Positions of the pictures whose maps are drawn for a probe, by role."""
-    if ranked.match_rank == 1:
-        return {"probe": probe, "rank 1: match": ranked.match}
-    return {"probe": probe, "rank 1": ranked.pictures[0], f"match: {ranked.match_rank}": ranked.match}
+def pair_correlation(model: keras.Model, probe: np.ndarray, gallery: np.ndarray) -> PairCorrelation:
+    """What the normalized correlation layer of a model computes for two pictures, before its ReLU.
+
+    Args:
+        model: A model of `tfnxc.models` with such a layer: `normxcorr` or `fused`.
+        probe: uint8 array of shape `(height, width, 3)`.
+        gallery: uint8 array of the same shape.
+
+    Raises:
+        InputError: If the model has no such layer.
+
+    Example:
+        >>> correlation = pair_correlation(tfnxc.models.pretrained(), images[0], images[2])
+        >>> correlation.values.shape
+        (37, 12, 25, 5, 12)
+    """
+    tower, head = models.split(model)
+    layer = _correlation_layer(head)
+    if layer is None:
+        raise InputError(f"the model {model.name} has no normalized correlation; normxcorr and fused have.")
+    x, y = embed(tower, np.stack([probe, gallery]))[:, None]
+    values = ops.norm_xcorr(x, y, layer.patch_size, layer.search_size, layer.epsilon).numpy()[0]
+    rows, columns = layer.search_size
+    shape = *x.shape[1:], rows, x.shape[2] if columns is None else columns
+    return PairCorrelation(values.reshape(shape), columns is None, tuple(layer.patch_size))
+
+
+def correlate(
+    model: keras.Model, people: ImageSet, probe: int | str, gallery: int | str = "match"
+) -> tuple[np.ndarray, np.ndarray, PairCorrelation]:
+    """A probe and a gallery picture of a set with their correlations, as `plot_correlation` takes them.
+
+    Args:
+        model: As in `pair_correlation`.
+        people: The set of the pictures.
+        probe: Position or name of a picture in it, or a picture file.
+        gallery: Likewise; or `"match"` (default), the first picture of the probe's person by another camera.
+
+    Returns:
+        `(probe, gallery, PairCorrelation)`, the pictures in the size that models read.
+
+    Raises:
+        InputError: If there is no such picture, or the model has no such layer.
+
+    Example:
+        >>> tfnxc.visualization.plot_correlation(*correlate(model, people, 0)).savefig("correlation.png")
+    """
+    if gallery == "match":
+        index, ids, cameras = picture_index(people, probe), people.identities, people.cameras
+        others = (ids == ids[index]) & (cameras != cameras[index])
+        if not others.any():
+            raise InputError(f"no other camera has a picture of the person of {people.paths[index]}.")
+        gallery = int(np.flatnonzero(others)[0])
+    first, second = _picture(people, probe), _picture(people, gallery)
+    return first, second, pair_correlation(model, first, second)
+
+
+def find_correlation(
+    run: Run | str | os.PathLike,
+    probe: int | str,
+    gallery: int | str = "match",
+    people: ImageSet | None = None,
+    *,
+    split: Split | str | os.PathLike | None = None,
+    state: str = "trained",
+    console: Console | None = None,
+    **options: Any,
+) -> tuple[np.ndarray, np.ndarray, PairCorrelation]:
+    """`correlate` with the model of a run, on people whom it was not trained on.
+
+    Args:
+        run: A `Run` or its folder.
+        probe: As in `correlate`; positions are those in the test part.
+        gallery: As in `correlate`. Defaults to `"match"`.
+        people: As in `evaluate`, like the arguments that follow.
+        split: Defaults to `None`: that of the run.
+        state: Defaults to `"trained"`.
+        console: Defaults to `None`: nothing is shown.
+        **options: `held_back`, `partial`, `other_people` and `data`.
+
+    Raises:
+        InputError: Where `evaluate` or `correlate` raise it.
+
+    Example:
+        >>> probe, match, correlation = find_correlation(run, 0)
+        >>> correlation.values.shape[:2]
+        (37, 12)
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    who: dict[str, Any] = {"held_back": False, "partial": False, "other_people": False, "data": None, **options}
+    tested, *_ = splits_of_run(run, people, split, state=state, **who, console=console)
+    return correlate(run.load_model(state), tested.part, probe, gallery)
+
+
+def _correlation_layer(head):
+    return next((layer for layer in head.layers if isinstance(layer, layers.NormXcorr)), None)
+
+
+def _picture(people, wanted):
+    """A picture of a set or a file, in the size that models read."""
+    is_file = isinstance(wanted, str) and not wanted.isdecimal() and pathlib.Path(wanted).is_file()
+    return resize(read_picture(wanted) if is_file else people.read(picture_index(people, wanted)), IMAGE_SIZE)

@@ -15,8 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from tfnxc.datasets import CATALOGUE
 from tfnxc.errors import InputError
 from tfnxc.evaluation.saved_scores import SavedScores
-from tfnxc.evaluation.summaries import Measured, SplitGroup, grouped, write_plot
-from tfnxc.evaluation.tables import cmc_tables
+from tfnxc.evaluation.summaries import Measured, SplitGroup, cmc_tables, grouped, write_plot
 from tfnxc.metrics import TITLES
 from tfnxc.runs import Result
 
@@ -44,15 +43,18 @@ class Results(Sequence[Result]):
     """
 
     def __init__(self, results: Iterable[Result | Measured] = ()):
-        self._measured = tuple(each if isinstance(each, Measured) else _read(each) for each in results)
+        # The name of a result that was read from a file begins with that of its scorer.
+        self._measured = tuple(
+            each if isinstance(each, Measured) else Measured(each, each.name.partition(f"-{each.protocol}-")[0])
+            for each in results
+        )
         self._results = tuple(each.result for each in self._measured)
 
     @classmethod
     def join(cls, several: Iterable[Results]) -> Results:
         """Several `Results` as one, so that those of one scorer on several splits are put together.
 
-        Raises:
-            InputError: If two of what was measured have the same name.
+        Raises `InputError` if two of what was measured have the same name.
         """
         several = tuple(several)
         names = collections.Counter(name for results in several for name in {each.name for each in results._measured})
@@ -99,13 +101,10 @@ class Results(Sequence[Result]):
         return list(known.values())
 
     def save(self, folder: str | os.PathLike = "results") -> list[pathlib.Path]:
-        """Writes each result and each summary over several splits as JSON, CSV and PNG.
+        """Writes each result and each summary over several splits as JSON, CSV and PNG; gives the JSON files.
 
         Args:
             folder: Where they go; but those of a run go into the folder `results` of the run. Defaults to `"results"`.
-
-        Returns:
-            The paths of the JSON files.
         """
         return self.save_results(folder) + self.save_summaries(folder)
 
@@ -142,14 +141,12 @@ class Results(Sequence[Result]):
         return list(scores)
 
     def panels(self, published: bool = True) -> list[CMCPanel]:
-        """What `tfnxc.visualization.plot_cmc_panels` draws: a panel for each set of test people and protocol, with
-        published figures beside unless `published` is `False`.
-        """
+        """What `plot_cmc_panels` draws: a panel for each set of people and protocol, with published figures or not."""
         from tfnxc.visualization import CMCPanel
 
         panels: dict[tuple, list[SplitGroup]] = collections.defaultdict(list)
         for group in self.groups:
-            panels[group.dataset, group.family, group.identities, group.members[0].result.protocol].append(group)
+            panels[group.dataset, group.family, group.identities, group.first.protocol].append(group)
         found = []
         for (dataset, family, identities, _), groups in panels.items():
             title = CATALOGUE[dataset].title if dataset in CATALOGUE else dataset
@@ -165,14 +162,7 @@ def printed(label: str) -> str:
     return TITLES.get(model, model) + comma + rest
 
 
-def _read(result: Result) -> Measured:
-    """A result that was read from a file; its name begins with that of its scorer."""
-    return Measured(result, result.name.partition(f"-{result.protocol}-")[0])
-
-
-def _scores(measured: Measured) -> SavedScores:
-    if measured.tested is None or measured.read is None:
-        raise ValueError(f"{measured.name}: the scores are not there, because the result was read from a file.")
+def _scores(measured):
     people, known = measured.tested.part, measured.result.to_dict()
     everyone = np.arange(len(people))
     kept = ("state", "model_digest", "epochs_done", "settings", "baseline", "dataset", "split", "split_digest", "views")

@@ -1,14 +1,12 @@
 """Scores with all that is needed to measure them again, in one file."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os
 import pathlib
 import zipfile
 import zlib
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -61,28 +59,21 @@ class SavedScores:
             np.savez_compressed(new, **arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> SavedScores:
-        """The scores in such a file.
-
-        Raises:
-            InputError: If it is missing, broken, or not of this form.
-        """
+    def load(cls, path: str | os.PathLike) -> Self:
+        """The scores in such a file; raises `InputError` if it is missing, broken, or not of this form."""
         try:
             with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 held = {name: file[name] for name in file.files}
-            about = json.loads(str(held["about"]))
-            about = {_OLD_NAMES.get(name, name): value for name, value in about.items()}
-            images = len(held["identities"])
+            about = {_OLD_NAMES.get(name, name): value for name, value in json.loads(str(held["about"])).items()}
             arrays = held["scores"], held["identities"], held["cameras"], held.get("probes")
-            found = cls(*arrays, held["names"].tolist(), about)
+            found, images = cls(*arrays, held["names"].tolist(), about), len(held["identities"])
         except FileNotFoundError:
             raise InputError(f"{path}: no such file.") from None
         except _BROKEN as error:
             raise InputError(
                 f"{path}: not a file of scores that tfnxc evaluate --save-scores wrote ({error})."
             ) from None
-        labels = [found.identities, found.cameras]
-        if any(each.dtype.kind not in "iu" or each.ndim != 1 for each in labels):
+        if any(each.dtype.kind not in "iu" or each.ndim != 1 for each in (found.identities, found.cameras)):
             raise InputError(f"{path}: not a file of scores; identities and cameras must be whole numbers.")
         if found.probes is not None and found.probes.dtype != bool:
             raise InputError(f"{path}: not a file of scores; probes must be booleans.")

@@ -1,66 +1,110 @@
-"""What scores pairs of pictures of the people who are tested: runs, models, a baseline, saved scores."""
-
-from __future__ import annotations
+"""What can be evaluated (runs, models, a baseline, saved scores), and how it scores pairs of pictures."""
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import shutil
 import tempfile
 import time
+import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from tfnxc.console import progress_bars
+from tfnxc import models
+from tfnxc.console import progress_bar, progress_bars
 from tfnxc.datasets import ImageSet
 from tfnxc.distribution import worker_of
 from tfnxc.errors import InputError
-from tfnxc.evaluation.subject import BASELINE, Saved, Subject, model_of, opened
+from tfnxc.evaluation.saved_scores import SavedScores
+from tfnxc.evaluation.summaries import Read
 from tfnxc.evaluation.tested import AnySplit, Everyone, Tested, splits_of, splits_of_run
-from tfnxc.runs import Run
+from tfnxc.hashes import short_digest
+from tfnxc.models.pretrained import pretrained_card
+from tfnxc.runs import Run, load_model
 from tfnxc.scoring import ModelScores, colour_histogram_scores, views
 
+Subject: TypeAlias = Run | keras.Model | SavedScores | str | os.PathLike
+"""What `tfnxc.evaluation.evaluate` takes."""
 
-class Scored(NamedTuple):
-    """What a scorer gives.
+BASELINE = "colour-histogram"
+"""The subject that needs no training."""
 
-    Args:
-        read: `(rows, columns) -> scores` of the pictures at these positions; NaN where a pair was not scored.
-        pairs: How many pairs were scored now. Defaults to 0.
-        seconds: How long that took. Defaults to 0.
-    """
 
-    read: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    pairs: int = 0
-    seconds: float = 0.0
+class Model(NamedTuple):
+    """A model; `load` gives it with a digest of its file or its weights. Other fields are as in `Scorer`."""
+
+    name: str
+    label: str
+    load: Callable[[], tuple[keras.Model, str]]
+    about: Mapping[str, Any] = types.MappingProxyType({})
+    folder: pathlib.Path | None = None
+
+
+class Saved(NamedTuple):
+    """`SavedScores` with the name that their result files begin with."""
+
+    name: str
+    scores: SavedScores
+
+
+def opened(subject: Subject) -> Run | Model | Saved | str:
+    """What was given as the subject of `evaluate`, which says more; raises its errors."""
+    if isinstance(subject, Run):
+        return subject
+    if isinstance(subject, SavedScores):
+        return Saved("saved-scores", subject)
+    if isinstance(subject, keras.Model):
+        return Model(subject.name, subject.name, lambda: (subject, _digest(subject)))
+    if not isinstance(subject, str | os.PathLike):
+        raise ValueError(
+            "subject must be a run, its folder, a Keras model, a .keras or .npz file, 'pretrained' or "
+            f"{BASELINE!r}; got {type(subject).__name__}."
+        )
+    if subject == BASELINE:
+        return BASELINE
+    if subject == "pretrained":
+        digest = pretrained_card()["digest"]
+        return Model("pretrained", "normxcorr, pretrained", lambda: (models.pretrained(), digest))
+    path = pathlib.Path(subject)
+    if path.suffix == ".npz":
+        return Saved(path.stem, SavedScores.load(path))
+    if path.suffix == ".keras":
+        return Model(path.stem, path.stem, lambda: load_model(path))
+    return Run.open(path)
+
+
+def model_of(run: Run, state: str) -> Model:
+    """The model of a run in a state, as in `Run.load_model`."""
+    about = {"state": state, "epochs_done": run.epochs_of(state), "settings": run.settings}
+    label = run.settings.model if state == "trained" else f"{run.settings.model}, {state}"
+    return Model(state, label, lambda: (run.load_model(state), run.model_digest(state)), about, run.folder)
+
+
+def _digest(model):
+    return short_digest(b"".join(weight.tobytes() for weight in model.get_weights()))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scorer:
-    """A scorer of the pictures of one test part.
+    """A scorer of the pictures of one test part. It scores once, and then lets go of the model and the pictures.
 
-    Args:
-        label: What tables and figures call it.
-        prefix: How the names of its result files begin.
-        tested: The `Tested` people.
-        about: Fields of a `Result` that say what is measured.
-        score: `(needed, console) -> Scored`: scores the pairs that a boolean matrix (pictures, pictures) marks.
-        folder: The run folder. Defaults to `None`: it is not of a run.
-        release: Lets go of the model and the pictures; what was scored can still be read.
+    `prefix` begins the names of its result files; `about` has fields of a `Result`; `fill` is like `score`, but gives
+    how many pairs were scored now; `folder` is that of its run.
     """
 
     label: str
     prefix: str
     tested: Tested
     about: Mapping[str, Any]
-    score: Callable[[np.ndarray, Console | None], Scored]
+    fill: Callable[[np.ndarray, Console | None], tuple[Read, int]]
     folder: pathlib.Path | None = None
-    release: Callable[[], None] = lambda: None
 
     @property
     def name(self) -> str:
@@ -71,6 +115,17 @@ class Scorer:
     def people(self) -> ImageSet:
         """The `ImageSet` of the test part."""
         return self.tested.part
+
+    def score(self, needed: np.ndarray, console: Console | None) -> tuple[Read, float | None]:
+        """Scores the pairs that a boolean matrix marks; gives what reads scores, and pairs a second, if any was new."""
+        begin = time.perf_counter()
+        read, pairs = self.fill(needed, console)
+        seconds = time.perf_counter() - begin
+        if not pairs:
+            return read, None
+        if console is not None:
+            console.print(f"{self.label}: {pairs} pairs in {seconds:.1f} s, {pairs / seconds:.0f} pairs a second")
+        return read, pairs / seconds
 
 
 def scorers(
@@ -89,20 +144,12 @@ def scorers(
     strategy: tf.distribute.Strategy | None = None,
     console: Console | None = None,
 ) -> Iterator[Scorer]:
-    """The scorers of a subject, one a split. Pictures are read and models loaded when their turn comes.
-
-    Arguments and errors are those of `tfnxc.evaluation.evaluate`.
-
-    Example:
-        >>> (scorer,) = scorers("colour-histogram", people)
-        >>> scorer.name, len(scorer.people)
-        ('colour-histogram-synthetic-all', 24)
-    """
+    """The scorers of a subject, one a split, each made when its turn comes; arguments and errors as in `evaluate`."""
     subject = opened(subject)
     for_runs = {"state": state != "trained", "held_back": held_back, "other_people": other_people}
     for_models = {"both_orders": both_orders, "flips": flips, "batch_size": batch_size, "strategy": strategy}
-    for_people = {"people": people is not None, "split": split, "data": data, "partial": partial}
     if isinstance(subject, Saved):
+        for_people = {"people": people is not None, "split": split, "data": data, "partial": partial}
         _refuse("saved scores", for_runs | for_models | for_people)
         yield _of_saved(subject)
         return
@@ -119,11 +166,18 @@ def scorers(
         every = splits_of(people, split, partial)
     ways = {"both-orders": both_orders, "flips": flips}
     for tested in every:
-        images = tested.images(console)
+        with progress_bar(f"Reading pictures, {tested.split.name}", len(tested.part), console) as advance:
+            images = tested.part.images(progress=advance)
         if subject == BASELINE:
             yield _of_colour_histogram(tested, images)
         else:
             yield _of_model(subject, tested, images, ways, batch_size, strategy, data)
+
+
+def _refuse(what, arguments):
+    given = [name for name, value in arguments.items() if value]
+    if given:
+        raise ValueError(f"{', '.join(given)}: no effect on {what}; leave out.")
 
 
 def _of_model(model, tested, images, ways, batch_size, strategy, data):
@@ -140,50 +194,41 @@ def _of_model(model, tested, images, ways, batch_size, strategy, data):
         weakref.finalize(scores, shutil.rmtree, folder, ignore_errors=True)
     pictures = len(images)
 
-    def score(needed, console):
-        pairs = scores.missing(needed)
-        begin = time.perf_counter()
-        if pairs:
+    def fill(needed, console):
+        if pairs := scores.missing(needed):
             bars = ("Towers, once an image", pictures), ("Head, once a pair", pairs)
             with progress_bars(*bars, console=console) as (tower, head):
                 scores.fill(needed, tower, head)
-        return Scored(scores.read, pairs, time.perf_counter() - begin)
+        scores.release()
+        return scores.read, pairs
 
     about = {**model.about, "model_digest": digest, **tested.about(), "views": shown, "data": data}
     where = [] if tested.at_home else [tested.dataset, tested.split.name]
     prefix = "-".join([model.name, *where, *(way for way, given in ways.items() if given)])
-    return Scorer(model.label, prefix, tested, about, score, model.folder, scores.release)
+    return Scorer(model.label, prefix, tested, about, fill, model.folder)
 
 
 def _of_colour_histogram(tested, images):
-    def score(needed, console):
-        begin = time.perf_counter()
+    def fill(*_):
         scores = colour_histogram_scores(images, images)
-        return Scored(_reader(scores), scores.size, time.perf_counter() - begin)
+        return _reader(scores), scores.size
 
     prefix = f"{BASELINE}-{tested.dataset}-{tested.split.name}"
-    return Scorer("colour histogram", prefix, tested, {"baseline": BASELINE, **tested.about()}, score)
+    return Scorer("colour histogram", prefix, tested, {"baseline": BASELINE, **tested.about()}, fill)
 
 
 def _of_saved(saved):
+    def no_pictures(index):
+        raise InputError("saved scores hold no pictures.")
+
     scores, about = saved.scores, {"dataset": "saved scores", "split": saved.name, **saved.scores.about}
-    people = ImageSet(about["dataset"], scores.names, scores.identities, scores.cameras, _no_pictures, scores.probes)
+    people = ImageSet(about["dataset"], scores.names, scores.identities, scores.cameras, no_pictures, scores.probes)
     label = about.pop("label", "saved scores")
     everyone = Everyone(tuple(people.people.tolist()), about["split"])
     for name in ("format", "versions"):
         about.pop(name, None)
-    return Scorer(label, saved.name, Tested(people, everyone), about, lambda *_: Scored(_reader(scores.scores)))
+    return Scorer(label, saved.name, Tested(people, everyone), about, lambda *_: (_reader(scores.scores), 0))
 
 
 def _reader(scores):
     return lambda rows, columns: scores[np.ix_(rows, columns)]
-
-
-def _no_pictures(index):
-    raise InputError("saved scores hold no pictures.")
-
-
-def _refuse(what, arguments):
-    given = [name for name, value in arguments.items() if value]
-    if given:
-        raise ValueError(f"{', '.join(given)}: no effect on {what}; leave out.")

@@ -1,61 +1,56 @@
-"""Results of the same scorer on several splits of a family, put together."""
+"""Results of the same scorer on several splits of a family, put together, and their tables for a console."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import functools
-import hashlib
 import json
 import os
 import pathlib
 import re
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from rich import box
+from rich.table import Table
 
 from tfnxc.datasets import families
 from tfnxc.files import replacing, write_json
-from tfnxc.metrics import Published, Summary, published_figures
+from tfnxc.hashes import short_digest
+from tfnxc.metrics import REPORTED_RANKS, Published, Spread, Summary, published_figures
+from tfnxc.metrics.cmc import CurveLike
 from tfnxc.runs import Result, versions
 from tfnxc.runs.result import write_curve
 
 if TYPE_CHECKING:
     from tfnxc.evaluation.tested import Tested
-    from tfnxc.metrics.summary import CurveLike
+
+Read: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""`(rows, columns) -> scores` of the pictures of a test part at these positions; NaN where a pair was not scored."""
+
+_FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP")
+_WIDE = 110  # columns of a console from which on the counts have columns of their own, not lines under the label
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """A result and where it comes from.
-
-    Args:
-        result: The `Result`.
-        name: A name that tells its scorer and split from others.
-        tested: Who was tested. Defaults to `None`: the result was read from a file.
-        folder: The run folder. Defaults to `None`: it is not of a run, or unknown.
-        read: `(rows, columns) -> scores` of the pictures of the test part. Defaults to `None`: they are not there.
-    """
+    """A result, a name that tells its scorer and split from others, and what is known unless it is of a file."""
 
     result: Result
     name: str
     tested: Tested | None = None
     folder: pathlib.Path | None = None
-    read: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    read: Read | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SplitGroup:
     """One scorer under one protocol, on one split or several of a family.
 
-    Args:
-        dataset: Name of the data set.
-        family: Name of the splits, without their numbers.
-        identities: How many identities each tests; `None` where they are not those of a whole split: only a part of
-            them was there, or they were held back from training.
-        label: What the scorer is called; with the name of the first member where others share it.
-        members: The `Measured` of each split.
+    Each tests so many `identities`; `None` where only a part of a split was there, or people held back from training.
+    The label has the name of the first member where others share it.
     """
 
     dataset: str
@@ -63,6 +58,11 @@ class SplitGroup:
     identities: int | None
     label: str
     members: tuple[Measured, ...]
+
+    @property
+    def first(self) -> Result:
+        """The result on the first split."""
+        return self.members[0].result
 
     @functools.cached_property
     def summary(self) -> Summary:
@@ -82,13 +82,16 @@ class SplitGroup:
 
     def save(self, folder: str | os.PathLike) -> pathlib.Path:
         """Writes the summary as JSON, CSV and PNG into a folder; gives the path of the JSON file."""
-        first, summary = self.members[0].result, self.summary
-        members = [{"name": each.name, **_identifying(each.result)} for each in self.members]
-        probes = [each.result.probes for each in self.members]
-        draws = {"repeats": first.repeats, "seed": first.seed, "probes": probes}
+        first, summary = self.first, self.summary
+        names = ("split", "split_digest", "model_digest", "views", "state", "baseline")
+        members = []
+        for each in self.members:
+            known = each.result.to_dict()
+            members.append({"name": each.name, **{name: known[name] for name in names if name in known}})
+        draws = {"repeats": first.repeats, "seed": first.seed, "probes": [each.result.probes for each in self.members]}
         # The digest names views by another key, so that names of files stay what they are.
         keyed = [{"looks" if key == "views" else key: each[key] for key in each} for each in members]
-        digest = hashlib.sha256(json.dumps([keyed, draws], sort_keys=True).encode()).hexdigest()[:8]
+        digest = short_digest(json.dumps([keyed, draws], sort_keys=True).encode())[:8]
         label = re.sub(r"[^A-Za-z0-9]+", "-", first.label).strip("-").lower()
         scorer = f"{label}-{self.dataset}-{self.family}-{len(members)}splits"
         path = pathlib.Path(folder) / f"summary-{scorer}-{first.protocol}-{first.ties}-{digest}.json"
@@ -121,20 +124,20 @@ def grouped(measured: Iterable[Measured]) -> list[SplitGroup]:
         result = each.result
         family = re.sub(r"-\d+(-partial)?$", r"\1", result.split)
         settings = None if result.settings is None else dataclasses.replace(result.settings, seed=0)
-        key = (result.dataset, family, test_identities(result), result.protocol, result.label)
+        key = (result.dataset, family, _test_identities(result), result.protocol, result.label)
         scorer = (*key, settings, result.state, result.views)
         groups[*scorer, seen[*scorer, result.split_digest]].append(each)
         seen[*scorer, result.split_digest] += 1
     shared = collections.Counter(key[:5] for key in groups)
     found = []
-    for (dataset, family, identities, protocol, label, *_), members in groups.items():
-        several = shared[dataset, family, identities, protocol, label] > 1
-        shown = f"{label}, {members[0].name}" if several else label
+    for key, members in groups.items():
+        dataset, family, identities, _, label = key[:5]
+        shown = f"{label}, {members[0].name}" if shared[key[:5]] > 1 else label
         found.append(SplitGroup(dataset, family, identities, shown, tuple(members)))
     return found
 
 
-def test_identities(result: Result) -> int | None:
+def _test_identities(result):
     """How many identities the split of a result tests; `None` where it tests a part of them or nobody knows."""
     if re.search(r"-partial$|-held-back-\d+$", result.split):
         return None
@@ -146,8 +149,47 @@ def test_identities(result: Result) -> int | None:
     return next(iter(counts), None)
 
 
-def _identifying(result: Result):
-    """What tells the member of a summary from others, in plain types."""
-    names = ("split", "split_digest", "model_digest", "views", "state", "baseline")
-    known = result.to_dict()
-    return {name: known[name] for name in names if name in known}
+def cmc_tables(groups: Iterable[SplitGroup], width: int = 80) -> Iterator[Table | str]:
+    """Tables in per cent for a console of so many columns, one for each set of test people and protocol."""
+    tables = collections.defaultdict(list)
+    for group in groups:
+        tables[group.dataset, group.family, group.identities].append(group)
+    for (dataset, family, identities), rows in tables.items():
+        above = f"{dataset}, {family}, {'the' if identities is None else identities} test identities"
+        for protocol in dict.fromkeys(row.first.protocol for row in rows):
+            here = [row for row in rows if row.first.protocol == protocol]
+            yield _table(f"{above}, {protocol}, in per cent", here, width >= _WIDE)
+    if any(row.summary.figures["rank 1"].count > 1 for rows in tables.values() for row in rows):
+        yield "mean, ± standard deviation, (half the 95 % interval of the mean), over splits or draws of a split"
+
+
+def _table(title: str, groups: list[SplitGroup], wide: bool) -> Table:
+    """Groups on the same test people under one protocol, with published figures below."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("", overflow="fold")
+    for name in (*_FIGURES, *(("probes", "gallery", "over", "pairs/s") if wide else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    for group in groups:
+        first, summary, rate = group.first, group.summary, group.pairs_per_second
+        cells = [_cell(summary.figures[name]) for name in _FIGURES]
+        count = summary.figures["rank 1"].count
+        over = f"{count} {summary.over}" if count > 1 else f"1 {summary.over[:-1]}"
+        speed = "" if rate is None else f"{rate:.0f}"
+        if wide:
+            table.add_row(group.label, *cells, str(first.probes), str(first.gallery), over, speed)
+        else:
+            counts = f"{first.probes} probes\ngallery {first.gallery}\n{over}"
+            table.add_row(f"{group.label}\n{counts}" + (f"\n{speed} pairs/s" if speed else ""), *cells)
+    published = groups[0].published
+    if published:
+        table.add_section()
+        table.add_row("published (protocol, ? where it is not said):")
+    for each in published:
+        cells = [f"{each.ranks[k]:.2f}" if k in each.ranks else "" for k in REPORTED_RANKS]
+        table.add_row(f"{each.method} ({each.protocol or '?'})", *cells)
+    return table
+
+
+def _cell(spread: Spread) -> str:
+    mean = f"{100 * spread.mean:.2f}"
+    return mean if spread.interval is None else f"{mean}\n±{100 * spread.deviation:.2f}\n({100 * spread.interval:.2f})"

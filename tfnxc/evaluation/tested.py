@@ -9,10 +9,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-import numpy as np
-from rich.console import Console
-
-from tfnxc.console import progress_bar
 from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, families, get_splits, open_dataset
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
@@ -31,11 +27,7 @@ def default_protocol(dataset: str, people: ImageSet) -> str:
 
 
 def default_protocols(dataset: str, people: ImageSet) -> tuple[str, ...]:
-    """The protocols of a data set where none is named: its own first, and `"paper"` where images are drawn.
-
-    Args:
-        dataset: Name of the data set.
-        people: `ImageSet` of the test people.
+    """The protocols of a data set for these people: `default_protocol`, and `"paper"` where images are drawn.
 
     Example:
         >>> default_protocols("synthetic", people)
@@ -89,11 +81,6 @@ class Tested:
                 f"{error} To test on the part that is there, add --partial (partial=True in Python)."
             ) from None
 
-    def images(self, console: Console | None) -> np.ndarray:
-        """The pictures of the test part, read with a progress bar."""
-        with progress_bar(f"Reading pictures, {self.split.name}", len(self.part), console) as advance:
-            return self.part.images(progress=advance)
-
     def about(self) -> dict[str, str]:
         """What a result says of it."""
         return {"dataset": self.dataset, "split": self.split.name, "split_digest": self.split.digest}
@@ -118,16 +105,7 @@ def splits_of(people: ImageSet, split: AnySplit, partial: bool = False) -> list[
 
 
 def splits_of_run(
-    run: Run,
-    people: ImageSet | None,
-    split: AnySplit,
-    *,
-    state: str,
-    held_back: bool,
-    partial: bool,
-    other_people: bool,
-    data: str | None,
-    console: Console | None,
+    run: Run, people: ImageSet | None, split: AnySplit, *, state, held_back, partial, other_people, data, console
 ) -> list[Tested]:
     """The splits that a run is tested on, if none tests people whom it was trained on; arguments as in `evaluate`."""
     own = people is None or people.name == run.settings.dataset
@@ -138,7 +116,14 @@ def splits_of_run(
     if held_back:
         if split is not None or not own:
             raise ValueError("held_back=True tests people of the run's own split; give neither other people nor split.")
-        split = _held_back(run, state, console)
+        if run.held_back is None:
+            raise InputError(
+                f"{run.folder} held nobody back; tfnxc train does with --validate N (validation=N in Python). Leave "
+                "out --held-back (held_back=True)."
+            )
+        if state == "best" and console is not None:
+            console.print(f"Note: the people held back chose the best model of {run.folder}; it does better on them.")
+        split = run.held_back
     elif split is None and own:
         _check_same_people(run, people, partial)
         split = run.split
@@ -149,17 +134,6 @@ def splits_of_run(
         dataclasses.replace(tested, at_home=own and tested.split.digest == run.split.digest)
         for tested in splits_of(people, split, partial)
     ]
-
-
-def _held_back(run, state, console):
-    if run.held_back is None:
-        raise InputError(
-            f"{run.folder} held nobody back; tfnxc train does with --validate N (validation=N in Python). Leave out "
-            "--held-back (held_back=True)."
-        )
-    if state == "best" and console is not None:
-        console.print(f"Note: the people held back chose the best model of {run.folder}; it does better on them.")
-    return run.held_back
 
 
 def _check_same_people(run, people, partial):
@@ -210,9 +184,11 @@ def refuse_seen(
             f"--other-people is for own pictures (folder, csv), in Python other_people=True; the numbers of {dataset} "
             "are its own."
         )
+    if other_people:
+        return
     related = {dataset}.union(*(family.datasets for family in families().values() if dataset in family.datasets))
     for trained, identities in trained_on:
-        seen = sorted(set(split.test) & set(identities)) if trained in related and not other_people else []
+        seen = sorted(set(split.test) & set(identities)) if trained in related else []
         if seen:
             hint = " If they are other people with the same numbers, add --other-people (other_people=True in Python)."
             raise InputError(says(trained, len(seen), seen[0]) + (hint if own else ""))

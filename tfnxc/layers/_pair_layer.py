@@ -8,10 +8,7 @@ from tfnxc.ops.implementation import check_implementation, native_ops
 
 
 class PairLayer(keras.layers.Layer):
-    """A layer of two feature maps of one shape with a search window.
-
-    Subclasses set `search_size` and give `compute_output_shape` and `call`.
-    """
+    """A layer of two feature maps of one shape with a search window; subclasses give its output shape and `call`."""
 
     def __init__(self, search_size, **kwargs):
         super().__init__(**kwargs)
@@ -72,6 +69,48 @@ class NativePairLayer(PairLayer):
     def get_config(self):
         """The arguments of the constructor."""
         return {**super().get_config(), "implementation": self.implementation}
+
+
+class Summarizing:
+    """The weights and the activation of a convolution to `filters` maps, beside a `PairLayer`.
+
+    A layer calls `_set_summary` in its constructor and `_make_weights` when it is built.
+    """
+
+    def _set_summary(
+        self, filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
+    ):
+        if not isinstance(filters, int) or filters < 1:
+            raise ValueError(f"filters must be a positive integer; got {filters!r}.")
+        self.filters = filters
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+
+    def _make_weights(self, inputs):
+        """The kernel, of the shape (*inputs, filters), and the bias."""
+        kernel = {"initializer": self.kernel_initializer, "regularizer": self.kernel_regularizer}
+        self.kernel = self.add_weight(name="kernel", shape=(*inputs, self.filters), **kernel)
+        bias = {"initializer": self.bias_initializer, "regularizer": self.bias_regularizer}
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), **bias)
+
+    def compute_output_shape(self, input_shape):
+        """Shape of the output for a list of two input shapes."""
+        return *self._map_shape(input_shape)[0][:-1], self.filters
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+        }
 
 
 def _is_shape(value):

@@ -8,8 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfnxc import ops
-from tfnxc.layers._pair_layer import NativePairLayer
-from tfnxc.layers._summarizing import Summarizing
+from tfnxc.layers._pair_layer import NativePairLayer, Summarizing
 from tfnxc.ops.arguments import check_layout
 from tfnxc.ops.implementation import native_cpu_ops
 

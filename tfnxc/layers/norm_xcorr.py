@@ -78,10 +78,5 @@ class NormXcorr(NativePairLayer):
         return {**super().get_config(), **self._correlation()}
 
     def _correlation(self):
-        return {
-            "patch_size": self.patch_size,
-            "search_size": self.search_size,
-            "epsilon": self.epsilon,
-            "gradient": self.gradient,
-            "implementation": self.implementation,
-        }
+        names = "patch_size", "search_size", "epsilon", "gradient", "implementation"
+        return {name: getattr(self, name) for name in names}

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfnxc import ops
-from tfnxc.layers._summarizing import Summarizing
+from tfnxc.layers._pair_layer import Summarizing
 from tfnxc.layers.norm_xcorr import NormXcorr
 
 

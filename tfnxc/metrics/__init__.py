@@ -1,12 +1,18 @@
 """Metrics on score matrices and the protocols they follow, in NumPy."""
 
-from tfnxc.metrics.cmc import CMC, REPORTED_RANKS, cmc, mean_average_precision, mean_inverse_negative_penalty
+from tfnxc.metrics.cmc import (
+    CMC,
+    REPORTED_RANKS,
+    Spread,
+    Summary,
+    cmc,
+    mean_average_precision,
+    mean_inverse_negative_penalty,
+)
 from tfnxc.metrics.plan import EvaluationPlan
 from tfnxc.metrics.protocols import PROTOCOLS, Protocol, Trial, draw_trials, get_protocol, needed_pairs
 from tfnxc.metrics.published import TITLES, Published, published_figures
 from tfnxc.metrics.ranking import TIES, RankLists, rank_lists
-from tfnxc.metrics.spread import Spread
-from tfnxc.metrics.summary import Summary
 
 __all__ = [
     "CMC",

@@ -1,19 +1,79 @@
-"""The cumulative matching characteristic (CMC) of a score matrix, with mean average precision and mINP beside it."""
+"""The cumulative matching characteristic (CMC) of a score matrix with mAP and mINP, and their spread."""
 
 import dataclasses
-from typing import Any, Literal
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
+from typing import Protocol as Interface
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.metrics.protocols import Protocol, draw, whole_number
 from tfnxc.metrics.ranking import check_scores, rank_matches
-from tfnxc.metrics.spread import Spread
 
 REPORTED_RANKS = (1, 5, 10, 20, 50)
 """The ranks that results name one by one."""
 
 _LISTED_RANKS = 1000  # of a curve, in a result file
+
+
+# Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom (any table of them); beyond 30, its expansion
+# in powers of 1 / degrees of freedom around the normal quantile, right to 0.001.
+_T = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+_Z = 1.959964
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """A figure over several measurements.
+
+    Args:
+        mean: Their mean.
+        deviation: Their standard deviation, with n - 1 in the denominator; 0 for one measurement.
+        interval: Half the width of the 95 % confidence interval of the mean by Student's t, as if the measurements
+            were independent; `None` for one measurement.
+        count: How many there are.
+
+    Example:
+        >>> Spread.of([1.0, 2.0, 3.0])
+        Spread(mean=2.0, deviation=1.0, interval=2.48433820832296, count=3)
+    """
+
+    mean: float
+    deviation: float
+    interval: float | None
+    count: int
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> Self:
+        """The spread of a sequence of measurements; raises `ValueError` where there is none."""
+        values = np.asarray(values, np.float64)
+        count = len(values)
+        if count == 0:
+            raise ValueError("a spread is of at least one measurement; received none")
+        if count == 1:
+            return cls(float(values[0]), 0.0, None, 1)
+        deviation = float(values.std(ddof=1))
+        return cls(float(values.mean()), deviation, student_t(count - 1) * deviation / math.sqrt(count), count)
+
+    def to_dict(self, scale: float = 1.0) -> dict[str, float | None]:
+        """Mean, deviation and interval times `scale`, for JSON."""
+        interval = None if self.interval is None else scale * self.interval
+        return {"mean": scale * self.mean, "deviation": scale * self.deviation, "interval95": interval}
+
+
+def student_t(freedom: int) -> float:
+    """The two-sided 95 % quantile of Student's t with `freedom` degrees of freedom, 1 or more, to 0.001."""
+    if freedom < 1:
+        raise ValueError(f"freedom must be 1 or more; received {freedom!r}")
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,11 +158,7 @@ class CMC:
         return {
             "protocol": self.protocol,
             "ties": self.ties,
-            "repeats": int(self.repeats),
-            "seed": int(self.seed),
-            "probes": int(self.probes),
-            "unmatched": int(self.unmatched),
-            "gallery": int(self.gallery),
+            **{name: int(getattr(self, name)) for name in ("repeats", "seed", "probes", "unmatched", "gallery")},
             "unit": "per cent",
             "ranks": {str(k): spreads[f"rank {k}"] for k in REPORTED_RANKS},
             "mAP": spreads["mAP"],
@@ -146,9 +202,6 @@ def cmc(
         seed: A whole number, 0 or above. Defaults to 0.
         probes: The most probes of a repeat, drawn at random where there are more. Defaults to `None`: all.
 
-    Returns:
-        The `CMC`.
-
     Raises:
         ValueError: If the scores are no matrix of real numbers with one row a probe and one column a gallery image;
             if a score that is read is NaN; if `ties` is not known; and where `draw_trials` raises it.
@@ -191,8 +244,7 @@ def mean_average_precision(
 ) -> float:
     """Mean average precision (mAP) of a score matrix: a share in [0, 1].
 
-    The mean over probes and draws of the average precision: the mean over a probe's matches of the precision at the
-    rank of the match. (Market-1501's first evaluation code integrates by trapezoids, which gives a little less.)
+    It is that of `CMC`. (Market-1501's first evaluation code integrates by trapezoids, which gives a little less.)
     Arguments and errors are those of `cmc`; `protocol` defaults to `"market"`.
 
     Example:
@@ -213,15 +265,99 @@ def mean_inverse_negative_penalty(
 ) -> float:
     """Mean inverse negative penalty (mINP) of a score matrix: a share in [0, 1].
 
-    The mean over probes and draws of the number of a probe's matches over the rank of the last of them: what it costs
-    to find the hardest match. Arguments and errors are those of `cmc`; `protocol` defaults to `"market"`.
+    It is that of `CMC`, and says what it costs to find the hardest match. For the rest as `mean_average_precision`.
 
     Example:
         >>> mean_inverse_negative_penalty([[0.9, 0.8, 0.7]], [1], [1, 2, 1])
         0.6666666666666666
-
-    References:
-        Ye et al., "Deep Learning for Person Re-identification: A Survey and Outlook", 2021.
     """
     options = {"protocol": "market", **options}
     return cmc(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, **options).mean_inverse_negative_penalty
+
+
+class CurveLike(Interface):
+    """A CMC curve with the protocol it was measured under: a `CMC`, or a result that was read from a file."""
+
+    @property
+    def protocol(self) -> str: ...  # noqa: D102
+    @property
+    def mean(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def deviation(self) -> np.ndarray: ...  # noqa: D102
+    def rank(self, k: int) -> float: ...  # noqa: D102
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """Figures with their spread: over splits where there are several, otherwise over the draws of the one.
+
+    The interval of draws says how much the draw of the gallery matters, not how far another split might be off: all
+    draws are of the same people and the same model.
+
+    Args:
+        over: What the spread is over: `"splits"` or `"draws"`.
+        figures: `Spread` by name: `"rank 1"` and so on, `"mAP"`, `"mINP"`; shares in [0, 1].
+        results: The result of each split: a `CMC`, or a `tfnxc.evaluation.Result`.
+
+    Example:
+        >>> halves = [tfnxc.evaluation.cmc(np.eye(2), [1, 2], ids, repeats=1) for ids in ([1, 2], [2, 1])]
+        >>> Summary.of(halves).rank(1)
+        Spread(mean=0.5, deviation=0.7071067811865476, interval=6.353, count=2)
+    """
+
+    over: str
+    figures: Mapping[str, Spread]
+    results: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, results: Iterable[Any]) -> Self:
+        """The summary of results; raises `ValueError` unless all are of one protocol and one way to count ties."""
+        results = tuple(results)
+        protocols = {(result.protocol, result.ties) for result in results}
+        if len(protocols) != 1:
+            raise ValueError(f"a summary is of results of one protocol; got {sorted(protocols) or 'none'}.")
+        return cls("draws" if len(results) == 1 else "splits", _joined(results).figures, results)
+
+    def rank(self, k: int) -> Spread:
+        """The `Spread` of a reported rank: 1, 5, 10, 20 or 50."""
+        return self.figures[f"rank {k}"]
+
+    def curves(self) -> CurveLike:
+        """The mean curve of each split as a `CMC` whose repeats are the splits; of one split, its result."""
+        return _joined(self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON, in per cent: the figures and what the spread is over."""
+        figures = {name: spread.to_dict(100) for name, spread in self.figures.items()}
+        return {
+            "protocol": self.results[0].protocol,
+            "ties": self.results[0].ties,
+            "unit": "per cent",
+            "spread_over": self.over,
+            "count": self.figures["rank 1"].count,
+            "ranks": {str(k): figures[f"rank {k}"] for k in REPORTED_RANKS},
+            "mAP": figures["mAP"],
+            "mINP": figures["mINP"],
+        }
+
+
+def _joined(results):
+    """A `CMC` whose repeats are the mean curves of several results; of one, itself."""
+    first = results[0]
+    if len(results) == 1:
+        return first
+    longest = max(result.gallery for result in results)
+    # Beyond a smaller gallery every probe is found.
+    curves = [np.pad(each.mean, (0, longest - len(each.mean)), constant_values=1) for each in results]
+    return CMC(
+        first.protocol,
+        first.ties,
+        repeats=len(curves),
+        seed=first.seed,
+        probes=max(result.probes for result in results),
+        gallery=longest,
+        curves=np.array(curves),
+        average_precisions=np.array([result.figures["mAP"].mean for result in results]),
+        inverse_negative_penalties=np.array([result.figures["mINP"].mean for result in results]),
+        unmatched=sum(result.unmatched for result in results),
+    )

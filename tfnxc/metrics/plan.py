@@ -64,9 +64,8 @@ class EvaluationPlan:
 
     def __post_init__(self):
         check_ties(self.ties)
-        for part in ("rows", "columns"):
-            if not len(getattr(self, part)):
-                what = "a probe" if part == "rows" else "in the gallery"
+        for part, what in ((self.rows, "a probe"), (self.columns, "in the gallery")):
+            if not len(part):
                 raise InputError(
                     f"the protocol {self.protocol} finds no image that could be {what} among the {len(self.cameras)} "
                     f"given, of {len(np.unique(self.cameras))} camera(s)."
@@ -96,8 +95,7 @@ class EvaluationPlan:
     def needed(self) -> np.ndarray:
         """Boolean matrix (images, images): the pairs that have to be scored."""
         needed = np.zeros((len(self.identities),) * 2, bool)
-        draws: dict[str, Any] = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes}
-        trials = draw_trials(*self._labels(), protocol=self.protocol, **draws)
+        trials = draw_trials(*self.labels(), self.protocol, self.repeats, self.seed, self.probes)
         needed[np.ix_(self.rows, self.columns)] = needed_pairs(trials, (len(self.rows), len(self.columns)))
         return needed
 
@@ -107,9 +105,9 @@ class EvaluationPlan:
 
     def measure_part(self, scores: ArrayLike) -> CMC:
         """CMC of a score matrix (rows, columns), of which the needed pairs are read."""
-        draws: dict[str, Any] = {"repeats": self.repeats, "seed": self.seed, "probes": self.probes}
-        return cmc(scores, *self._labels(), protocol=self.protocol, ties=self.ties, **draws)
+        return cmc(scores, *self.labels(), self.protocol, self.ties, self.repeats, self.seed, self.probes)
 
-    def _labels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def labels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The identities of `rows` and of `columns`, and their cameras, as `cmc` and `draw_trials` take them."""
         rows, columns = self.rows, self.columns
         return self.identities[rows], self.identities[columns], self.cameras[rows], self.cameras[columns]

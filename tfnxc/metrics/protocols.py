@@ -1,16 +1,15 @@
-"""Evaluation protocols as named sets of flags, and the drawing of their probes and galleries."""
+"""Evaluation protocols as named sets of flags, the labels they look at, and the drawing of probes and galleries."""
 
 import dataclasses
 import operator
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
-from tfnxc.metrics.labels import Labels
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
@@ -67,16 +66,10 @@ class Protocol:
     repeats: int = 10
 
     def __post_init__(self):
-        for flag, values in (
-            ("gallery_from", ("other", "any", "other-views")),
-            ("shots", ("one", "all")),
-            ("drawn_for", ("camera", "probe")),
-            ("probe_cameras", ("first", "all")),
-        ):
-            if getattr(self, flag) not in values:
-                raise ValueError(
-                    f"{flag} must be one of {', '.join(map(repr, values))}, received {getattr(self, flag)!r}"
-                )
+        for flag in ("gallery_from", "shots", "drawn_for", "probe_cameras"):
+            given, values = getattr(self, flag), get_args(get_type_hints(type(self))[flag])
+            if given not in values:
+                raise ValueError(f"{flag} must be one of {', '.join(map(repr, values))}, received {given!r}")
         if self.gallery_from == "other-views" and self.shots == "one":
             raise ValueError("gallery_from='other-views' goes with shots='all': a draw would differ between probes")
         if self.same_images and (self.gallery_from != "any" or (self.shots, self.drawn_for) != ("one", "camera")):
@@ -121,15 +114,97 @@ PROTOCOLS = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Labels:
+    """Who and which camera each row (probe) and each column (gallery image) shows: one integer each.
+
+    If no cameras were given, all rows are of one camera and all columns of another.
+    """
+
+    probe_ids: np.ndarray
+    gallery_ids: np.ndarray
+    probe_cameras: np.ndarray
+    gallery_cameras: np.ndarray
+    cameras_given: bool
+
+    @classmethod
+    def of(cls, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None) -> Self:
+        """The labels of two sides: whole numbers, or names, which are always people; else a `ValueError`."""
+        if (probe_cameras is None) != (gallery_cameras is None):
+            missing = "probe_cameras" if probe_cameras is None else "gallery_cameras"
+            raise ValueError(f"Give both probe_cameras and gallery_cameras or neither; received none for {missing}")
+        rows, columns = _identities("probe", probe_ids), _identities("gallery", gallery_ids)
+        if all(ids.dtype.kind in "iu" for ids in (rows, columns)):
+            # As they are, so that junk and distractors keep their numbers.
+            ids = rows.astype(np.int64), columns.astype(np.int64)
+        else:
+            ids = _numbered(np.concatenate([rows, columns]).astype(str), len(rows))
+        if probe_cameras is None:
+            return cls(*ids, np.zeros(len(rows), int), np.ones(len(columns), int), cameras_given=False)
+        # Cameras only have to be told apart: numbering them keeps `views` small whatever they are called.
+        both = np.concatenate([_cameras("probe", rows, probe_cameras), _cameras("gallery", columns, gallery_cameras)])
+        cameras = _numbered(both if both.dtype.kind in "iu" else both.astype(str), len(rows))
+        return cls(*ids, *cameras, cameras_given=True)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the score matrix."""
+        return len(self.probe_ids), len(self.gallery_ids)
+
+    def views(self) -> tuple[np.ndarray, np.ndarray]:
+        """One number for identity and camera together, of each row and of each column."""
+        cameras = 1 + max(self.probe_cameras.max(), self.gallery_cameras.max())
+        return self.probe_ids * cameras + self.probe_cameras, self.gallery_ids * cameras + self.gallery_cameras
+
+
+def _identities(side, identities):
+    identities = np.asarray(identities)
+    if identities.ndim != 1 or not len(identities):
+        raise ValueError(f"{side}_ids must be a sequence of one identity an image, received shape {identities.shape}")
+    return _told_apart(f"{side}_ids", identities)
+
+
+def _cameras(side, identities, cameras):
+    cameras = np.asarray(cameras)
+    if cameras.shape != identities.shape:
+        raise ValueError(
+            f"{side}_cameras must hold one camera for each of the {len(identities)} {side}_ids, "
+            f"received shape {cameras.shape}"
+        )
+    return _told_apart(f"{side}_cameras", cameras)
+
+
+def _told_apart(name, labels):
+    """Labels that are whole numbers or names: what is neither, such as NaN, would match or not by accident."""
+    if labels.dtype.kind in "iub":
+        return labels
+    if labels.dtype.kind == "O" and all(isinstance(each, (int, np.integer)) for each in labels):
+        return labels.astype(np.int64)
+    if labels.dtype.kind == "f":
+        whole = np.isfinite(labels) & (labels == np.rint(labels))
+    else:
+        whole = np.array([isinstance(each, (str, bytes, int, np.integer)) for each in labels.tolist()], bool)
+    if not whole.all():
+        at = int(np.argmin(whole))
+        raise ValueError(f"{name} must be whole numbers or names, received {labels[at]!r} at {at}")
+    return labels.astype(np.int64) if labels.dtype.kind == "f" else labels
+
+
+def _numbered(labels, rows) -> tuple[np.ndarray, np.ndarray]:
+    """Labels numbered in their order, split into those of the rows and of the columns."""
+    _, numbers = np.unique(labels, return_inverse=True)
+    return numbers.ravel()[:rows], numbers.ravel()[rows:]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Trial:
-    """Probes of a repeat and their galleries. Each probe has a match in its gallery.
+    """Probes of a repeat, each with a match in its gallery.
 
     Args:
         probes: Integers: rows of the score matrix, ascending.
         gallery: Integers: columns of the score matrix; a vector where the probes share them, otherwise a matrix with a
             row a probe.
-        views: A number for each probe and a number for each gallery image: what has a probe's own number is left out of
-            its gallery. Defaults to `None`: nothing is.
+        views: A number for each probe and each gallery image: what has a probe's own is left out of its gallery.
+            Defaults to `None`: nothing is.
         unmatched: How many more probes there would be, had they a match; they count for nothing. Defaults to 0.
     """
 
@@ -144,10 +219,7 @@ class Trial:
 
 
 def get_protocol(protocol: str | Protocol) -> Protocol:
-    """The protocol of a name in `PROTOCOLS`; a `Protocol` is returned as it is.
-
-    Raises:
-        ValueError: If no protocol has this name.
+    """The protocol of a name in `PROTOCOLS`; a `Protocol` as it is. Raises `ValueError` for another name.
 
     Example:
         >>> get_protocol("cross-camera").repeats
@@ -198,9 +270,7 @@ def draw_trials(
     return draw(Labels.of(probe_ids, gallery_ids, probe_cameras, gallery_cameras), protocol, repeats, seed, probes)
 
 
-def draw(
-    labels: Labels, protocol: str | Protocol, repeats: int | None = None, seed: int = 0, probes: int | None = None
-) -> list[tuple[Trial, ...]]:
+def draw(labels: Labels, protocol, repeats=None, seed=0, probes=None) -> list[tuple[Trial, ...]]:
     """What `draw_trials` gives, of checked labels."""
     protocol = get_protocol(protocol)
     repeats = whole_number("repeats", protocol.repeats if repeats is None else repeats, least=1)
@@ -232,10 +302,7 @@ def needed_pairs(trials: Iterable[Iterable[Trial]], shape: tuple[int, int]) -> n
 
     Args:
         trials: What `draw_trials` returned.
-        shape: Rows and columns of the score matrix.
-
-    Raises:
-        ValueError: If a trial reads outside the shape.
+        shape: Rows and columns of the score matrix; a `ValueError` if a trial reads outside of it.
 
     Example:
         >>> trials = draw_trials([1, 1], [1, 1], protocol="paper", repeats=1)
@@ -245,9 +312,7 @@ def needed_pairs(trials: Iterable[Iterable[Trial]], shape: tuple[int, int]) -> n
     needed = np.zeros(shape, dtype=bool)
     for trial in (trial for repeat in trials for trial in repeat):
         try:
-            needed[trial.probes[:, None], trial.gallery] |= ~np.broadcast_to(
-                trial.left_out(), (len(trial.probes), trial.gallery.shape[-1])
-            )
+            needed[trial.probes[:, None], trial.gallery] |= ~np.asarray(trial.left_out())
         except IndexError as error:
             raise ValueError(f"A trial reads outside a score matrix of shape {tuple(shape)}: {error}") from error
     return needed
@@ -322,17 +387,13 @@ def _some_probes(trials: tuple[Trial, ...], most: int, seed: list[int]) -> tuple
 def _check_same_images(protocol: Protocol, labels: Labels) -> None:
     rule = f"The protocol {protocol.name!r} needs the same images, in the same order, as rows and as columns"
     if len(labels.probe_ids) != len(labels.gallery_ids):
-        raise ValueError(
-            f"{rule}; received {len(labels.probe_ids)} probe_ids and {len(labels.gallery_ids)} gallery_ids"
-        )
+        raise ValueError(f"{rule}; received {labels.shape[0]} probe_ids and {labels.shape[1]} gallery_ids")
     for what in ("ids", "cameras") if labels.cameras_given else ("ids",):
         probe, gallery = getattr(labels, f"probe_{what}"), getattr(labels, f"gallery_{what}")
         differing = np.flatnonzero(probe != gallery)
         if len(differing):
-            at = differing[0]
-            raise ValueError(
-                f"{rule}; probe_{what} and gallery_{what} differ in {len(differing)} places, first at row {at}"
-            )
+            where = f"{len(differing)} places, first at row {differing[0]}"
+            raise ValueError(f"{rule}; probe_{what} and gallery_{what} differ in {where}")
     people = labels.probe_ids[labels.probe_ids >= 0]
     if len(np.unique(people)) == len(people):
         raise InputError(

@@ -41,27 +41,21 @@ class Published:
 
 
 def published_figures(dataset: str, test_identities: int) -> list[Published]:
-    """What was published on a data set with so many test identities.
+    """What was published on a data set with so many test identities, best at rank 1 first.
 
     Args:
         dataset: Name of the data set in the catalogue, e.g. `"cuhk03-detected"`.
         test_identities: How many identities are tested, e.g. 486.
 
-    Returns:
-        A list of `Published`, best at rank 1 first; empty where nothing is known.
-
     Example:
         >>> [f"{each.ranks[1]:.2f}%  {each.method}" for each in published_figures("grid", 125)[:2]]
         ['19.20%  Fused', '18.40%  KEPLER']
     """
-    there = [each for each in _figures() if (each.dataset, each.test_identities) == (dataset, test_identities)]
-    return sorted(there, key=lambda each: -each.ranks[1])
-
-
-def _figures():
-    """All of the file, in its order."""
-    text = importlib.resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
-    data = json.loads(text)
+    data = json.loads(importlib.resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8"))
+    found = []
     for entry in data["figures"]:
-        ranks = {int(rank): per_cent for rank, per_cent in entry["ranks"].items()}
-        yield Published(**{**entry, "ranks": ranks, "source": f"{data['document']}, {entry['source']}"})
+        if (entry["dataset"], entry["test_identities"]) == (dataset, test_identities):
+            ranks = {int(rank): per_cent for rank, per_cent in entry["ranks"].items()}
+            source = f"{data['document']}, {entry['source']}"
+            found.append(Published(**{**entry, "ranks": ranks, "source": source}))
+    return sorted(found, key=lambda each: -each.ranks[1])

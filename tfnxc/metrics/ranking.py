@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
-from tfnxc.metrics.labels import Labels
-from tfnxc.metrics.protocols import Protocol, Trial, draw, get_protocol, whole_number
+from tfnxc.metrics.protocols import Labels, Protocol, Trial, draw, get_protocol, whole_number
 
 TIES = ("pessimistic", "optimistic")
 """How ties may be counted: whoever scores the same as a true match stands before it, or behind it."""
@@ -17,13 +16,7 @@ _BLOCK = 1 << 21  # scores compared at a time: 8 MB of them, whatever the size o
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Matches:
-    """The ranks of the true matches of some probes.
-
-    Args:
-        ranks: Integers of shape `(probes, most)`, ascending in a row: 1 for a match that is the best of the gallery; 0
-            fills the rows of probes with fewer matches than `most`.
-        gallery: Integers, one a probe: how many images its gallery holds.
-    """
+    """Ranks of true matches, a row a probe, ascending and filled up with 0; and the size of each probe's gallery."""
 
     ranks: np.ndarray
     gallery: np.ndarray
@@ -48,11 +41,7 @@ class Matches:
 
 
 def rank_matches(scores: np.ndarray, labels: Labels, trials: tuple[Trial, ...], ties: str) -> Matches:
-    """Ranks the true matches of a repeat's probes, those of its trials one after the other, block by block.
-
-    Raises:
-        InputError: If a score that is read is NaN.
-    """
+    """Ranks the true matches of a repeat's probes, trial by trial; raises `InputError` if a score it reads is NaN."""
     blocks = [(trial, block) for trial in trials for block in _blocks(trial)]
     parts = [_rank_block(*read_block(scores, labels, *each), ties) for each in blocks]
     most = max(ranks.shape[1] for ranks, _ in parts)
@@ -63,9 +52,7 @@ def rank_matches(scores: np.ndarray, labels: Labels, trials: tuple[Trial, ...], 
 def read_block(
     scores: np.ndarray, labels: Labels, trial: Trial, block: slice
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`(scores, same, kept)` of a block of a trial's probes, each of shape `(probes of the block, gallery)`: a copy of
-    the scores; whether both show one person; whether the image is in the gallery of the probe.
-    """
+    """A copy of a block's scores, whether both show one person, and whether the image is in the probe's gallery."""
     rows = trial.probes[block]
     columns = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[block]
     read = np.asarray(scores[rows[:, None], columns])
@@ -147,9 +134,6 @@ def rank_lists(
     Arguments are those of `cmc`, and `k`, how many are listed, 1 or above. `ties` says which of equal scores stands
     first: somebody else's image (`"pessimistic"`, the default) or a true match; among those, the first column.
 
-    Returns:
-        The `RankLists`.
-
     Raises:
         ValueError: As in `cmc`.
 
@@ -190,22 +174,14 @@ def _best(values, true, kept, ties, k, gallery):
 
 
 def check_scores(
-    scores: ArrayLike,
-    probe_ids: ArrayLike,
-    gallery_ids: ArrayLike,
-    probe_cameras: ArrayLike | None,
-    gallery_cameras: ArrayLike | None,
-    protocol: str | Protocol,
-    ties: str,
+    scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties
 ) -> tuple[Protocol, np.ndarray, Labels]:
     """The checked arguments of a metric: the `Protocol`, the score matrix as an array, its `Labels`."""
     protocol = get_protocol(protocol)
     check_ties(ties)
     scores = np.asanyarray(scores)
     if scores.ndim != 2 or not scores.size:
-        raise ValueError(
-            f"scores must be a matrix of probes x gallery, at least 1 x 1; received an array of shape {scores.shape}"
-        )
+        raise ValueError(f"scores must be a matrix of probes x gallery, at least 1 x 1; received shape {scores.shape}")
     if scores.dtype.kind not in "fiub":
         raise ValueError(f"scores must be real numbers, e.g. float32; received dtype {scores.dtype}")
     labels = Labels.of(probe_ids, gallery_ids, probe_cameras, gallery_cameras)

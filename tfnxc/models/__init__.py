@@ -3,10 +3,9 @@
 from tfnxc.models._blocks import INITIALIZERS, SCALINGS
 from tfnxc.models.ahmed import ahmed
 from tfnxc.models.fused import fused
-from tfnxc.models.in_batch import in_batch
 from tfnxc.models.normxcorr import normxcorr
 from tfnxc.models.pretrained import pretrained, pretrained_card
-from tfnxc.models.split import split
+from tfnxc.models.split import in_batch, split
 
 BUILDERS = {"ahmed": ahmed, "normxcorr": normxcorr, "fused": fused}
 """The builders by the names that the command line and the results use."""

@@ -1,4 +1,4 @@
-"""Pieces that the three architectures share: initialized layers, the tied tower, the pair model around both parts."""
+"""What the three architectures are made of: initialized layers, the tied tower, branches of a head, the pair model."""
 
 import dataclasses
 import math
@@ -6,9 +6,10 @@ import operator
 
 import keras
 
+from tfnxc import layers
+
 SMALLEST_SIDE = 28
 """Least height and width of an image: below it no pixel is left after the tower, a 3x3 convolution and pooling."""
-
 
 SCALINGS = {"published": None, "centred": (2.0, -0.8)}
 """What a model does to its images, by name: nothing, or scale * image + offset, which puts the mean of photographs near
@@ -20,12 +21,7 @@ INITIALIZERS = ("published", "he")
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """How the weights of a model begin and what holds them small.
-
-    Args:
-        l2: The gradient of every weight and bias receives `l2` times its value.
-        initializer: One of `INITIALIZERS`.
-    """
+    """How the weights of a model begin, and their decay: `l2` times each is added to its gradient."""
 
     l2: float
     initializer: str = "published"
@@ -36,13 +32,16 @@ class Weights:
 
     def options(self, fan_in):
         """Keyword arguments of a layer whose kernel sums `fan_in` numbers."""
-        kernel, bias = self._published(fan_in) if self.initializer == "published" else self._he()
-        return {
-            "kernel_initializer": kernel,
-            "bias_initializer": bias,
-            "kernel_regularizer": self._penalty(),
-            "bias_regularizer": self._penalty(),
-        }
+        if self.initializer == "published":
+            limit = 1 / math.sqrt(fan_in)
+            kernel, bias = (keras.initializers.RandomUniform(-limit, limit) for _ in range(2))
+        else:
+            kernel, bias = keras.initializers.HeNormal(), keras.initializers.Zeros()
+        options = {"kernel_initializer": kernel, "bias_initializer": bias}
+        for name in ("kernel_regularizer", "bias_regularizer"):
+            # Keras' L2(k) is k * w^2: its gradient is 2 k w.
+            options[name] = keras.regularizers.L2(self.l2 / 2) if self.l2 else None
+        return options
 
     def convolution(self, filters, kernel_size, channels, **kwargs):
         """Conv2D with these weights; `channels` is its input's."""
@@ -52,18 +51,6 @@ class Weights:
     def dense(self, units, inputs, **kwargs):
         """Dense with these weights; `inputs` is the size of its input."""
         return keras.layers.Dense(units, **self.options(inputs), **kwargs)
-
-    @staticmethod
-    def _published(fan_in):
-        limit = 1 / math.sqrt(fan_in)
-        return [keras.initializers.RandomUniform(-limit, limit) for _ in range(2)]
-
-    @staticmethod
-    def _he():
-        return keras.initializers.HeNormal(), keras.initializers.Zeros()
-
-    def _penalty(self):
-        return keras.regularizers.L2(self.l2 / 2) if self.l2 else None  # Keras' L2(k) is k * w^2: its gradient is 2 k w
 
 
 def check_input_shape(input_shape):
@@ -97,18 +84,42 @@ def build_tower(input_shape, filters, weights, scaling):
     return keras.Model(image, maps, name="tower")
 
 
-def head_inputs(map_shape):
-    """The two inputs of a pair head: the towers' maps of a probe and a gallery image."""
-    return [keras.Input(map_shape, name=name) for name in ("probe_features", "gallery_features")]
+def pair_model(name, input_shape, filters, scaling, weights, features_of):
+    """The model of two images: the tower on each, the head on both.
 
-
-def classify(features, weights):
-    """Dense 2 and softmax, kept in float32: class 0 = different, class 1 = same (SPEC section 3)."""
+    `features_of` makes the features of a pair from the towers' maps of its two images. Dense 2 and softmax follow, kept
+    in float32: class 0 = different, class 1 = same (SPEC section 3).
+    """
+    input_shape = check_input_shape(input_shape)
+    tower = build_tower(input_shape, filters, weights, scaling)
+    maps = [keras.Input(tower.output_shape[1:], name=side) for side in ("probe_features", "gallery_features")]
+    features = features_of(*maps)
     logits = weights.dense(2, features.shape[-1], dtype="float32", name="logits")(features)
-    return keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
-
-
-def pair_model(name, input_shape, tower, head):
-    """The whole model of two images: the tower on each, the head on both."""
+    probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
+    head = keras.Model(maps, probabilities, name="head")
     images = [keras.Input(input_shape, name=side) for side in ("probe", "gallery")]
     return keras.Model(images, head([tower(image) for image in images]), name=name)
+
+
+def norm_xcorr_branch(probe, gallery, search_size, filters, units, weights):
+    """Normalized correlation, ReLU and its summary, up to the dense layer before its ReLU."""
+    maps = layers.NormXcorr(search_size=search_size).compute_output_shape([probe.shape, gallery.shape])[-1]
+    options = {"search_size": search_size, "activation": "relu", **weights.options(fan_in=maps)}
+    summary = layers.NormXcorrSummary(filters, name="norm_xcorr_summary", **options)
+    return _across(summary([probe, gallery]), "norm_xcorr", filters, units, weights)
+
+
+def neighborhood_branch(probe, gallery, search_size, filters, units, weights):
+    """Cross-input neighborhood differences both ways, ReLU and their summary, up to the dense layer before its ReLU."""
+    maps = 2 * layers.CrossInputNeighborhood(search_size).compute_output_shape([probe.shape, gallery.shape])[-1]
+    options = {"search_size": search_size, "activation": "relu", **weights.options(fan_in=maps)}
+    summary = layers.CrossInputSummary(filters, both_ways=True, name="neighborhood_summary", **options)
+    return _across(summary([probe, gallery]), "neighborhood", filters, units, weights)
+
+
+def _across(summary, name, filters, units, weights):
+    """3x3 convolution -> max-pooling rounding down -> dense."""
+    maps = weights.convolution(filters, (3, 3), filters, name=f"{name}_across")(summary)
+    maps = keras.layers.MaxPooling2D(2, name=f"{name}_pool")(maps)
+    features = keras.layers.Flatten(name=f"{name}_flat")(maps)
+    return weights.dense(units, features.shape[-1], name=f"{name}_dense")(features)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import keras
 
-from tfnxc.models import _blocks, _branches
+from tfnxc.models._blocks import Weights, norm_xcorr_branch, pair_model
 
 
 def normxcorr(
@@ -37,19 +37,17 @@ def normxcorr(
         ValueError: If `input_shape` is too small or not three integers, or a name is not known.
 
     Example:
-        >>> model = tfnxc.models.normxcorr()
-        >>> model.count_params()
+        >>> tfnxc.models.normxcorr().count_params()
         1121222
 
     References:
         Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
         NIPS 2016, and its supplement, section 3.2.
     """
-    input_shape = _blocks.check_input_shape(input_shape)
-    weights = _blocks.Weights(l2, initializer)
-    tower = _blocks.build_tower(input_shape, filters, weights, scaling)
-    probe, gallery = maps = _blocks.head_inputs(tower.output_shape[1:])
-    features = _branches.norm_xcorr_branch(probe, gallery, search_size, filters[-1], units, weights)
-    features = keras.layers.ReLU(name="features")(features)
-    head = keras.Model(maps, _blocks.classify(features, weights), name="head")
-    return _blocks.pair_model("normxcorr", input_shape, tower, head)
+    weights = Weights(l2, initializer)
+
+    def features_of(probe, gallery):
+        dense = norm_xcorr_branch(probe, gallery, search_size, filters[-1], units, weights)
+        return keras.layers.ReLU(name="features")(dense)
+
+    return pair_model("normxcorr", input_shape, filters, scaling, weights, features_of)

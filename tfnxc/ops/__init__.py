@@ -1,11 +1,9 @@
 """The operations of SPEC sections 1 and 2, on tensors. Nothing here knows Keras."""
 
-from tfnxc.ops._build import build_library
-from tfnxc.ops.cross_input_neighborhood import cross_input_neighborhood
-from tfnxc.ops.cross_input_summary import cross_input_summary
+from tfnxc.ops._library import build_library
+from tfnxc.ops.cross_input import cross_input_neighborhood, cross_input_summary
 from tfnxc.ops.implementation import describe as describe_implementation
-from tfnxc.ops.norm_xcorr import norm_xcorr
-from tfnxc.ops.norm_xcorr_summary import norm_xcorr_summary
+from tfnxc.ops.norm_xcorr import norm_xcorr, norm_xcorr_summary
 
 __all__ = [
     "build_library",

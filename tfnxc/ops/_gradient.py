@@ -1,19 +1,13 @@
-"""Functions that bring their own gradient."""
+"""Functions that bring their own gradient, those of the compiled library among them."""
 
 import tensorflow as tf
 
 
 def with_gradient(name, function):
-    """`function` with the gradient that it brings along.
+    """`function`, which gives its output and a function from upstream gradient to gradients, with that gradient.
 
-    Args:
-        name: What a second derivative is refused for.
-        function: Called with the inputs; gives the output and a function from the upstream gradient of the output to
-            the gradients of the inputs.
-
-    Returns:
-        A function of the same inputs to the output. Its gradient cannot be differentiated again: a derivative through
-        what `function` kept for it would be silently wrong, so a `LookupError` says so.
+    Its gradient cannot be differentiated again: a derivative through what `function` kept for it would be silently
+    wrong, so a `LookupError` says so.
     """
 
     def refuse(*upstream):
@@ -30,3 +24,19 @@ def with_gradient(name, function):
         return output, lambda upstream: backward(*inputs, upstream)
 
     return run
+
+
+def compiled(ops, name, inputs, search_size, gradient=None, **options):
+    """The operation `name` of the compiled library on maps and weights, all arguments checked. See `custom_ops/`."""
+    options["search_size"] = [search_size[0], search_size[1] or 0]
+    options_of_gradient = options if gradient is None else {**options, "gradient": gradient}
+    forward, backward = (getattr(ops, f"tfnxc_{each}") for each in (name, f"{name}_grad"))
+
+    def run(*inputs):
+        tensors = dict(zip(("x", "y", "kernel", "bias"), inputs, strict=False))
+        needed = {key: tensor for key, tensor in tensors.items() if key != "bias"}
+        return forward(**tensors, **options), lambda upstream: backward(
+            **needed, upstream=upstream, **options_of_gradient
+        )
+
+    return with_gradient(name, run)(*inputs)

@@ -7,18 +7,9 @@ import tensorflow as tf
 def normalized_patches(maps, patch_size, halo, epsilon):
     """Every patch of every map, with its mean taken away and divided by S = s + epsilon.
 
-    Maps are zero-padded, and the zeros count in the mean and the deviation. Patches are laid out channel by channel and
-    pixel last, so that comparing two of them is one row of a matrix product.
-
-    Args:
-        maps: Tensor of shape (B, H, W, C), float32 or float64.
-        patch_size: `(height, width)`, odd.
-        halo: `(rows, columns)`: patches are also centred this far outside the map, on every side.
-        epsilon: Added to the deviation.
-
-    Returns:
-        The normalized patches, (B, C, H + 2 * rows, W + 2 * columns, N), and the deviations s, the same shape but for a
-        last axis of 1.
+    Gives the patches of `maps` (B, H, W, C), also those centred as far outside the map as the `halo` (rows, columns):
+    (B, C, H + 2 * rows, W + 2 * columns, N), pixel last, so that comparing two of them is one row of a matrix product;
+    and the deviations s, the same shape but for a last axis of 1. The zeros around a map count in both statistics.
     """
     _, height, width, channels = maps.shape
     rows, columns = height + 2 * halo[0], width + 2 * halo[1]
@@ -32,23 +23,12 @@ def normalized_patches(maps, patch_size, halo, epsilon):
     n = patch_size[0] * patch_size[1]
     s = tf.sqrt(tf.reduce_sum(tf.square(centred), axis=1, keepdims=True) / (n - 1))
     to_channel_first = [0, 4, 2, 3, 1]
-    return (
-        tf.transpose(centred * (1 / (s + epsilon)), to_channel_first),
-        tf.transpose(s, to_channel_first),
-    )
+    normalized = centred * (1 / (s + epsilon))
+    return tf.transpose(normalized, to_channel_first), tf.transpose(s, to_channel_first)
 
 
 def fold_patches(patches, patch_size, halo):
-    """Adjoint of taking patches: every pixel of the map receives the sum of its entries in all patches that hold it.
-
-    Args:
-        patches: Tensor of shape (B, C, H + 2 * rows, W + 2 * columns, N).
-        patch_size: `(height, width)`, odd.
-        halo: `(rows, columns)`, as given to `normalized_patches`.
-
-    Returns:
-        Tensor of shape (B, H, W, C).
-    """
+    """Adjoint of taking patches: every pixel of the map receives the sum of its entries in all patches that hold it."""
     _, channels, rows, columns, n = patches.shape
     height, width = rows - 2 * halo[0], columns - 2 * halo[1]
     # Pixels near the border would also be asked of patches that do not exist: those read the zeros padded here.

@@ -8,31 +8,19 @@ patch:
 - `NearbyColumns`: columns relative to the patch; one product a tile of columns and window row, of which a band is kept.
 """
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
 _TILE = 16  # columns a product: wide enough for fast products, narrow enough that the discarded part stays small
 
 
-@dataclasses.dataclass(frozen=True)
 class WholeRows:
     """A window of `rows` relative rows and all `width` columns of the map."""
 
-    height: int
-    width: int
-    rows: int
-
-    @property
-    def halo(self):
-        """How far outside the map the window reaches: (rows, columns)."""
-        return self.rows // 2, 0
-
-    @property
-    def size(self):
-        """Number of positions in the window."""
-        return self.rows * self.width
+    def __init__(self, height, width, rows):
+        self.height, self.width, self.rows = height, width, rows
+        self.size = rows * width
+        self.halo = rows // 2, 0  # how far outside the map the window reaches
 
     def scores(self, patches, others):
         """Dot product of each patch with each of the others in its window: (B, H, W, C * rows * columns)."""
@@ -58,37 +46,17 @@ class WholeRows:
         return tf.reshape(windows, [-1, channels, self.height, self.size, n])
 
 
-@dataclasses.dataclass(frozen=True)
 class NearbyColumns:
     """A window of `rows` relative rows and `columns` relative columns."""
 
-    height: int
-    width: int
-    rows: int
-    columns: int
-
-    @property
-    def halo(self):
-        """How far outside the map the window reaches: (rows, columns)."""
-        return self.rows // 2, self.columns // 2
-
-    @property
-    def size(self):
-        """Number of positions in the window."""
-        return self.rows * self.columns
-
-    @property
-    def _tile(self):
-        return min(self.width, _TILE)
-
-    @property
-    def _tiles(self):
-        return -(-self.width // self._tile)
-
-    @property
-    def _span(self):
-        """Columns that the windows of one tile cover together."""
-        return self._tile + self.columns - 1
+    def __init__(self, height, width, rows, columns):
+        self.height, self.width, self.rows, self.columns = height, width, rows, columns
+        self.size = rows * columns
+        self.halo = rows // 2, columns // 2  # how far outside the map the window reaches
+        self._tile = min(width, _TILE)
+        self._tiles = -(-width // self._tile)
+        self._spare = self._tiles * self._tile - width
+        self._span = self._tile + columns - 1  # columns that the windows of one tile cover together
 
     def scores(self, patches, others):
         """Dot product of each patch with each of the others in its window: (B, H, W, C * rows * columns)."""
@@ -102,15 +70,21 @@ class NearbyColumns:
     def adjoint(self, upstream, patches, others):
         """Gradients of sum(upstream * scores) with respect to `patches` and `others`."""
         channels, n = patches.shape[1], patches.shape[-1]
-        spare = self._tiles * self._tile - self.width
-        upstream = tf.pad(upstream, [[0, 0], [0, 0], [0, spare], [0, 0]])
+        upstream = tf.pad(upstream, [[0, 0], [0, 0], [0, self._spare], [0, 0]])
         shape = [-1, self.height, self._tiles, self._tile, channels, self.rows, self.columns]
         upstream = tf.transpose(tf.reshape(upstream, shape), [0, 4, 1, 5, 2, 3, 6])
         upstream = self._put_band(upstream)
         to_patches = tf.reduce_sum(self._product_in_band(upstream, self._windows(others)), axis=3)
         to_patches = tf.reshape(to_patches, [-1, channels, self.height, self._tiles * self._tile, n])
         to_windows = self._product_in_band(upstream, self._tiled(patches), transpose_a=True)
-        return to_patches[:, :, :, : self.width], self._overlap(to_windows, others)
+        # The adjoint of `_windows`.
+        if self._tiles > 1:
+            frames = tf.reshape(to_windows, [-1, channels, self.height, self.rows, self._tiles, self._span * n])
+            to_windows = tf.signal.overlap_and_add(frames, self._tile * n)
+        covered = self.width + self._spare + self.columns - 1
+        to_others = overlap_rows(tf.reshape(to_windows, [-1, channels, self.height, self.rows, covered * n]))
+        to_others = tf.reshape(to_others, [-1, channels, to_others.shape[2], covered, n])
+        return to_patches[:, :, :, : self.width], to_others[:, :, :, : others.shape[3]]
 
     def _product_in_band(self, upstream, patches, transpose_a=False):
         """Product of `upstream`, zero outside the band, with patches of which some may be NaN.
@@ -120,39 +94,23 @@ class NearbyColumns:
         finite = tf.math.is_finite(patches)
         products = tf.matmul(upstream, tf.where(finite, patches, tf.zeros_like(patches)), transpose_a=transpose_a)
         lost = tf.reduce_any(tf.logical_not(finite), axis=-1, keepdims=True)
-        band = tf.constant(self._in_band(), patches.dtype)
+        # Whether a column of a tile is compared with a column of its span: (tile, span).
+        offset = np.arange(self._span) - np.arange(self._tile)[:, None]
+        band = tf.constant((offset >= 0) & (offset < self.columns), patches.dtype)
         reached = tf.matmul(band, tf.cast(lost, patches.dtype), transpose_a=transpose_a) > 0
         return tf.where(reached, tf.constant(float("nan"), patches.dtype), products)
-
-    def _in_band(self):
-        """Whether a column of a tile is compared with a column of its span: (tile, span)."""
-        offset = np.arange(self._span) - np.arange(self._tile)[:, None]
-        return (offset >= 0) & (offset < self.columns)
 
     def _tiled(self, patches):
         """(B, C, H, 1, tiles, tile, N)."""
         channels, n = patches.shape[1], patches.shape[-1]
-        spare = self._tiles * self._tile - self.width
-        patches = tf.pad(patches, [[0, 0], [0, 0], [0, 0], [0, spare], [0, 0]])
+        patches = tf.pad(patches, [[0, 0], [0, 0], [0, 0], [0, self._spare], [0, 0]])
         return tf.reshape(patches, [-1, channels, self.height, 1, self._tiles, self._tile, n])
 
     def _windows(self, others):
         """(B, C, H, rows, tiles, span, N)."""
-        spare = self._tiles * self._tile - self.width
-        others = tf.pad(others, [[0, 0], [0, 0], [0, 0], [0, spare], [0, 0]])
+        others = tf.pad(others, [[0, 0], [0, 0], [0, 0], [0, self._spare], [0, 0]])
         windows = tf.gather(others, _frames(self.height, self.rows, 1), axis=2)
         return tf.gather(windows, _frames(self._tiles, self._span, self._tile), axis=4)
-
-    def _overlap(self, to_windows, others):
-        """Adjoint of `_windows`."""
-        channels, n = others.shape[1], others.shape[-1]
-        if self._tiles > 1:
-            frames = tf.reshape(to_windows, [-1, channels, self.height, self.rows, self._tiles, self._span * n])
-            to_windows = tf.signal.overlap_and_add(frames, self._tile * n)
-        covered = self._tiles * self._tile + self.columns - 1
-        to_others = overlap_rows(tf.reshape(to_windows, [-1, channels, self.height, self.rows, covered * n]))
-        to_others = tf.reshape(to_others, [-1, channels, to_others.shape[2], covered, n])
-        return to_others[:, :, :, : others.shape[3]]
 
     # Row j of a (tile, span) product holds its window in columns j .. j + columns - 1. Laid flat, that band starts
     # every span + 1 numbers: cutting the flat product at that step lines the band up on the left.
@@ -173,22 +131,17 @@ class NearbyColumns:
 
 
 def overlap_rows(frames):
-    """Adds overlapping frames: row a of the result is the sum of frames[:, :, a - r, r] over the r where it exists.
+    """Adds overlapping frames (B, C, H, rows, M) to (B, C, H + rows - 1, M).
 
-    Args:
-        frames: Tensor of shape (B, C, H, rows, M).
-
-    Returns:
-        Tensor of shape (B, C, H + rows - 1, M).
+    Row a of the result is the sum of frames[:, :, a - r, r] over the r where it exists.
     """
     _, channels, height, rows, m = frames.shape
     a, r = np.meshgrid(np.arange(height + rows - 1), np.arange(rows), indexing="ij")
     exists = (a - r >= 0) & (a - r < height)
     # Where none exists, another frame of the same row stands in with weight 0, so that NaN never leaves its row.
     r = np.clip(r, a - (height - 1), a)
-    gathered = tf.gather(
-        tf.reshape(frames, [-1, channels, height * rows, m]), ((a - r) * rows + r).astype(np.int32), axis=2
-    )
+    flat = tf.reshape(frames, [-1, channels, height * rows, m])
+    gathered = tf.gather(flat, ((a - r) * rows + r).astype(np.int32), axis=2)
     return tf.matmul(tf.constant(exists[:, None, :], frames.dtype), gathered)[..., 0, :]
 
 

@@ -4,6 +4,7 @@ The compiled one runs wherever its library is there, but for two places that can
 Python one always runs: what XLA compiles, and what is exported as a SavedModel, which must load anywhere.
 """
 
+import functools
 import logging
 import os
 import sys
@@ -73,17 +74,14 @@ def native_cpu_ops(implementation=None):
 
 
 def _cannot_hold_custom_ops():
-    return not tf.executing_eagerly() and (_inside_xla() or _inside_export())
-
-
-def _inside_xla():
+    """Whether XLA or an exporter traces."""
+    if tf.executing_eagerly():
+        return False
     # What tf.function(jit_compile=True) opens around a trace; TensorFlow has no public name for it.
     from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
-    return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-
-
-def _inside_export():
+    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+        return True
     frame = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith(_EXPORTERS):
@@ -107,10 +105,6 @@ def describe() -> dict[str, str | None]:
     }
 
 
-_said: set[str] = set()
-
-
+@functools.cache
 def _say_once(reason):
-    if reason not in _said:
-        _said.add(reason)
-        _log.info("The compiled op is not used, because %s. Everything runs in plain TensorFlow, slower.", reason)
+    _log.info("The compiled op is not used, because %s. Everything runs in plain TensorFlow, slower.", reason)

@@ -1,14 +1,13 @@
-"""The normalized correlation operation of SPEC section 1, and its implementation in plain TensorFlow."""
+"""The normalized correlation of SPEC section 1, alone and with a summary, and what computes it in plain TensorFlow."""
 
 from typing import Literal
 
 import tensorflow as tf
 
-from tfnxc.ops import _native
-from tfnxc.ops._gradient import with_gradient
+from tfnxc.ops._gradient import compiled, with_gradient
 from tfnxc.ops._patches import fold_patches, normalized_patches
 from tfnxc.ops._search import NearbyColumns, WholeRows
-from tfnxc.ops.arguments import check_correlation
+from tfnxc.ops.arguments import check_correlation, check_summary_weights
 from tfnxc.ops.implementation import native_ops
 
 
@@ -67,10 +66,66 @@ def norm_xcorr(
     options = {"patch_size": patch_size, "search_size": search_size, "epsilon": epsilon, "gradient": gradient}
     x, y, checked = check_correlation("norm_xcorr", x, y, **options)
     ops = native_ops(implementation)
-    return correlate_in_tensorflow(x, y, **checked) if ops is None else _native.norm_xcorr(ops, x, y, **checked)
+    if ops is not None:
+        return compiled(ops, "norm_xcorr", (x, y), **checked)
+    return _in_tensorflow(x, y, **checked)
 
 
-def correlate_in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
+def norm_xcorr_summary(
+    x: tf.Tensor,
+    y: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor,
+    patch_size: tuple[int, int] = (5, 5),
+    search_size: tuple[int, int | None] = (5, None),
+    epsilon: float = 0.01,
+    gradient: Literal["exact", "published"] = "exact",
+    implementation: Literal["auto", "native", "python"] | None = None,
+) -> tf.Tensor:
+    """The 1x1 convolution of the ReLU of the normalized correlation: `relu(norm_xcorr(x, y)) @ kernel + bias`.
+
+    Both models that use the normalized correlation follow it so. The maps of the correlation are many (1500 in the
+    paper) and those of the summary few (25); the compiled op goes from one to the other without the many ever being in
+    memory, forward and backward.
+
+    Args:
+        x: Tensor of shape `(batch, height, width, channels)`, of any floating point type. The batch may be unknown.
+        y: Tensor of the same shape and type.
+        kernel: Tensor of shape `(channels * rows * columns, filters)` and the same type.
+        bias: Tensor of shape `(filters,)` and the same type.
+        patch_size: As in `tfnxc.ops.norm_xcorr`. Defaults to `(5, 5)`.
+        search_size: As in `tfnxc.ops.norm_xcorr`. Defaults to `(5, None)`.
+        epsilon: As in `tfnxc.ops.norm_xcorr`. Defaults to `0.01`.
+        gradient: As in `tfnxc.ops.norm_xcorr`. Defaults to `"exact"`.
+        implementation: As in `tfnxc.ops.norm_xcorr`. Defaults to `None`.
+
+    Returns:
+        Tensor of shape `(batch, height, width, filters)` and the type of `x`.
+
+    Raises:
+        ValueError: If an argument is not as described; the message says what came and what was expected.
+
+    Example:
+        >>> x = tf.random.uniform((2, 37, 12, 25))
+        >>> tfnxc.ops.norm_xcorr_summary(x, x, tf.random.normal((1500, 25)), tf.zeros(25)).shape
+        TensorShape([2, 37, 12, 25])
+
+    References:
+        Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
+        NIPS 2016, section 3.
+    """
+    options = {"patch_size": patch_size, "search_size": search_size, "epsilon": epsilon, "gradient": gradient}
+    ops = native_ops(implementation)
+    x, y, checked = check_correlation("norm_xcorr_summary", x, y, **options, writes_maps=ops is None)
+    kernel, bias = check_summary_weights("norm_xcorr_summary", kernel, bias, x, checked["search_size"])
+    if ops is not None:
+        return compiled(ops, "norm_xcorr_summary", (x, y, kernel, bias), **checked)
+    maps = tf.nn.relu(_in_tensorflow(x, y, **checked))
+    # A 1x1 convolution is a product; TensorFlow's own gives a wrong shape for a batch of no images.
+    return tf.tensordot(maps, kernel, axes=1) + bias
+
+
+def _in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
     """`norm_xcorr` of checked arguments in plain TensorFlow."""
     dtype = x.dtype
     if dtype.size < 4:

@@ -12,6 +12,5 @@ __all__ = ["RECIPES", "Range", "Recipe", "make_loss", "make_optimizer", "make_pi
 
 # These import TensorFlow.
 __getattr__, __dir__ = lazy_names(
-    __name__,
-    dict.fromkeys(("make_loss", "make_optimizer", "make_pipeline", "model_options"), "tfnxc.recipes.build"),
+    __name__, dict.fromkeys(("make_loss", "make_optimizer", "make_pipeline", "model_options"), "tfnxc.recipes.build")
 )

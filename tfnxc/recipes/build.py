@@ -1,7 +1,5 @@
 """What a recipe says as Keras objects: its optimizer, its loss, the options of its model, its batches."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -35,11 +33,10 @@ def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     if recipe.schedule == "published":
         rate = schedules.InverseTimeDecay(rate, decay_steps=1, decay_rate=1e-4)
     elif recipe.warmup:
-        rate = schedules.CosineDecay(
-            0.0, decay_steps=max(1, steps - recipe.warmup), warmup_target=rate, warmup_steps=recipe.warmup
-        )
+        falling = max(1, steps - recipe.warmup)
+        rate = schedules.CosineDecay(0.0, falling, warmup_target=rate, warmup_steps=recipe.warmup)
     elif recipe.schedule == "cosine":
-        rate = schedules.CosineDecay(rate, decay_steps=steps)
+        rate = schedules.CosineDecay(rate, steps)
     name = recipe.optimizer.lower()
     if name == "kernel-muon":
         return optimizers.KernelMuon(rate)
@@ -76,20 +73,17 @@ def make_pipeline(
     domains: np.ndarray | None = None,
     seed: int = 0,
 ) -> PairPipeline | GroupPipeline:
-    """The pipeline of a recipe's batches, of pictures as in `PairPipeline` and `GroupPipeline`.
-
-    Separate pairs do not look at `domains`.
+    """The pipeline of a recipe's batches: arguments as in `GroupPipeline`; separate pairs do not look at `domains`.
 
     Raises:
         InputError: If these images make no such pairs.
 
     Example:
-        >>> recipe = Recipe(batch_size=16)
-        >>> make_pipeline(recipe, images, np.repeat([0, 1, 2], 4)).pairs_per_epoch
+        >>> make_pipeline(Recipe(batch_size=16), images, np.repeat([0, 1, 2], 4)).pairs_per_epoch
         54
     """
-    options: dict[str, Any] = {name: getattr(recipe, name) for name in ("positives", "light", "erase")}
-    options["cameras"] = cameras
+    options: dict[str, Any] = {"cameras": cameras}
+    options |= {name: getattr(recipe, name) for name in ("positives", "light", "erase")}
     if recipe.pairs == "separate":
         return PairPipeline(images, identities, recipe.batch_size, seed, **options)
     hard_share = recipe.hard_share if recipe.negatives == "hard" else 0.0

@@ -1,10 +1,8 @@
 """How a model is trained, as plain data: the published recipe as the default, others by name or by part."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
-from typing import Any
+from typing import Any, Self
 
 from tfnxc.datasets.pipelines.pair_indices import NEGATIVES, POSITIVES
 from tfnxc.errors import InputError
@@ -43,16 +41,6 @@ def _setting(default: Any, about: str, accepts: tuple[str, ...] | Range | None =
     return dataclasses.field(default=default, metadata={"help": about, "choices": choices, "range": range_})
 
 
-def _describe_fields(cls: type) -> type:
-    """Lists the fields in the docstring, in their own words."""
-    lines = [
-        f"{each.name}: {each.metadata['help']} Defaults to `{each.default!r}`." for each in dataclasses.fields(cls)
-    ]
-    cls.__doc__ = (cls.__doc__ or "").replace("{fields}", "\n        ".join(lines))
-    return cls
-
-
-@_describe_fields
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How a model is trained; the defaults are the published recipe.
@@ -128,9 +116,6 @@ class Recipe:
                 raise InputError(f"{field.name} must be {limits}; got {value}.")
         if self.warmup and self.schedule != "cosine":
             raise InputError(f"warmup is 0, or a number of steps of the schedule cosine; got {self.warmup}.")
-        self._check_groups()
-
-    def _check_groups(self) -> None:
         if self.pairs == "separate":
             names = ("accumulate", "ranking", "smoothing", "identities_per_group")
             given = [name for name in names if getattr(self, name) != getattr(type(self), name)]
@@ -138,18 +123,17 @@ class Recipe:
                 raise InputError(f"{', '.join(given)} belong to grouped pairs; got separate ones.")
             return
         pairs = self.identities_per_group**2
-        if self.batch_size % pairs:
+        groups, rest = divmod(self.batch_size, pairs)
+        if rest:
             raise InputError(
                 f"a group of {self.identities_per_group} identities makes {pairs} pairs: batch_size must be a multiple "
                 f"of that; got {self.batch_size}."
             )
-        if (self.batch_size // pairs) % self.accumulate:
-            raise InputError(
-                f"accumulate must divide the {self.batch_size // pairs} groups of a batch; got {self.accumulate}."
-            )
+        if groups % self.accumulate:
+            raise InputError(f"accumulate must divide the {groups} groups of a batch; got {self.accumulate}.")
 
     @classmethod
-    def named(cls, name: str, **changes: Any) -> Recipe:
+    def named(cls, name: str, **changes: Any) -> "Recipe":
         """A recipe of `RECIPES`, `"published"` or `"grouped"`, with some fields changed.
 
         Raises:
@@ -163,7 +147,7 @@ class Recipe:
             raise InputError(f"no recipe is called {name!r}; expected one of {', '.join(RECIPES)}.")
         return dataclasses.replace(RECIPES[name], **changes)
 
-    def for_images(self, count: int) -> Recipe:
+    def for_images(self, count: int) -> Self:
         """The recipe for so many images: with groups, as many epochs as few of them need.
 
         An epoch of groups goes once through the images, so few images make few pairs, and a training needs 150,000 of
@@ -178,11 +162,13 @@ class Recipe:
         """
         if self.pairs == "separate":
             return self
-        pairs = (
-            count * self.identities_per_group / 2
-        )  # an epoch: a group has n ** 2 of the 2 * n images of n identities
+        # A group of n identities has 2 * n images and n ** 2 pairs.
+        pairs = count * self.identities_per_group / 2
         return dataclasses.replace(self, epochs=max(self.epochs, math.ceil(LEAST_PAIRS / pairs)))
 
+
+_ARGS = [f"{each.name}: {each.metadata['help']} Defaults to `{each.default!r}`." for each in dataclasses.fields(Recipe)]
+Recipe.__doc__ = (Recipe.__doc__ or "").replace("{fields}", "\n        ".join(_ARGS))
 
 RECIPES = {
     "published": Recipe(),

@@ -1,13 +1,12 @@
 """`history.csv`: the figures of each finished epoch; `best.json`: which epoch made the best model."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Self
 
 from tfnxc.errors import InputError
 from tfnxc.files import write_json, write_text
@@ -57,7 +56,7 @@ class History(Mapping[str, list]):
         return found
 
     @classmethod
-    def read(cls, path: str | os.PathLike) -> History | None:
+    def read(cls, path: str | os.PathLike) -> Self | None:
         """The history in a file, `None` where no epoch is finished; raises `InputError` where the file is damaged."""
         path = pathlib.Path(path)
         if not path.exists():

@@ -1,7 +1,5 @@
 """Result files: what was measured of which model, on whom, and how."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import io
@@ -10,14 +8,13 @@ import os
 import pathlib
 import platform
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.files import write_json, write_text
-from tfnxc.metrics.cmc import CMC, REPORTED_RANKS
-from tfnxc.metrics.spread import Spread
+from tfnxc.metrics.cmc import CMC, REPORTED_RANKS, Spread
 from tfnxc.runs.settings import RunSettings
 from tfnxc.version import __version__
 
@@ -95,7 +92,7 @@ class Result:
         most_probes: int | None = None,
         at_home: bool = True,
         **about: Any,
-    ) -> Result:
+    ) -> Self:
         """The result of a `CMC` measured with the installed versions.
 
         Args:
@@ -125,7 +122,7 @@ class Result:
         return cls(name=name, mean=cmc.mean, deviation=cmc.deviation, figures=dict(cmc.figures), **fields)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Result:
+    def load(cls, path: str | os.PathLike) -> Self:
         """The result in a JSON file and its CSV file; raises `InputError` where one is missing or damaged."""
         path = pathlib.Path(path)
         try:
@@ -141,7 +138,7 @@ class Result:
             ) from None
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any], mean: np.ndarray, deviation: np.ndarray, name: str = "") -> Result:
+    def from_dict(cls, record: Mapping[str, Any], mean: np.ndarray, deviation: np.ndarray, name: str = "") -> Self:
         """The result of a dict as from `to_dict`.
 
         Args:

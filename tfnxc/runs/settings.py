@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from tfnxc.errors import InputError
 from tfnxc.recipes.recipe import Recipe
@@ -64,7 +64,7 @@ class RunSettings:
         return {**first, **dataclasses.asdict(self.recipe), **optional, **self.extra}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], path: Any = "run.json") -> RunSettings:
+    def from_dict(cls, data: Mapping[str, Any], path: Any = "run.json") -> Self:
         """The settings of a dict as from `to_dict`, or as version 0.1 wrote them.
 
         Args:

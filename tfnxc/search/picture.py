@@ -1,14 +1,12 @@
 """A picture to add to a gallery or to look for in it, what an index keeps of it, and what a search finds."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import itertools
 import json
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -43,7 +41,7 @@ class Picture(NamedTuple):
     time: float | None = None
 
     @classmethod
-    def of_file(cls, path: str | os.PathLike, **known: Any) -> Picture:
+    def of_file(cls, path: str | os.PathLike, **known: Any) -> Self:
         """The picture in a file; `known` are the other arguments of the class."""
         return cls(os.path.abspath(path), os.fspath(path), **known)
 

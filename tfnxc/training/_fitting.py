@@ -1,7 +1,5 @@
 """Fits the model of a run, from its start or from the last checkpoint."""
 
-from __future__ import annotations
-
 import contextlib
 
 import keras
@@ -9,20 +7,18 @@ import numpy as np
 
 from tfnxc import models
 from tfnxc.callbacks import KeepBest, LiveTable, StopOnNaN, ValidationCMC, ValidationEarlyStopping
+from tfnxc.callbacks.follow_chief import FollowChief
 from tfnxc.callbacks.validation_cmc import FIGURES
-from tfnxc.distribution import is_chief, told_by_chief, worker_losses_named
+from tfnxc.distribution import is_chief, told_by_chief, worker_losses_named, worker_of
 from tfnxc.errors import InputError
+from tfnxc.files import replacing
 from tfnxc.hashes import checksum
-from tfnxc.recipes import Recipe, make_loss, make_optimizer, make_pipeline
+from tfnxc.models.compatibility import incompatibility
+from tfnxc.recipes import Recipe, make_loss, make_optimizer, make_pipeline, model_options
 from tfnxc.training.checkpoint import KeepProgress, load_latest
-from tfnxc.training.distribution import check_same_start, followers, share_of, written_run
+from tfnxc.training.distribution import check_same_start, share_of, written_run
 from tfnxc.training.epoch_negatives import EpochNegatives
 from tfnxc.training.gradient_accumulation import accumulating
-from tfnxc.training.precision import precision
-from tfnxc.training.start import make_model
-
-_PROBES = 100
-"""The most validation images that are ranked: ranking takes time that training could use."""
 
 
 def fit(run, pictures, recipe, start, weights, validation, callbacks, execution):
@@ -37,7 +33,12 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         run.check_record()
         written.remove_temporary()
         digests = _digests(pairs, pictures.domains)
-        model, means = _loaded_or_made(run, written, digests, pairs, recipe, start, weights)
+        model, means = load_latest(run)
+        if model is None:
+            written.begin(digests)
+            model = _new_model(written, start, pairs, recipe, weights)
+        elif model.name != start.model:
+            raise InputError(f"{run.folder} holds a model {model.name}; asked for was {start.model}.")
         fitted = _fitted(model, recipe, strategy)
         epoch, step = divmod(int(model.optimizer.iterations), pairs.steps_per_epoch)
         negatives = EpochNegatives(run, written, model, pairs, recipe, strategy)
@@ -52,45 +53,76 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         bar = 0 if table else 1 if execution.verbose == "auto" else execution.verbose
         # Each sees in the logs what those before it add: validation comes before what is written, shown or watched.
         behind = [each for each in (early, table) if each is not None]
-        listeners = _Listeners([*ranked, progress, guard, *callbacks, *behind, *followers(strategy)], fitted, bar)
+        behind += [FollowChief(strategy)] if worker_of(strategy)[1] > 1 else []
+        listeners = _Listeners([*ranked, progress, guard, *callbacks, *behind], fitted, bar, recipe.epochs)
         if not told_by_chief(strategy, early is not None and not step and early.is_over(epoch)):
-            with table or contextlib.nullcontext():  # ends the live display also after Ctrl-C
-                _fit_epochs(fitted, share, negatives, (epoch, step), recipe.epochs, listeners, bar)
+            with table or contextlib.nullcontext(), worker_losses_named():  # ends the live display also after Ctrl-C
+                _fit_epochs(fitted, share, negatives, epoch, step, listeners)
         listeners.finish()
         if guard.failed is not None:
-            raise _became_nan(written, *guard.failed)
+            number, step = guard.failed
+            raise InputError(
+                f"the loss or a weight became NaN or infinite in epoch {number + 1}, step {step + 1}; {written.folder} "
+                "keeps that batch (nan_batch.npz, nan.json) and the last good model, if there was one. Try a smaller "
+                "learning rate."
+            )
         done = int(model.optimizer.iterations) // pairs.steps_per_epoch
         if early is not None and done < recipe.epochs and early.is_over(done):
             written.note_progress(done, pairs.pairs_per_epoch, stopped_early=True)
         return model
 
 
-def _loaded_or_made(run, written, digests, pairs, recipe, start, weights):
-    """The model as the run has it, or a new one, and the means of its epoch so far."""
-    model, means = load_latest(run)
-    if model is None:
-        written.begin(digests)
-        model = make_model(written, start, pairs.images.shape[1:], recipe, weights)
-        # With the published loss, also where another is fitted: the saved model is one of single pairs.
-        _compile(model, make_optimizer(recipe, recipe.epochs * pairs.steps_per_epoch), make_loss(Recipe()))
-    elif model.name != start.model:
-        raise InputError(f"{run.folder} holds a model {model.name}; asked for was {start.model}.")
-    return model, means
-
-
 def _digests(pairs, domains):
-    """What tells the pictures of a training from others, and how they are drawn: how many, and sums over them and over
-    what is said of them.
-    """
-    labels = {"people": pairs.identities, "sets": domains}
-    labels |= {"cameras": pairs.cameras} if pairs.uses_cameras else {}
+    """What tells the pictures of a training, what is said of them, and how they are drawn, from those of another."""
+    cameras = pairs.cameras if pairs.uses_cameras else None
+    labels = {"people": pairs.identities, "sets": domains, "cameras": cameras}
     known = {name: checksum([np.asarray(values, np.int64)]) for name, values in labels.items() if values is not None}
     known |= {"drawing": pairs.drawn_by} if pairs.drawn_by is not None else {}
     return {"pictures": len(pairs.images), "pixels": checksum([pairs.images]), **known}
 
 
-def _compile(model, optimizer, loss, **options):
-    model.compile(optimizer, loss, metrics=["accuracy"], **options)
+@contextlib.contextmanager
+def precision(name):
+    """A block whose layers are made under a dtype policy, which they keep, also in a file."""
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+def _new_model(run, start, pairs, recipe, weights):
+    """The compiled model that a training begins with, with the weights of another if given; the run keeps it."""
+    keras.utils.set_random_seed(start.seed)
+    options = model_options(recipe)
+    options |= {} if start.search_size is None else {"search_size": start.search_size}
+    with precision(recipe.precision):
+        model = models.BUILDERS[start.model](input_shape=pairs.images.shape[1:], **options)
+    if weights is not None:
+        _copy_weights(weights, model)
+    with replacing(run.model_path("initial")) as new:
+        model.save(new)
+    # With the published loss, also where another is fitted: the saved model is one of single pairs.
+    optimizer = make_optimizer(recipe, recipe.epochs * pairs.steps_per_epoch)
+    model.compile(optimizer, make_loss(Recipe()), metrics=["accuracy"])
+    return model
+
+
+def _copy_weights(weights, model):
+    shapes, given = ([np.shape(each) for each in one.get_weights()] for one in (model, weights))
+    if shapes != given:
+        raise InputError(
+            f"the weights to begin with are of another architecture, search window or size of images: {weights.name} "
+            f"of {weights.count_params()} numbers; the model is {model.name} of {model.count_params()}."
+        )
+    model.set_weights(weights.get_weights())
+    differing = incompatibility(weights, model)
+    if differing:
+        raise InputError(
+            f"the weights to begin with were trained in a model that computes something else ({differing}). Ask for "
+            "the scaling and the search window that they were trained with, or begin with others."
+        )
 
 
 def _fitted(model, recipe, strategy):
@@ -104,7 +136,7 @@ def _fitted(model, recipe, strategy):
         fitted = accumulating(fitted, recipe.batch_size, recipe.accumulate, strategy)
         options = {"jit_compile": False}
     if fitted is not model:
-        _compile(fitted, model.optimizer, make_loss(recipe), **options)
+        fitted.compile(model.optimizer, make_loss(recipe), metrics=["accuracy"], **options)
     return fitted
 
 
@@ -112,7 +144,8 @@ def _ranked(run, model, validation, epoch):
     """The callbacks that rank the people of the validation and keep the best model, and the one that ends then."""
     if not validation:
         return [], None
-    ranking = ValidationCMC(*validation.pictures[:3], model=model, every=validation.every, probes=_PROBES)
+    # No more probes, because ranking takes time that training could use.
+    ranking = ValidationCMC(*validation.pictures[:3], model=model, every=validation.every, probes=100)
     history = run.history()
     figures = {} if history is None else history.figures(epoch - 1, FIGURES)
     ranking.history = [(epoch - 1, figures)] if figures else []
@@ -121,48 +154,30 @@ def _ranked(run, model, validation, epoch):
     return [ranking, best], stop
 
 
-def _fit_epochs(fitted, share, negatives, begin, epochs, listeners, bar):
-    """Trains from a step of an epoch, both in `begin`, to the end, or until a callback stops it."""
-    first_epoch, first_step = begin
-    for number in range(first_epoch, epochs):
-        step = first_step if number == first_epoch else 0
-        hard = negatives.of_epoch(number, step)
-        listeners.expect(steps=share.steps_per_epoch - step, epochs=epochs)
-        # A call an epoch: what hard negatives an epoch has is known when the one before it is over.
-        with worker_losses_named():
-            fitted.fit(
-                share.one_epoch(number, step, hard),
-                initial_epoch=number,
-                epochs=number + 1,
-                verbose=bar,
-                shuffle=False,  # the pipeline shuffles
-                callbacks=listeners,
-            )
+def _fit_epochs(fitted, share, negatives, first_epoch, step, listeners):
+    """Trains from a step of an epoch to the end, or until a callback stops it."""
+    # A call an epoch: what hard negatives an epoch has is known when the one before it is over.
+    for epoch in range(first_epoch, listeners.epochs):
+        batches = share.one_epoch(epoch, step, negatives.of_epoch(epoch, step))
+        listeners.expect(share.steps_per_epoch - step)
+        number = {"initial_epoch": epoch, "epochs": epoch + 1}
+        fitted.fit(batches, **number, verbose=listeners.verbose, shuffle=False, callbacks=listeners)
         if fitted.stop_training:
             break
-
-
-def _became_nan(run, number, step):
-    return InputError(
-        f"the loss or a weight became NaN or infinite in epoch {number + 1}, step {step + 1}; {run.folder} keeps that "
-        "batch (nan_batch.npz, nan.json) and the last good model, if there was one. Try a smaller learning rate."
-    )
+        step = 0
 
 
 class _Listeners(keras.callbacks.CallbackList):
     """The callbacks of one training that calls `fit` several times: it begins once and ends once."""
 
-    def __init__(self, callbacks, model, verbose):
-        self._began = False
-        self._verbose = verbose
-        super().__init__(callbacks, add_history=True, add_progbar=verbose != 0, model=model, **self._of_fit(0, 0))
+    def __init__(self, callbacks, model, verbose, epochs):
+        self.epochs, self.verbose, self._began = epochs, verbose, False
+        super().__init__(callbacks, add_history=True, add_progbar=verbose != 0, model=model)
+        self.expect(0)
 
-    def _of_fit(self, steps, epochs):
-        return {"verbose": self._verbose, "epochs": epochs, "steps": steps}
-
-    def expect(self, steps, epochs):
-        """Says how many steps the next call of `fit` makes, and how many epochs the training has."""
-        self.set_params(self._of_fit(steps, epochs))
+    def expect(self, steps):
+        """Says how many steps the next call of `fit` makes."""
+        self.set_params({"verbose": self.verbose, "epochs": self.epochs, "steps": steps})
 
     def on_train_begin(self, logs=None):
         if not self._began:
@@ -170,8 +185,7 @@ class _Listeners(keras.callbacks.CallbackList):
             super().on_train_begin(logs)
 
     def on_train_end(self, logs=None):
-        """Nothing yet: `fit` says so after each epoch."""
-        self._logs = logs
+        self._logs = logs  # for `finish`: `fit` ends after each epoch
 
     def finish(self):
         """Tells the callbacks that the training is over."""

@@ -1,7 +1,5 @@
 """What a training keeps on disk so that it can go on after a kill: models, and the means over the epoch so far."""
 
-from __future__ import annotations
-
 import json
 import math
 import time
@@ -13,13 +11,12 @@ import numpy as np
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
 from tfnxc.training.epoch_negatives import NEGATIVES_FILE
-from tfnxc.training.precision import loss_scale, set_loss_scale
 
 _MEANS = "tfnxc_means.json"
 """Member of a checkpoint with the means over the part of the epoch that it has seen."""
 
 _LOSS_SCALE = "tfnxc_loss_scale.json"
-"""Member of a model's archive with the part of its optimizer that Keras leaves out."""
+"""Member of a model's archive with the part of its optimizer that Keras 2 leaves out."""
 
 METRICS = ("accuracy", "loss")
 """What the history holds of each epoch."""
@@ -27,13 +24,30 @@ METRICS = ("accuracy", "loss")
 
 def _save(model, path, members):
     """Saves a model with its optimizer, and what else belongs to it as JSON in the same file."""
-    scale = loss_scale(model.optimizer)
-    members = members | ({} if scale is None else {_LOSS_SCALE: scale})
+    optimizer = model.optimizer
+    if _scale_is_left_out(optimizer):
+        scale = {"scale": float(optimizer.loss_scale), "steps": int(optimizer.dynamic_counter)}
+        members = {**members, _LOSS_SCALE: scale}
     with replacing(path) as new:
         model.save(new)
         with zipfile.ZipFile(new, "a") as archive:
             for name, value in members.items():
                 archive.writestr(name, json.dumps(value))
+
+
+def _load(run, state):
+    """A model with its optimizer."""
+    model = run.load_model(state, compile=True)
+    if _scale_is_left_out(model.optimizer):
+        kept = _read(run.model_path(state), _LOSS_SCALE, ("scale", "steps"))
+        model.optimizer._loss_scale.current_loss_scale.assign(kept["scale"])
+        model.optimizer.dynamic_counter.assign(int(kept["steps"]))
+    return model
+
+
+def _scale_is_left_out(optimizer):
+    """Whether Keras does not save the scale of the loss: Keras 3 has it among the variables of the optimizer."""
+    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer) and not hasattr(optimizer, "dynamic_scale")
 
 
 def load_latest(run):
@@ -52,14 +66,6 @@ def load_latest(run):
             raise InputError(f"{error} Delete it to go on after the last finished epoch.") from None
     # Killed after it saved an epoch and before it removed the checkpoint, a training leaves both.
     return max(found, key=lambda each: int(each[0].optimizer.iterations), default=(None, {}))
-
-
-def _load(run, state):
-    """A model with its optimizer."""
-    model = run.load_model(state, compile=True)
-    if loss_scale(model.optimizer) is not None:
-        set_loss_scale(model.optimizer, _read(run.model_path(state), _LOSS_SCALE, ("scale", "steps")))
-    return model
 
 
 def _read(path, member, names):
@@ -98,40 +104,38 @@ class KeepProgress(keras.callbacks.Callback):
         """Saves a checkpoint if one is due."""
         # The last step of an epoch is saved with the epoch.
         if time.monotonic() - self._saved >= self._seconds and self._steps() < self._pairs.steps_per_epoch:
-            self._keep(self._whole(logs))
+            self._keep(self._means(logs))
 
     def on_epoch_end(self, epoch, logs=None):
         """Puts the means over the whole epoch into `logs` and saves what was reached."""
-        means = self._whole(logs)
+        means = self._means(logs)
         logs.update(means)
-        self._keep(means, {name: float(value) for name, value in logs.items() if name.startswith("val_")})
+        self._keep(means | {name: float(value) for name, value in logs.items() if name.startswith("val_")})
         self._before = 0, {}
 
     def _steps(self):
         """Steps that were made of the current epoch."""
         return int(self.model.optimizer.iterations) - self._epoch * self._pairs.steps_per_epoch
 
-    def _whole(self, logs):
+    def _means(self, logs):
         """The means over the epoch so far, from those over its parts before this training began and since."""
         before, means = self._before
         now = self._pairs_until(self._steps())
         return {name: (before * means.get(name, 0.0) + (now - before) * float(logs[name])) / now for name in METRICS}
 
-    def _keep(self, means, validated=None):
+    def _keep(self, figures):
         # The loss was computed before the last update, so the weights are looked at too.
         weights = self._pair_model.get_weights()
-        if not math.isfinite(means["loss"]) or not all(np.isfinite(weight).all() for weight in weights):
+        checkpoint = self._run.model_path("checkpoint")
+        if not math.isfinite(figures["loss"]) or not all(np.isfinite(weight).all() for weight in weights):
             self.model.stop_training = True  # `StopOnNaN` says why
         elif self._steps() < self._pairs.steps_per_epoch:  # also where a callback ended the epoch early
-            _save(self._pair_model, self._run.model_path("checkpoint"), {_MEANS: means})
+            _save(self._pair_model, checkpoint, {_MEANS: {name: figures[name] for name in METRICS}})
         else:
-            self._finish_epoch({**means, **(validated or {})})
+            # In this order, so that after a kill between any two of them the next training puts it right.
+            self._run.note_epoch(self._epoch, figures)
+            _save(self._pair_model, self._run.model_path(), {})
+            self._run.note_progress(self._epoch + 1, self._pairs.pairs_per_epoch)
+            for path in (checkpoint, self._run.folder / NEGATIVES_FILE):
+                path.unlink(missing_ok=True)
         self._saved = time.monotonic()
-
-    def _finish_epoch(self, figures):
-        # In this order, so that after a kill between any two of them the next training puts it right.
-        self._run.note_epoch(self._epoch, figures)
-        _save(self._pair_model, self._run.model_path(), {})
-        self._run.note_progress(self._epoch + 1, self._pairs.pairs_per_epoch)
-        for path in (self._run.model_path("checkpoint"), self._run.folder / NEGATIVES_FILE):
-            path.unlink(missing_ok=True)

@@ -1,12 +1,10 @@
 """What a training learns from: one data set or several as one, who of them trains, and their pictures."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -76,7 +74,7 @@ class TrainingData:
         domains: ArrayLike | None = None,
         split: Split | None = None,
         name: str = "arrays",
-    ) -> TrainingData:
+    ) -> Self:
         """The data of pictures in memory, as in `PairPipeline` and `GroupPipeline`.
 
         The `split` says who trains and who tests, by default everybody trains; `name` is what the run calls them.
@@ -137,7 +135,7 @@ class TrainingData:
     def __len__(self) -> int:
         return sum(map(len, self.sets))
 
-    def holding_back(self, count: int, seed: int = 0) -> TrainingData:
+    def holding_back(self, count: int, seed: int = 0) -> Self:
         """The same data with some training identities held back: those whom the split of the result tests.
 
         Args:
@@ -148,8 +146,7 @@ class TrainingData:
             InputError: If there are not enough training identities.
 
         Example:
-            >>> data = TrainingData(tfnxc.datasets.synthetic(identities=6), "random-2-0")
-            >>> len(data.holding_back(2))
+            >>> len(TrainingData(people, "random-2-0").holding_back(2))
             8
         """
         return dataclasses.replace(self, split=self.chosen_split.hold_back(count, seed), partial=False)
@@ -169,10 +166,9 @@ class TrainingData:
             trains = np.isin(self.people.identities, self.chosen_split.train)
             return Pictures._make(each if each is None or trains.all() else each[trains] for each in self.pictures)
         images = np.concatenate([each.images(self.size, progress) for each in self.sets])
-        first, identities = 0, []
+        identities: list[np.ndarray] = []
         for each in self.sets:
-            identities.append(each.identities + first)
-            first = int(identities[-1].max()) + 1
+            identities.append(each.identities + (identities[-1].max() + 1 if identities else 0))
         domains = np.repeat(np.arange(len(self.sets)), list(map(len, self.sets)))
         if by_place:  # camera 0 of one place is not camera 0 of another
             places = np.concatenate([domains_of(each) for each in self.sets])

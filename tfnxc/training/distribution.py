@@ -1,7 +1,5 @@
 """Runs and pipelines of a training on several devices or machines."""
 
-from __future__ import annotations
-
 import atexit
 import dataclasses
 import pathlib
@@ -10,7 +8,6 @@ import tempfile
 
 import numpy as np
 
-from tfnxc.callbacks.follow_chief import FollowChief
 from tfnxc.distribution import Meeting, is_chief, told_by_chief, worker_of
 from tfnxc.errors import InputError
 from tfnxc.hashes import checksum
@@ -22,15 +19,15 @@ _PICTURES = ("pictures", "pixels", "people", "sets", "cameras", "drawing")
 
 def start_run(strategy, folder, *arguments, **options):
     """`Run.start`, by the chief, with the other arguments of `Run.start`; the other workers open what it made."""
-    if is_chief(strategy):
-        started = False
-        try:
+    run = None
+    try:
+        if is_chief(strategy):
             run = Run.start(folder, *arguments, **options)
-            started = True
-            return run
-        finally:
-            told_by_chief(strategy, started)
-    if not told_by_chief(strategy, False):
+    finally:
+        started = told_by_chief(strategy, run is not None)
+    if run is not None:
+        return run
+    if not started:
         raise InputError("the chief could not start the run; it says why.")
     if not (pathlib.Path(folder) / "run.json").exists():
         raise InputError(f"{folder}: no run here, where the chief sees one. {_SHARED}")
@@ -59,8 +56,7 @@ def written_run(run, strategy):
 def check_same_start(strategy, model, pictures, **numbers):
     """Compares what all workers begin with, once all of them have read it and before the chief writes.
 
-    `pictures` are digests by name of what each trains on, not the same names on all where the arguments differ;
-    `numbers` are other integers that have to be the same.
+    `pictures` are digests by name, some of which a worker with other arguments lacks; `numbers` are other integers.
     """
     if worker_of(strategy)[1] == 1:
         return
@@ -68,11 +64,7 @@ def check_same_start(strategy, model, pictures, **numbers):
     start["state of the optimizer"] = checksum(map(np.asarray, model.optimizer.variables))
     differing = Meeting(strategy).differing({**start, **{name: pictures.get(name, -1) for name in _PICTURES}})
     if differing:
-        what = f"the workers do not begin with the same {differing[0]} ({differing[1]} on their replicas)"
-        remedy = "Start all of them with the same settings and the same run folder"
-        raise InputError(f"{what}. {remedy}. {_SHARED}")
-
-
-def followers(strategy):
-    """The callbacks, `FollowChief` or none, that a training on this strategy ends with."""
-    return [FollowChief(strategy)] if worker_of(strategy)[1] > 1 else []
+        raise InputError(
+            f"the workers do not begin with the same {differing[0]} ({differing[1]} on their replicas). "
+            f"Start all of them with the same settings and the same run folder. {_SHARED}"
+        )

@@ -1,16 +1,14 @@
-"""The hard negatives of each epoch of a training."""
-
-from __future__ import annotations
+"""The hard negatives of each epoch of a training, by the model or by colour."""
 
 import zipfile
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfnxc.datasets.pipelines.pair_indices import hard_negatives
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
-from tfnxc.scoring import PairScorer
-from tfnxc.training.hard_identities import hard_identities_by_colour
+from tfnxc.scoring import PairScorer, colour_histogram_features
 
 NEGATIVES_FILE = "negatives.npz"
 """The hard negatives of the epoch under way, in the run folder."""
@@ -36,13 +34,12 @@ class EpochNegatives:
 
     def of_epoch(self, number, step):
         """Those of an epoch that begins, or goes on, at a step."""
+        pairs = self._pairs
         if self._hard and self._recipe.pairs == "separate":
             self._latest = self._of_model(number, step)
         elif self._hard and self._latest is None:  # by colour they are the same in all epochs
-            pairs = self._pairs
-            self._latest = hard_identities_by_colour(
-                pairs.images, pairs.identities, pairs.grouped, self._recipe.pool, pairs.domains
-            )
+            known = pairs.images, pairs.identities, pairs.grouped
+            self._latest = hard_identities_by_colour(*known, self._recipe.pool, pairs.domains)
         return self._latest
 
     def batch_at(self, number, step):
@@ -80,3 +77,28 @@ class EpochNegatives:
                 f"{path}: damaged. Delete it and {self._run.model_path('checkpoint').name} to go on after the last "
                 "finished epoch."
             ) from None
+
+
+def hard_identities_by_colour(
+    images: np.ndarray, identities: ArrayLike, grouped: ArrayLike, count: int, domains: ArrayLike | None = None
+) -> np.ndarray:
+    """For each identity of `grouped` the `count` of its domain whose clothes have the nearest colours, nearest first.
+
+    The colours of an identity are the mean over its images of the histograms that the colour baseline compares. The
+    other arguments are those of a `GroupPipeline`, whose `one_epoch` takes the result: int32, `(grouped, count)`, -1
+    where there are not so many.
+    """
+    identities = np.asarray(identities)
+    domains = np.zeros(len(identities), int) if domains is None else np.asarray(domains)
+    features = colour_histogram_features(images)
+    masks = [identities == identity for identity in np.asarray(grouped)]
+    colours = np.stack([features[mask].mean(axis=0) for mask in masks])
+    domain = np.array([domains[mask][0] for mask in masks])
+    nearest = np.full((len(masks), count), -1, np.int32)
+    for index, own in enumerate(colours):
+        common = np.minimum(colours, own).sum(axis=1)
+        common[domain != domain[index]] = -1
+        common[index] = -1
+        order = np.argsort(-common, kind="stable")[:count]
+        nearest[index, : len(order)] = np.where(common[order] >= 0, order, -1)
+    return nearest

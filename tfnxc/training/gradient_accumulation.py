@@ -1,7 +1,5 @@
 """Training steps of which several parts make one update: one after the other, or side by side on replicas."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -11,20 +9,10 @@ from tfnxc.keras_line import KERAS_2
 
 
 def part_of(inputs: dict[str, Any], same: tf.Tensor, number: int, of: int) -> tuple[dict[str, Any], tf.Tensor]:
-    """One of equal parts of a batch of pairs, in their order.
+    """Part `number` of the `of` equal parts of a batch of pairs and their labels `same`, `(pairs,)`, in their order.
 
-    Indices of a part are those of its own images. Separate pairs may leave some parts one pair larger than others.
-
-    Args:
-        inputs: What a `PairPipeline` or a `GroupPipeline` gives.
-        same: Labels, `(pairs,)`.
-        number: Which part, from 0.
-        of: How many; it has to divide the groups of a batch.
-
-    Example:
-        >>> batch = {"images": tf.zeros((4, 40, 28, 3)), "probe": tf.constant([0, 2]), "gallery": tf.constant([1, 3])}
-        >>> part_of(batch, tf.constant([1, 1]), 1, 2)[0]["gallery"].numpy()
-        array([1], dtype=int32)
+    `inputs` is what a `PairPipeline` or a `GroupPipeline` gives. `of` has to divide the groups of a batch; separate
+    pairs may leave some parts one pair larger than others. Indices of a part are those of its own images.
     """
 
     def cut(tensor):
@@ -36,42 +24,6 @@ def part_of(inputs: dict[str, Any], same: tf.Tensor, number: int, of: int) -> tu
         first = tf.shape(inputs["images"])[0] * number // of
         part = {"images": part["images"], **{side: part[side] - first for side in ("probe", "gallery")}}
     return part, cut(same)
-
-
-def accumulating(
-    model: keras.Model, batch_size: int, parts: int = 1, strategy: tf.distribute.Strategy | None = None
-) -> AccumulatingModel:
-    """A model that is trained as the given one is, whose batches are computed in parts.
-
-    One step gives, within rounding, the weights, the loss and the metrics of one step with the whole batch, provided
-    that the loss is a mean over pairs, or over groups of them that stand together; regularization counts once. The
-    optimizer counts a step that loss scaling leaves out because its gradients overflowed, so that its iterations are
-    batches.
-
-    The weights lie once in each process, which makes the update itself from the gradients of all: the model is made,
-    saved and loaded outside the scope of the strategy.
-
-    Args:
-        model: A functional `keras.Model`, whose weights the result shares. It has to have no state but weights that
-            are trained: no batch normalization.
-        batch_size: Pairs in a batch, over all workers; one batch may have fewer.
-        parts: Parts that a replica computes one after the other, in the memory of one. Defaults to `1`.
-        strategy: A `tf.distribute.Strategy` whose replicas compute side by side; each worker process is given its share
-            of the batch. Defaults to `None`: this process computes all.
-
-    Returns:
-        An `AccumulatingModel`, to be compiled with an instance of `keras.losses.Loss`, and with `jit_compile=False`
-        where there is a strategy.
-
-    Example:
-        >>> groups = tfnxc.datasets.GroupPipeline(images, np.repeat(range(6), 2), 16, identities_per_group=2)
-        >>> fitted = accumulating(tfnxc.models.in_batch(model), groups.batch_size, parts=4)
-        >>> fitted.compile("adam", tfnxc.losses.GroupLoss(2), jit_compile=False)
-        >>> history = fitted.fit(groups.one_epoch(0), shuffle=False, verbose=0)
-    """
-    made = AccumulatingModel(inputs=model.input, outputs=model.output, name=model.name)
-    made.batch_size, made.parts, made.strategy = batch_size, parts, strategy
-    return made
 
 
 class AccumulatingModel(keras.Model):
@@ -89,14 +41,17 @@ class AccumulatingModel(keras.Model):
         else:
             # Each replica ends with the sums over all, so that any will do.
             everywhere = self.strategy.run(self._of_replica, args=(inputs, same))
-            gradients, judged = tf.nest.map_structure(
-                lambda each: self.strategy.experimental_local_results(each)[0], everywhere
-            )
+            local = self.strategy.experimental_local_results
+            gradients, judged = tf.nest.map_structure(lambda each: local(each)[0], everywhere)
         # A replica knows the size of its own part only, and takes the batch for a full one.
         pairs = tf.shape(judged)[0]
         share = self.batch_size / tf.cast(pairs, tf.float32)
-        # Before the update, because the penalty is that of the weights that made the predictions.
-        measured = self._measure(tf.cast(judged[:, 0], tf.int32), judged[:, 1:], pairs)
+        # The metrics before the update, because the penalty is that of the weights that made the predictions.
+        same, predictions = tf.cast(judged[:, 0], tf.int32), judged[:, 1:]
+        loss = self.compute_loss(None, same, predictions)
+        if not KERAS_2:  # Keras 2 has told its own
+            next(each for each in self.metrics if each.name == "loss").update_state(loss, sample_weight=pairs)
+        measured = self.compute_metrics(None, same, predictions, None)
         self._update([gradient * tf.cast(share, gradient.dtype) for gradient in gradients])
         return measured
 
@@ -135,10 +90,8 @@ class AccumulatingModel(keras.Model):
             # each pair: the mean that Keras takes differs between its lines inside a strategy.
             penalty = tf.add_n(self.losses) if self.losses else 0.0
             losses = self.loss.call(same, tf.cast(predictions, tf.float32))
-            loss = (tf.reduce_sum(losses) + pairs * penalty) / self.batch_size
-            scaled = self._scaled(loss)
-        zero = tf.UnconnectedGradients.ZERO
-        gradients = tape.gradient(scaled, self.trainable_variables, None, zero)
+            scaled = self._scaled((tf.reduce_sum(losses) + pairs * penalty) / self.batch_size)
+        gradients = tape.gradient(scaled, self.trainable_variables, None, tf.UnconnectedGradients.ZERO)
         labels = tf.cast(tf.reshape(same, [-1, 1]), tf.float32)
         return gradients, tf.concat([labels, tf.cast(predictions, tf.float32)], axis=1)
 
@@ -160,9 +113,38 @@ class AccumulatingModel(keras.Model):
     def _scales(self):
         return isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer)
 
-    def _measure(self, same, predictions, pairs):
-        """The metrics, told of the whole batch."""
-        loss = self.compute_loss(None, same, predictions)
-        if not KERAS_2:  # Keras 2 has told its own
-            next(each for each in self.metrics if each.name == "loss").update_state(loss, sample_weight=pairs)
-        return self.compute_metrics(None, same, predictions, None)
+
+def accumulating(
+    model: keras.Model, batch_size: int, parts: int = 1, strategy: tf.distribute.Strategy | None = None
+) -> AccumulatingModel:
+    """A model that is trained as the given one is, whose batches are computed in parts.
+
+    One step gives, within rounding, the weights, the loss and the metrics of one step with the whole batch, provided
+    that the loss is a mean over pairs, or over groups of them that stand together; regularization counts once. The
+    optimizer counts a step that loss scaling leaves out because its gradients overflowed, so that its iterations are
+    batches.
+
+    The weights lie once in each process, which makes the update itself from the gradients of all: the model is made,
+    saved and loaded outside the scope of the strategy.
+
+    Args:
+        model: A functional `keras.Model`, whose weights the result shares. It has to have no state but weights that
+            are trained: no batch normalization.
+        batch_size: Pairs in a batch, over all workers; one batch may have fewer.
+        parts: Parts that a replica computes one after the other, in the memory of one. Defaults to `1`.
+        strategy: A `tf.distribute.Strategy` whose replicas compute side by side; each worker process is given its share
+            of the batch. Defaults to `None`: this process computes all.
+
+    Returns:
+        An `AccumulatingModel`, to be compiled with an instance of `keras.losses.Loss`, and with `jit_compile=False`
+        where there is a strategy.
+
+    Example:
+        >>> groups = tfnxc.datasets.GroupPipeline(images, np.repeat(range(6), 2), 16, identities_per_group=2)
+        >>> fitted = accumulating(tfnxc.models.in_batch(model), groups.batch_size, parts=4)
+        >>> fitted.compile("adam", tfnxc.losses.GroupLoss(2), jit_compile=False)
+        >>> history = fitted.fit(groups.one_epoch(0), shuffle=False, verbose=0)
+    """
+    made = AccumulatingModel(inputs=model.input, outputs=model.output, name=model.name)
+    made.batch_size, made.parts, made.strategy = batch_size, parts, strategy
+    return made

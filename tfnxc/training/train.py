@@ -1,7 +1,5 @@
 """Trains a model into a run folder, from start to end or from where it was stopped."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -10,16 +8,17 @@ import keras
 from rich.console import Console
 
 from tfnxc.console import progress_bar
+from tfnxc.datasets import CATALOGUE
 from tfnxc.distribution import is_chief, training_strategy
+from tfnxc.errors import InputError
+from tfnxc.evaluation.tested import default_protocol, of_one_camera, refuse_seen
+from tfnxc.metrics import EvaluationPlan, draw_trials
 from tfnxc.recipes import Recipe, make_optimizer
 from tfnxc.runs import Run, RunSettings
-from tfnxc.training._checks import check_measurable, others_of, refuse_tested
 from tfnxc.training._fitting import fit
 from tfnxc.training.data import Pictures, TrainingData
 from tfnxc.training.distribution import start_run
-from tfnxc.training.execution import Execution
-from tfnxc.training.start import Start
-from tfnxc.training.validation import Validation
+from tfnxc.training.options import Execution, Start, Validation
 
 
 def train(
@@ -76,18 +75,40 @@ def train(
         execution = dataclasses.replace(execution, console=None, verbose=0)
     fitted = data.holding_back(ranked.identities, start.seed) if ranked.identities else data
     held_back = fitted.people.of_identities(fitted.chosen_split.test) if ranked.identities else None
-    check_measurable(data, held_back, execution.say)
+    _check_measurable(data, held_back, execution.say)
     if not isinstance(recipe, Recipe):
         recipe = enough_epochs(Recipe.named(recipe), fitted, execution.console)
     make_optimizer(recipe, 1)  # an unknown optimizer fails before the pictures are read
     weights = start.read_weights()
-    refuse_tested(data, fitted, weights)
-    begun = _begin(run, data, recipe, start, weights, ranked, execution)
-    pictures, ranked = _read(fitted, held_back, ranked, begun.settings.domains, execution.console)
-    others = "".join(f"{len(each.people)} of {each.name}, " for each in fitted.sets[1:])
+    others = [(each.name, each.people) for each in data.sets[1:]]
+    trained_on, fitted_on = [*weights.trained_on, *others], [*weights.fitted_on, *others]
+    _refuse_tested(data, data.chosen_split, trained_on, "test identities")
+    if fitted is not data:
+        _refuse_tested(data, fitted.chosen_split, fitted_on, "people whom --validate holds back")
+    settings = RunSettings(
+        dataset=data.people.name,
+        model=start.model,
+        recipe=recipe,
+        search_size=start.search_size,
+        seed=start.seed,
+        others=tuple(each.name for each in data.others),
+        domains=recipe.pairs == "grouped" and data.has_domains,
+        weights=weights.digest,
+        other_people=data.other_people,
+        validate=ranked.identities,
+    )
+    folder = run.folder if isinstance(run, Run) else run
+    begun = start_run(execution.strategy, folder, settings, data.chosen_split, data.path, trained_on, fitted_on)
+    shown = execution.console if fitted.pictures is None else None
+    with progress_bar("Reading pictures", len(fitted) + len(held_back or ()), shown) as advance:
+        pictures = fitted.read(begun.settings.domains, advance)
+        if held_back is not None:
+            known = held_back.images(fitted.size, advance), held_back.identities, held_back.cameras
+            ranked = dataclasses.replace(ranked, pictures=Pictures(*known))
+    told = "".join(f"{len(identities)} of {name}, " for name, identities in others)
     execution.say(
         f"Training {start.model} on {len(fitted.sets[0].people)} identities of {data.people.name}, split "
-        f"{data.chosen_split.name} ({data.chosen_split.digest}), {others}into {begun.folder}"
+        f"{data.chosen_split.name} ({data.chosen_split.digest}), {told}into {begun.folder}"
     )
     fit(begun, pictures, recipe, start, weights.model, ranked, callbacks, execution)
     return begun
@@ -110,31 +131,37 @@ def enough_epochs(recipe: Recipe, data: TrainingData, console: Console | None = 
     return longer
 
 
-def _begin(run, data, recipe, start, weights, validation, execution):
-    """The run in a folder, begun or going on."""
-    folder = run.folder if isinstance(run, Run) else run
-    settings = RunSettings(
-        dataset=data.people.name,
-        model=start.model,
-        recipe=recipe,
-        search_size=start.search_size,
-        seed=start.seed,
-        others=tuple(each.name for each in data.others),
-        domains=recipe.pairs == "grouped" and data.has_domains,
-        weights=weights.digest,
-        other_people=data.other_people,
-        validate=validation.identities,
-    )
-    before = ([*known, *others_of(data)] for known in (weights.trained_on, weights.fitted_on))
-    return start_run(execution.strategy, folder, settings, data.chosen_split, data.path, *before)
+def _check_measurable(data, held_back, say):
+    """Raises an error where test pictures, or those held back, cannot be ranked; says what will count for nothing."""
+    if held_back is not None and of_one_camera(held_back):
+        raise InputError(
+            "--validate ranks across cameras, and those whom it holds back were seen by one. Leave it out, or say "
+            "which camera took a picture: docs/datasets.md."
+        )
+    dataset, tested = data.people.name, data.tested
+    if tested is None:
+        return
+    protocol = default_protocol(dataset, tested)
+    if dataset in CATALOGUE and protocol != CATALOGUE[dataset].default_protocol:
+        say(
+            f"Note: all test pictures are of one camera, so that they will be measured by the protocol {protocol}; "
+            "docs/datasets.md says how to tell which camera took a picture."
+        )
+    plan = EvaluationPlan.of(protocol, tested)
+    labels = [values[side] for values in (tested.identities, tested.cameras) for side in (plan.rows, plan.columns)]
+    (trials,) = draw_trials(*labels, protocol, repeats=1)
+    unmatched = sum(trial.unmatched for trial in trials)
+    if unmatched:
+        say(f"Note: {unmatched} test pictures have no match under {protocol} and are no probes there.")
 
 
-def _read(fitted, held_back, validation, by_place, console):
-    """The pictures to train on, and the validation with those of whom it holds back."""
-    shown = console if fitted.pictures is None else None
-    with progress_bar("Reading pictures", len(fitted) + len(held_back or ()), shown) as advance:
-        pictures = fitted.read(by_place, advance)
-        if held_back is not None:
-            known = held_back.images(fitted.size, advance), held_back.identities, held_back.cameras
-            validation = dataclasses.replace(validation, pictures=Pictures(*known))
-    return pictures, validation
+def _refuse_tested(data, split, before, who):
+    """Raises an error where those whom the split tests are among people of other sets or of the first weights."""
+
+    def says(name, count, one):
+        return (
+            f"{count} of the {len(split.test)} {who} of {split.name}, such as {one}, are among those of {name} "
+            "that --with or --from brings into the training: what is measured would mean nothing."
+        )
+
+    refuse_seen(before, data.people.name, split, data.other_people, says)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tfnxc.metrics import Published
-from tfnxc.metrics.summary import CurveLike
+from tfnxc.metrics.cmc import CurveLike
 from tfnxc.visualization.page import COLOURS, GREY, HEADING, LINE, TEXT, WIDTH, shortened
 
 # 4 and 11 have no common divisor, so that 44 curves differ in style or marker, also in grey.

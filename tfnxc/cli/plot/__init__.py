@@ -1,7 +1,5 @@
 """`tfnxc plot`, one picture a file."""
 
-from __future__ import annotations
-
 import click
 
 from tfnxc.cli.plot.cmc import cmc

@@ -1,13 +1,9 @@
 """What the commands of `tfnxc plot` share: options, who is tested, writing a picture."""
 
-from __future__ import annotations
-
 import click
 
-from tfnxc.cli._measured import check_options, where
+from tfnxc.cli._options import check_options, people_of, where
 from tfnxc.cli.evaluate import evaluate
-from tfnxc.datasets import CATALOGUE, open_dataset
-from tfnxc.errors import InputError
 
 PEOPLE = ("dataset", "data", "split_name", "partial", "other_people", "held_back", "state")
 PAIRS = ("both_orders", "flips", "batch_size")
@@ -57,10 +53,7 @@ def tested(folders, baseline, dataset, data, split_name, **options):
     check_options(folders, baseline, (), {**options, "dataset": dataset, "data": data, "split_name": split_name})
     if folders:
         return {**where(Run.open(folders[0]), dataset, data, split_name), **options}
-    if dataset is None:
-        raise InputError("--baseline needs --dataset, and --data where the set lies on disk.")
-    split = split_name or CATALOGUE[dataset].default_split
-    return {"people": open_dataset(dataset, data), "split": split, "partial": options["partial"]}
+    return {**people_of(dataset, data, split_name), "partial": options["partial"]}
 
 
 def save(figure, path, dpi):

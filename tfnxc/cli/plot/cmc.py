@@ -1,10 +1,8 @@
 """`tfnxc plot cmc`."""
 
-from __future__ import annotations
-
 import click
 
-from tfnxc.cli._measured import check_options, measured
+from tfnxc.cli._options import check_options, measured
 from tfnxc.cli.plot._options import PAIRS, PEOPLE, RUNS, file_options, like_evaluate, save
 from tfnxc.errors import InputError
 

@@ -1,7 +1,5 @@
 """`tfnxc plot correlation`."""
 
-from __future__ import annotations
-
 import click
 
 from tfnxc.cli.plot._options import PAIRS, PEOPLE, file_options, like_evaluate, save, tested

@@ -1,7 +1,5 @@
 """`tfnxc plot ranking` and `tfnxc plot maps`: pictures of single probes."""
 
-from __future__ import annotations
-
 import click
 
 from tfnxc.cli.plot._options import PAIRS, PEOPLE, RUNS, file_options, like_evaluate, save, tested

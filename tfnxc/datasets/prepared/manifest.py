@@ -1,7 +1,5 @@
 """`manifest.json` and `index.csv` of a prepared folder: what it holds and where, written and checked."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import hashlib
@@ -10,7 +8,7 @@ import json
 import os
 import pathlib
 import re
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -59,7 +57,7 @@ class Manifest:
         write_json(pathlib.Path(folder) / MANIFEST, written)
 
     @classmethod
-    def read(cls, folder: str | os.PathLike) -> Manifest:
+    def read(cls, folder: str | os.PathLike) -> Self:
         """The manifest of a folder; raises `InputError` where a value is not sound, or a shard is not there."""
         path = pathlib.Path(folder) / MANIFEST
         text = read_bytes(path)

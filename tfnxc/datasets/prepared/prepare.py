@@ -16,6 +16,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Self
 
 import numpy as np
 
@@ -119,7 +120,7 @@ class _Plan:
     fingerprint: str
 
     @classmethod
-    def of(cls, people: ImageSet, size: tuple[int, int], shards: int | None) -> _Plan:
+    def of(cls, people: ImageSet, size: tuple[int, int], shards: int | None) -> Self:
         """The plan for a set; raises `InputError` where an argument is not as `prepare` describes it."""
         size, count = checked_size(size), len(people)
         if not count:

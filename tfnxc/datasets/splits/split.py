@@ -1,7 +1,5 @@
 """The type of every split: who trains, who tests, and where it is fixed which pictures are probes."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import operator
@@ -93,7 +91,7 @@ class Split:
         return "{\n" + ",\n".join(fields) + "\n}\n"
 
     @classmethod
-    def from_dict(cls, data: Any, name: str = "", source: str = "") -> Split:
+    def from_dict(cls, data: Any, name: str = "", source: str = "") -> "Split":
         """The split of a dict such as `to_dict` gives.
 
         Args:
@@ -144,7 +142,7 @@ class Split:
             raise InputError(f"{people.name} lacks {lack}. {remedy}.")
         return dataclasses.replace(part, probes=np.isin(names, self.probes))
 
-    def among(self, identities: Iterable[int]) -> Split:
+    def among(self, identities: Iterable[int]) -> "Split":
         """The split of those identities alone that a part of a data set has, under a name that says so.
 
         Returns:
@@ -162,7 +160,7 @@ class Split:
         counts = f"{len(train)} of {len(self.train)} training and {len(test)} of {len(self.test)} test identities"
         return Split(f"{self.name}-partial", f"{self.source}; {counts}", train, test, seed=self.seed)
 
-    def hold_back(self, count: int, seed: int = 0) -> Split:
+    def hold_back(self, count: int, seed: int = 0) -> "Split":
         """The training identities alone, with some of them to be tested on: to choose by, in the place of the test.
 
         Args:

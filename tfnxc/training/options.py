@@ -1,0 +1,165 @@
+"""What a training is told beside its data and recipe: its start, whom it ranks, and where it is computed."""
+
+import dataclasses
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+
+from tfnxc import models
+from tfnxc.errors import InputError
+from tfnxc.hashes import short_digest
+from tfnxc.runs import Run, load_model
+from tfnxc.training.data import Pictures
+
+
+class FirstWeights(NamedTuple):
+    """The model whose weights a training begins with, their digest, and who trained them, as `Run` knows it."""
+
+    model: keras.Model | None = None
+    digest: str | None = None
+    trained_on: Sequence[tuple[str, Sequence[int]]] = ()
+    fitted_on: Sequence[tuple[str, Sequence[int]]] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What a training begins with.
+
+    Args:
+        model: Name of the architecture: `"normxcorr"`, `"ahmed"` or `"fused"`. Defaults to `"normxcorr"`.
+        search_size: Rows and columns of the search window, `None` for all columns. Defaults to `None`: the
+            architecture's own.
+        weights: What to begin with in the place of random weights: a `keras.Model`, a `.keras` file, a run or its
+            folder, or `"pretrained"`, the model that comes with tfnxc. Defaults to `None`.
+        seed: Seeds initialization, pairs, augmentation, and who is held back. Defaults to `0`.
+
+    Raises:
+        ValueError: If there is no such architecture.
+
+    Example:
+        >>> Start("ahmed", search_size=(5, None)).seed
+        0
+    """
+
+    model: str = "normxcorr"
+    search_size: tuple[int, int | None] | None = None
+    weights: keras.Model | Run | str | os.PathLike | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.model not in models.BUILDERS:
+            raise ValueError(f"model must be one of {', '.join(models.BUILDERS)}; got {self.model!r}.")
+
+    def read_weights(self) -> FirstWeights:
+        """The weights to begin with, and who is known to have trained them."""
+        given = self.weights
+        if given is None:
+            return FirstWeights()
+        if isinstance(given, keras.Model):
+            return FirstWeights(given, short_digest(b"".join(each.tobytes() for each in given.get_weights())))
+        if given == "pretrained":
+            if pathlib.Path(given).exists():
+                raise InputError(
+                    "--from pretrained is the model that comes with tfnxc; for what lies here, ./pretrained."
+                )
+            return FirstWeights(models.pretrained(), models.pretrained_card()["digest"])  # no data set has its people
+        if not isinstance(given, Run) and not pathlib.Path(given).is_dir():
+            return FirstWeights(*load_model(given))
+        run = given if isinstance(given, Run) else Run.open(given)
+        return FirstWeights(run.load_model(), run.model_digest(), run.trained_on, run.fitted_on)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Validation:
+    """People who do not train: they are ranked after epochs, the best model is kept, and they may end the training.
+
+    Args:
+        identities: How many training identities are held back for it. Defaults to `0`: `pictures` are given.
+        every: Epochs from one ranking to the next; the last epoch is always ranked. Defaults to `1`.
+        patience: Stop after so many rankings without a better rank 1, or of equal ones a better mAP. Defaults to
+            `None`: after the last epoch.
+        pictures: `tfnxc.training.Pictures` of other people who do not train, with their cameras. Defaults to `None`.
+
+    Raises:
+        InputError: If there is a `patience` and nobody to rank.
+        ValueError: If a number is out of range.
+
+    Example:
+        >>> Validation(identities=50, patience=5).every
+        1
+    """
+
+    identities: int = 0
+    every: int = 1
+    patience: int | None = None
+    pictures: Pictures | None = dataclasses.field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.identities < 0 or self.every < 1 or (self.patience is not None and self.patience < 1):
+            raise ValueError(
+                "identities must be 0 or more, every 1 or more, and patience 1 or more or None; got "
+                f"{self.identities}, {self.every} and {self.patience}."
+            )
+        if self.patience and not self:
+            raise InputError(
+                f"patience counts rankings of the validation, of which there is none; got {self.patience}."
+            )
+
+    def __bool__(self) -> bool:
+        return self.identities > 0 or self.pictures is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """What does not change the result of a training, except for rounding.
+
+    Args:
+        strategy: A `tf.distribute.Strategy` whose replicas compute each batch together, or its name: see
+            `tfnxc.distribution.strategy_named`. Defaults to `None`: one device.
+        checkpoint_seconds: Time from one checkpoint inside an epoch to the next; `math.inf` for none. Defaults to
+            `300.0`.
+        console: A `rich.console.Console` for notes, the progress of reading, and a live table in the place of Keras'
+            bar. Defaults to `None`: nothing is said.
+        verbose: As in `model.fit`; a live table stands in its place. Defaults to `"auto"`.
+
+    Raises:
+        InputError: If `checkpoint_seconds` is no number.
+
+    Example:
+        >>> Execution(checkpoint_seconds=60).strategy is None
+        True
+    """
+
+    strategy: tf.distribute.Strategy | str | None = None
+    checkpoint_seconds: float = 300.0
+    console: Console | None = None
+    verbose: int | str = "auto"
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.checkpoint_seconds):
+            raise InputError("checkpoint_seconds must be a number of seconds; got nan.")
+
+    def say(self, text: str) -> None:
+        """Prints a line to the console, where there is one."""
+        if self.console is not None:
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def make_deterministic() -> None:
+    """Makes TensorFlow add up in a fixed order where it can: on CPUs. Call it before TensorFlow does anything.
+
+    Otherwise threads add up in any order, and models of one seed differ in their last digits; so does one whose
+    training was stopped and goes on. On GPUs some operations have no such version, and nothing is changed. It holds
+    for the whole process.
+
+    Example:
+        >>> make_deterministic()  # doctest: +SKIP
+    """
+    if not tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
