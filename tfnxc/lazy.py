@@ -1,6 +1,7 @@
 """Names of a package that are imported when they are first used, so that nobody waits for what they do not use."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 
 
@@ -27,4 +28,4 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> tuple[Callable, Call
             return getattr(importlib.import_module(modules[name]), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}; it has {', '.join(sorted(modules))}")
 
-    return get, lambda: sorted(modules)
+    return get, lambda: sorted({*modules, *getattr(sys.modules[package], "__all__", ())})

@@ -9,7 +9,7 @@ from tfnxc.distribution import Meeting
 
 
 class FollowChief(keras.callbacks.Callback):
-    """Has all workers follow what the chief's callbacks do: stop the training at any step, change the learning rate.
+    """Copies the chief's stop flag and learning rate to all workers, at every step.
 
     Weights that a callback changes on the chief are not carried over. Put it last among the callbacks, on all workers.
 

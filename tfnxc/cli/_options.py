@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they say is measured: runs, the baseline beside them, saved scores."""
+"""Options shared by several commands."""
 
 import click
 

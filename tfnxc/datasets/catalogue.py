@@ -316,7 +316,7 @@ def open_dataset(name: str, path: str | os.PathLike | None = None) -> ImageSet:
 
 
 def domains_of(people: ImageSet) -> np.ndarray:
-    """The place of each picture, if the same number of a camera is another camera at another place.
+    """The domain of each picture, for sets that reuse camera numbers at several sites.
 
     Returns:
         Integers, one a picture; all 0 where the set is of one place, or not in `CATALOGUE`. Of CUHK03 they are the

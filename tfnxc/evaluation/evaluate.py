@@ -14,7 +14,8 @@ from tfnxc.errors import InputError
 from tfnxc.evaluation.results import Results
 from tfnxc.evaluation.summaries import Measured
 from tfnxc.evaluation.tested import default_protocols
-from tfnxc.metrics import EvaluationPlan
+from tfnxc.metrics import EvaluationPlan, get_protocol
+from tfnxc.metrics.protocols import whole_number
 from tfnxc.runs import Result
 
 if TYPE_CHECKING:
@@ -100,7 +101,13 @@ def evaluate(
     """
     from tfnxc.evaluation.scorers import scorers  # it imports TensorFlow, which the package is imported without
 
+    if not isinstance(people, ImageSet | None):
+        raise ValueError(f"people must be an ImageSet, as from tfnxc.datasets.open_dataset; got {people!r}.")
     asked = (protocols,) if isinstance(protocols, str) else tuple(dict.fromkeys(protocols or ()))
+    for name in asked:
+        get_protocol(name)  # an unknown one fails before anything is read
+    if batch_size is not None:
+        whole_number("batch_size", batch_size, least=1)
     draws: dict[str, Any] = {"repeats": repeats, "probes": probes, "seed": seed, "ties": ties}
     who: dict[str, Any] = {"state": state, "held_back": held_back, "partial": partial, "other_people": other_people}
     how: dict[str, Any] = {"both_orders": both_orders, "flips": flips, "batch_size": batch_size, "strategy": strategy}

@@ -32,7 +32,7 @@ _OF_MODELS = ("both_orders", "flips", "batch_size")  # options of whatever has a
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RankedGallery:
-    """The gallery of a probe as a subject ranks it: positions in the test part, scores, who is the probe's person."""
+    """The ranked gallery of one probe: positions in the test part, scores, and a mask of true matches."""
 
     pictures: np.ndarray
     scores: np.ndarray

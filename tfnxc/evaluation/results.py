@@ -57,8 +57,8 @@ class Results(Sequence[Result]):
         Raises `InputError` if two of what was measured have the same name.
         """
         several = tuple(several)
-        names = collections.Counter(name for results in several for name in {each.name for each in results._measured})
-        for name, count in names.items():
+        names = collections.Counter((each.name, each.result.name) for results in several for each in results._measured)
+        for (name, _), count in names.items():
             if count > 1:
                 raise InputError(f"two of what is to be measured are called {name}; measure them one by one.")
         return cls(each for results in several for each in results._measured)

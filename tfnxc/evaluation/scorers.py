@@ -55,7 +55,7 @@ class Saved(NamedTuple):
 
 
 def opened(subject: Subject) -> Run | Model | Saved | str:
-    """What was given as the subject of `evaluate`, which says more; raises its errors."""
+    """Resolves the subject of `evaluate`, with its errors."""
     if isinstance(subject, Run):
         return subject
     if isinstance(subject, SavedScores):
@@ -75,6 +75,11 @@ def opened(subject: Subject) -> Run | Model | Saved | str:
     path = pathlib.Path(subject)
     if path.suffix == ".npz":
         return Saved(path.stem, SavedScores.load(path))
+    if path.suffix == ".keras" and (path.parent / "run.json").exists():
+        raise InputError(
+            f"{path}: the model of a run, which knows on whom it was trained. Evaluate the run {path.parent}; state= "
+            "says which of its models."
+        )
     if path.suffix == ".keras":
         return Model(path.stem, path.stem, lambda: load_model(path))
     return Run.open(path)

@@ -36,7 +36,7 @@ _WIDE = 110  # columns of a console from which on the counts have columns of the
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """A result, a name that tells its scorer and split from others, and what is known unless it is of a file."""
+    """A result with the unique name of its scorer; the other fields are `None` if it was read from a file."""
 
     result: Result
     name: str

@@ -39,7 +39,7 @@ def default_protocols(dataset: str, people: ImageSet) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Everyone:
-    """What stands in the place of a `Split` where all people of a set are tested."""
+    """A split that tests everyone in the set."""
 
     test: tuple[int, ...]
     name: str = "all"
@@ -137,8 +137,13 @@ def splits_of_run(
 
 
 def _check_same_people(run, people, partial):
-    """Own pictures are numbered by their names: others there, and the numbers are of other people."""
+    """Own pictures are numbered by their names, and drawn people by a seed: others have the same numbers."""
     entry, known = CATALOGUE.get(run.settings.dataset), {*run.split.train, *run.split.test}
+    if entry is not None and not entry.needs_path and (people.read(0) != open_dataset(entry.name).read(0)).any():
+        raise InputError(
+            f"these people are not the set {entry.name} of {run.folder}: they are drawn otherwise. Test on them as a "
+            "set of their own: dataclasses.replace(people, name=...), and a split=."
+        )
     if (entry is None or entry.identities is None) and not partial and set(people.people.tolist()) != known:
         raise InputError(
             f"the people on disk are not those of {run.folder}, so that their numbers may be other people's. Test on "

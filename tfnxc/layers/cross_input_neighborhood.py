@@ -37,7 +37,7 @@ class CrossInputNeighborhood(PairLayer):
 
     Example:
         >>> probe, gallery = (keras.Input((37, 12, 25)) for _ in range(2))
-        >>> tfnxc.layers.CrossInputNeighborhood(layout="blocks")([probe, gallery]).shape
+        >>> tuple(tfnxc.layers.CrossInputNeighborhood(layout="blocks")([probe, gallery]).shape)
         (None, 185, 60, 25)
 
     References:

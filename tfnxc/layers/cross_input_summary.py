@@ -48,7 +48,7 @@ class CrossInputSummary(Summarizing, NativePairLayer):
 
     Example:
         >>> probe, gallery = (keras.Input((37, 12, 25)) for _ in range(2))
-        >>> tfnxc.layers.CrossInputSummary(25, both_ways=True, activation="relu")([probe, gallery]).shape
+        >>> tuple(tfnxc.layers.CrossInputSummary(25, both_ways=True, activation="relu")([probe, gallery]).shape)
         (None, 37, 12, 25)
 
     References:

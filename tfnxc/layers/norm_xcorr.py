@@ -41,7 +41,7 @@ class NormXcorr(NativePairLayer):
 
     Example:
         >>> probe, gallery = (keras.Input((37, 12, 25)) for _ in range(2))
-        >>> tfnxc.layers.NormXcorr()([probe, gallery]).shape
+        >>> tuple(tfnxc.layers.NormXcorr()([probe, gallery]).shape)
         (None, 37, 12, 1500)
 
     References:

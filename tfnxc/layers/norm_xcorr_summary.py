@@ -44,7 +44,7 @@ class NormXcorrSummary(Summarizing, NormXcorr):
 
     Example:
         >>> probe, gallery = (keras.Input((37, 12, 25)) for _ in range(2))
-        >>> tfnxc.layers.NormXcorrSummary(25, activation="relu")([probe, gallery]).shape
+        >>> tuple(tfnxc.layers.NormXcorrSummary(25, activation="relu")([probe, gallery]).shape)
         (None, 37, 12, 25)
 
     References:

@@ -15,6 +15,7 @@ import numpy as np
 from tfnxc.errors import InputError
 from tfnxc.files import write_json, write_text
 from tfnxc.metrics.cmc import CMC, REPORTED_RANKS, Spread
+from tfnxc.metrics.protocols import whole_number
 from tfnxc.runs.settings import RunSettings
 from tfnxc.version import __version__
 
@@ -192,7 +193,7 @@ class Result:
 
     def rank(self, k: int) -> float:
         """The share of probes found within a rank, 1 or above; beyond the gallery the last one of the curve."""
-        return float(self.mean[min(k, len(self.mean)) - 1])
+        return float(self.mean[min(whole_number("k", k, least=1), len(self.mean)) - 1])
 
     @property
     def title(self) -> str:

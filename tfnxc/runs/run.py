@@ -27,6 +27,7 @@ People = Sequence[tuple[str, Sequence[int]]]  # `(data set, identities)` of each
 _RECORD = {"settings", "split", "split_digest", "data", "before", "fitted_before", "versions"}  # keys of `run.json`
 _KEPT = ("model.keras", "checkpoint.keras", "nan.json", "scores", "results")  # not to be taken over by another run
 _REPLACED = ("initial.keras", "negatives.npz", "best.keras", "best.json", "history.csv", "progress.json")  # by a start
+_STATES = ("initial", "trained", "best", "checkpoint")  # of the model
 _ORDER: Mapping[str | None, int] = {"trained": 0, "best": 1, "initial": 3}  # of results by state; others come at 2
 
 
@@ -304,6 +305,8 @@ class Run:
 
     def model_path(self, state: str = "trained") -> pathlib.Path:
         """File of the model in a state: see `load_model`."""
+        if state not in _STATES:
+            raise ValueError(f"state must be one of {', '.join(_STATES)}; got {state!r}.")
         return self.folder / f"{'model' if state == 'trained' else state}.keras"
 
     def load_model(self, state: str = "trained", compile: bool = False) -> keras.Model:
@@ -360,6 +363,8 @@ def load_model(path: str | os.PathLike, compile: bool = False) -> tuple[keras.Mo
     try:
         digest = file_digest(path)
         return keras.models.load_model(path, compile=compile), digest
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a .keras model.") from None
     # Keras raises the last three for a description that it would not write.
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{path}: broken model file ({error}).") from None

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfnxc import models
 from tfnxc.console import ProgressCallback
+from tfnxc.metrics.protocols import whole_number
 from tfnxc.ops.images import to_input
 
 _IN_MEMORY = 1 << 32  # bytes of feature maps kept in memory, those of about 96,000 images; more go into a file
@@ -83,7 +84,7 @@ class PairHead:
         embed: An `Embedder` of the tower.
 
     Raises:
-        ValueError: If `model` has no tower and head.
+        ValueError: If `model` has no tower and head, or `batch_size` is below 1.
 
     Example:
         >>> head = PairHead(model, batch_size=4)
@@ -94,7 +95,7 @@ class PairHead:
 
     def __init__(self, model: keras.Model, batch_size: int | None = None):
         self.tower, self._head = models.split(model)
-        self.batch_size = batch_size
+        self.batch_size = None if batch_size is None else whole_number("batch_size", batch_size, least=1)
         self.image_size = tuple(self.tower.input_shape[1:3])
         self.map_shape = tuple(self.tower.output_shape[1:])
         self.embed = Embedder(self.tower)

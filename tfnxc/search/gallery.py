@@ -199,6 +199,7 @@ class Gallery:
         Raises:
             InputError: If one of them means no picture (nothing is deleted then), or another process is writing.
         """
+        pictures = [pictures] if isinstance(pictures, str | os.PathLike) else pictures
         with self._store.writing() as store:
             names = {name for each in pictures for name in self._meant(os.fspath(each))}
             store.delete(names)
@@ -278,6 +279,8 @@ class Gallery:
                 has no picture of one of the cameras, or `other_cameras` is asked for and the camera of a probe is not
                 known.
         """
+        if isinstance(probes, str | os.PathLike | Picture):
+            raise ValueError(f"probes must be a list of Pictures, such as [Picture.of_file(file)]; got {probes!r}.")
         if shortlist is None:
             shortlist = max(top, SHORTLIST)
         if top < 1 or (shortlist < top and not exhaustive):

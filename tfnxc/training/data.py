@@ -60,10 +60,13 @@ class TrainingData:
     def __post_init__(self) -> None:
         if self.pictures is not None and self.others:
             raise ValueError("pictures in memory cannot be joined with other sets: put these into the arrays.")
+        _ = self.chosen_split  # which raises where there is no such split
         try:
             _ = self.sets, self.tested  # which raise where a picture is missing
         except InputError as error:
-            raise InputError(f"{error} To train with the part that is there, add --partial.") from None
+            raise InputError(
+                f"{error} To train with the part that is there, add --partial (partial=True in Python)."
+            ) from None
 
     @classmethod
     def of_arrays(
@@ -151,11 +154,11 @@ class TrainingData:
         """
         return dataclasses.replace(self, split=self.chosen_split.hold_back(count, seed), partial=False)
 
-    def read(self, by_place: bool = False, progress: Callable[[int], object] | None = None) -> Pictures:
+    def read(self, by_domain: bool = False, progress: Callable[[int], object] | None = None) -> Pictures:
         """Reads the pictures to train on; those in memory are taken from there.
 
         Args:
-            by_place: Whether the places of a set, as the camera pairs of CUHK03, are domains of their own. Defaults to
+            by_domain: Whether the domains of a set, as the camera pairs of CUHK03, are told apart too. Defaults to
                 `False`: each set is one domain.
             progress: Called with 1 after each picture that is read. Defaults to `None`.
 
@@ -170,8 +173,8 @@ class TrainingData:
         for each in self.sets:
             identities.append(each.identities + (identities[-1].max() + 1 if identities else 0))
         domains = np.repeat(np.arange(len(self.sets)), list(map(len, self.sets)))
-        if by_place:  # camera 0 of one place is not camera 0 of another
-            places = np.concatenate([domains_of(each) for each in self.sets])
-            domains = np.unique([domains, places], axis=1, return_inverse=True)[1].reshape(-1)
+        if by_domain:  # camera 0 of one place is not camera 0 of another
+            within = np.concatenate([domains_of(each) for each in self.sets])
+            domains = np.unique([domains, within], axis=1, return_inverse=True)[1].reshape(-1)
         cameras = np.concatenate([each.cameras for each in self.sets])
         return Pictures(images, np.concatenate(identities), cameras, domains)

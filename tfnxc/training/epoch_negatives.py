@@ -65,7 +65,7 @@ class EpochNegatives:
         return found
 
     def _load(self, number):
-        """Those that the run holds of an epoch, or `None`: a training goes on with those that the epoch began with."""
+        """Loads the stored hard negatives of an epoch; `None` where there are none."""
         path = self._run.folder / NEGATIVES_FILE
         try:
             with np.load(path) as kept:

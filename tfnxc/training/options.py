@@ -1,4 +1,4 @@
-"""What a training is told beside its data and recipe: its start, whom it ranks, and where it is computed."""
+"""Start, validation and execution options of `train`."""
 
 import dataclasses
 import math
@@ -14,6 +14,8 @@ from rich.console import Console
 from tfnxc import models
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
+from tfnxc.metrics.protocols import whole_number
+from tfnxc.ops.arguments import check_search_size
 from tfnxc.runs import Run, load_model
 from tfnxc.training.data import Pictures
 
@@ -40,7 +42,7 @@ class Start:
         seed: Seeds initialization, pairs, augmentation, and who is held back. Defaults to `0`.
 
     Raises:
-        ValueError: If there is no such architecture.
+        ValueError: If there is no such architecture, or the search window or the seed is none.
 
     Example:
         >>> Start("ahmed", search_size=(5, None)).seed
@@ -54,7 +56,13 @@ class Start:
 
     def __post_init__(self) -> None:
         if self.model not in models.BUILDERS:
-            raise ValueError(f"model must be one of {', '.join(models.BUILDERS)}; got {self.model!r}.")
+            raise ValueError(
+                f"model must be one of {', '.join(models.BUILDERS)}; got {self.model!r}. Weights are given "
+                "as Start(weights=...)."
+            )
+        if self.search_size is not None:
+            check_search_size(self.search_size)
+        whole_number("seed", self.seed, least=0)
 
     def read_weights(self) -> FirstWeights:
         """The weights to begin with, and who is known to have trained them."""
@@ -69,10 +77,13 @@ class Start:
                     "--from pretrained is the model that comes with tfnxc; for what lies here, ./pretrained."
                 )
             return FirstWeights(models.pretrained(), models.pretrained_card()["digest"])  # no data set has its people
-        if not isinstance(given, Run) and not pathlib.Path(given).is_dir():
-            return FirstWeights(*load_model(given))
-        run = given if isinstance(given, Run) else Run.open(given)
-        return FirstWeights(run.load_model(), run.model_digest(), run.trained_on, run.fitted_on)
+        if isinstance(given, Run):
+            return FirstWeights(given.load_model(), given.model_digest(), given.trained_on, given.fitted_on)
+        path = pathlib.Path(given)
+        if path.is_dir():
+            return dataclasses.replace(self, weights=Run.open(path)).read_weights()
+        trained = Run.open(path.parent) if (path.parent / "run.json").exists() else None
+        return FirstWeights(*load_model(path), *((trained.trained_on, trained.fitted_on) if trained else ()))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -68,6 +68,8 @@ def train(
         (1, 'normxcorr')
     """
     start = start if isinstance(start, Start) else Start(start)
+    if not isinstance(callbacks, Sequence):
+        raise ValueError(f"callbacks must be a list of Keras callbacks; got {type(callbacks).__name__}.")
     ranked = validation if isinstance(validation, Validation) else Validation(validation or 0)
     execution = execution or Execution()
     execution = dataclasses.replace(execution, strategy=training_strategy(execution.strategy))
@@ -156,7 +158,7 @@ def _check_measurable(data, held_back, say):
 
 
 def _refuse_tested(data, split, before, who):
-    """Raises an error where those whom the split tests are among people of other sets or of the first weights."""
+    """Raises `InputError` if a test identity was trained on."""
 
     def says(name, count, one):
         return (
