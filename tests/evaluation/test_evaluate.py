@@ -14,6 +14,7 @@ from tfnxc.models import normxcorr
 from tfnxc.recipes.recipe import Recipe
 from tfnxc.runs import Run, RunSettings
 from tfnxc.scoring import PairScorer
+from tfnxc.training import Start
 
 SPLIT = Split("few-1", "by hand", (0, 1, 2, 3, 4), (5, 6, 7))
 OTHER = Split("few-2", "by hand", (0, 1, 5), (6, 7, 8))
@@ -223,3 +224,44 @@ def test_devices_share_the_pairs(tmp_path, model):
     (shared,) = evaluate(run, strategy=strategy_named("mirrored"), **options)
     (alone,) = evaluate(make_run(tmp_path / "alone", model), **options)
     np.testing.assert_allclose(shared.mean, alone.mean)
+
+
+def test_a_batch_size_below_1_is_refused_before_anything_is_scored(tmp_path, model):
+    run = make_run(tmp_path / "mine", model)
+    for size in (-1, 0, "x"):
+        with pytest.raises(ValueError, match="batch_size must be a whole number, 1 or above"):
+            evaluate(run, batch_size=size)
+    with pytest.raises(ValueError, match="batch_size"):
+        PairScorer(model, synthetic(identities=1).images(), batch_size=-1)
+    assert not (run.folder / "scores").exists()
+
+
+def test_people_that_are_drawn_otherwise_are_not_those_of_the_run(tmp_path, model):
+    run = make_run(tmp_path / "mine", model)
+    with pytest.raises(InputError, match=r"these people are not the set synthetic of .*mine: they are drawn otherwise"):
+        evaluate(run, synthetic(identities=300, seed=9))
+
+
+def test_the_model_file_of_a_run_does_not_pass_the_guard(tmp_path, model, people):
+    run = make_run(tmp_path / "mine", model)
+    with pytest.raises(InputError, match=r"knows on whom it was trained\. Evaluate the run"):
+        evaluate(run.model_path(), people)
+    assert Start(weights=run.model_path()).read_weights().trained_on == run.trained_on
+
+
+def test_what_is_no_set_of_people_no_protocol_or_no_rank_is_refused(people):
+    with pytest.raises(ValueError, match=r"people must be an ImageSet.*got 'synthetic'"):
+        evaluate("colour-histogram", "synthetic")
+    with pytest.raises(ValueError, match="Unknown protocol 'nope'"):
+        evaluate("colour-histogram", people, protocols="nope")
+    (market,) = evaluate("colour-histogram", people, protocols="market")
+    for rank in (0, -3, 1.5):
+        with pytest.raises(ValueError, match="k must be a whole number, 1 or above"):
+            market.rank(rank)
+
+
+def test_protocols_of_one_subject_that_were_measured_one_by_one_are_joined(people):
+    found = [evaluate("colour-histogram", people, protocols=protocol) for protocol in ("market", "paper")]
+    assert [each.protocol for each in Results.join(found)] == ["market", "paper"]
+    with pytest.raises(InputError, match="two of what is to be measured are called"):
+        Results.join([found[0], found[0]])
