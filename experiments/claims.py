@@ -62,8 +62,11 @@ def measure(folder, draws=2):
     for challenge, difficulty in itertools.product(FIGURES, DIFFICULTIES):
         difficulties = {**dict.fromkeys(ALL_CHALLENGES, OTHERS), challenge: difficulty}
         if difficulties not in [each["difficulties"] for each in found]:
-            people = synthetic(max(run.split.test) + 1, seed=_TEST_SEED + run.settings.seed, **difficulties)
-            (result,) = evaluate(run, people, protocols=["cross-camera"], repeats=draws, both_orders=True)
+            seed = _TEST_SEED + run.settings.seed
+            people = synthetic(max(run.split.test) + 1, seed=seed, **difficulties)
+            people = dataclasses.replace(people, name=f"synthetic-{seed}")  # other people than those of the training
+            how = {"protocols": ["cross-camera"], "repeats": draws, "both_orders": True}
+            (result,) = evaluate(run, people, split=run.split, **how)
             found.append({"difficulties": difficulties, **result.to_dict()})
             shown = f"{challenge} {difficulty:g}, the others {OTHERS:g}"
             print(f"{shown}: rank 1 {100 * result.rank(1):.2f} per cent", flush=True)
