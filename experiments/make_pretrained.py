@@ -1,9 +1,11 @@
-"""Trains the model that comes with the package (`tfnxc.models.pretrained`) on drawn people, and writes its two files.
+"""Trains the model that comes with the package (`tfnxc.models.pretrained`) on drawn people, and writes its files.
 
     python experiments/make_pretrained.py [--run runs/pretrained] [--epochs 16]
+    python experiments/make_pretrained.py --embedding-only
 
-It takes about seven minutes on two cores with the compiled op, and resumes what was stopped. Seeds 1000 and 1001 draw
-other people than the examples, tests and demo of the package.
+It takes about seven minutes on two cores with the compiled op, and resumes what was stopped. The embedding of the model
+(`tfnxc.embedding.pretrained_embedding`) is fitted on the same people, and combined with the pair head on others; it can
+be made anew alone. Seeds 1000 to 1002 draw other people than the examples, tests and demo of the package.
 """
 
 import argparse
@@ -16,23 +18,35 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command tfnxc
 import numpy as np
 
 import tfnxc
+from tfnxc.console import console
 from tfnxc.evaluation import evaluate
 from tfnxc.files import replacing, write_json
 from tfnxc.runs import versions
-from tfnxc.training import Recipe, TrainingData, train
+from tfnxc.training import Pictures, Recipe, TrainingData, train
+from tfnxc.training.embedding import EmbeddingFitter
 
-TRAIN_SEED, TEST_SEED, TESTED = 1000, 1001, 100
-FOLDER = pathlib.Path(tfnxc.__file__).parent / "models" / "weights"
+TRAIN_SEED, TEST_SEED, COMBINED_SEED = 1000, 1001, 1002
+TESTED, COMBINED = 100, 100
+PACKAGE = pathlib.Path(tfnxc.__file__).parent
+FOLDER = PACKAGE / "models" / "weights"
 
 
 def main():
-    """Trains, measures, writes."""
+    """Makes the model, unless told otherwise, and its embedding."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", default="runs/pretrained", help="run folder (default %(default)s)")
     parser.add_argument("--identities", type=int, default=1000, help="drawn people (default %(default)s)")
     parser.add_argument("--epochs", type=int, default=16, help="epochs over their images (default %(default)s)")
+    parser.add_argument("--embedding-only", action="store_true", help="keep the model as it is")
     arguments = parser.parse_args()
     people = tfnxc.datasets.synthetic(identities=arguments.identities, seed=TRAIN_SEED)
+    if not arguments.embedding_only:
+        make_model(arguments, people)
+    make_embedding(people)
+
+
+def make_model(arguments, people):
+    """Trains, measures, writes the model and its card."""
     data = TrainingData.of_arrays(people.images(), people.identities, people.cameras, name="drawn people")
     recipe = Recipe.named("grouped", epochs=arguments.epochs)
     model = train(arguments.run, data, recipe).load_model()
@@ -57,6 +71,22 @@ def main():
     }
     write_json(FOLDER / "synthetic.json", card)
     print(card)
+
+
+def make_embedding(people):
+    """Fits the embedding on the people who trained, the combination on others; writes both."""
+    others = tfnxc.datasets.synthetic(identities=COMBINED, seed=COMBINED_SEED)
+    own, held_back = (Pictures(each.images(), each.identities, each.cameras) for each in (people, others))
+    digest = tfnxc.models.pretrained_card()["digest"]
+    embedding = EmbeddingFitter(tfnxc.models.pretrained(), digest, "drawn people", own, 0, console).fit(held_back)
+    components, bias = embedding.model.get_layer("projection").get_weights()
+    mean = np.linalg.lstsq(components.T.astype(np.float64), -bias.astype(np.float64), rcond=None)[0]
+    folder = PACKAGE / "embedding" / "weights"
+    folder.mkdir(exist_ok=True)
+    with replacing(folder / "synthetic.npz") as new, open(new, "wb") as file:
+        np.savez_compressed(file, mean=mean.astype(np.float32), components=components.astype(np.float16))
+    write_json(folder / "synthetic.json", embedding.card.to_dict())
+    print(embedding.card.combination, embedding.card.choice)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ FLOORS = (
     ("recipes",),
     ("scoring",),
     ("distribution",),
+    ("embedding",),
     ("models",),
     ("layers", "losses", "optimizers"),
     ("visualization",),

@@ -3,6 +3,7 @@
 - `tfnxc.ops`, `tfnxc.layers`: the normalized correlation, on tensors and as Keras layers.
 - `tfnxc.models`, `tfnxc.losses`, `tfnxc.optimizers`: the three architectures, their loss and optimizer.
 - `tfnxc.datasets`: data sets, splits and training pairs.
+- `tfnxc.embedding`: 128 numbers of a picture, fitted to the towers' feature maps, and their sum with the pair head.
 - `tfnxc.training`, `tfnxc.callbacks`: training in run folders; callbacks for any `model.fit`.
 - `tfnxc.evaluation`, `tfnxc.metrics`, `tfnxc.scoring`: measuring runs and models, CMC and mAP, scores of pairs.
 - `tfnxc.visualization`, `tfnxc.report`: figures, and a run as one HTML page.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not see what is imp
         callbacks,
         datasets,
         distribution,
+        embedding,
         errors,
         evaluation,
         layers,
@@ -51,6 +53,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "distribution",
+    "embedding",
     "errors",
     "evaluation",
     "layers",

@@ -56,7 +56,8 @@ def test_two_processes_train_as_one_and_only_one_of_them_writes(tmp_path):
         assert "the workers do not begin with the same sets" in sources
     # The chief trains in a folder that the other one does not see.
     kept = {path.name for path in (tmp_path / "runs" / "separate").iterdir()}
-    assert kept == {LOCK, "run.json", "initial.keras", "model.keras", "progress.json", "history.csv"}
+    files = "run.json", "initial.keras", "model.keras", "progress.json", "history.csv", "embedding.json"
+    assert kept == {LOCK, *files, "embedding.keras"}
     assert "A worker was lost" in workers[0][0][-1]
     assert "no run here, where the chief sees one" in workers[1][0][-1]
     assert not list(temporary.iterdir())

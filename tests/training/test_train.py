@@ -42,6 +42,9 @@ from tfnxc.training import Recipe, Run, make_deterministic
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BROKEN = {"nan.json", "nan_batch.npz"}
 KEPT = {"run.json", "initial.keras", "model.keras", "progress.json", "history.csv"}
+WHILE_TRAINING = KEPT
+"""Files of a run whose training is not over."""
+KEPT = KEPT | {"embedding.keras", "embedding.json"}
 
 
 def names(folder):
@@ -120,7 +123,7 @@ def test_a_training_interrupted_twice_ends_with_the_same_weights_and_history(tmp
         with pytest.raises(KeyboardInterrupt):
             small_training(tmp_path / "run", callbacks=[At(1, 0, interrupt)], checkpoint_seconds=seconds)
         assert Run.open(tmp_path / "run").epochs_done == 1
-        assert names(tmp_path / "run") == KEPT | ({"checkpoint.keras"} if seconds == 0 else set())
+        assert names(tmp_path / "run") == WHILE_TRAINING | ({"checkpoint.keras"} if seconds == 0 else set())
     count = Count()
     model = small_training(tmp_path / "run", callbacks=[count])
     assert (count.begun, count.steps, count.ended) == (1, STEPS + 1, 1)
@@ -135,7 +138,7 @@ def test_a_training_interrupted_twice_ends_with_the_same_weights_and_history(tmp
 def test_a_killed_training_ends_with_the_same_weights_and_history(tmp_path, whole):
     command = [sys.executable, "-m", "tests.training.small_training", tmp_path / "run"]
     assert subprocess.run(command, cwd=ROOT, stderr=subprocess.DEVNULL).returncode == -signal.SIGKILL
-    assert names(tmp_path / "run") == KEPT | {"checkpoint.keras"}
+    assert names(tmp_path / "run") == WHILE_TRAINING | {"checkpoint.keras"}
     (tmp_path / "run" / ".tfnxc-checkpoint.1234.keras").write_bytes(b"half")
     assert_like_the_whole(whole, tmp_path / "run", small_training(tmp_path / "run"))
 
@@ -176,7 +179,7 @@ def test_hard_negatives_are_found_once_an_epoch_and_kept_for_its_rest(tmp_path, 
     del hard[:]
     with pytest.raises(KeyboardInterrupt):
         small_training(tmp_path / "cut", HARD, callbacks=[At(1, 0, interrupt)], checkpoint_seconds=0)
-    assert names(tmp_path / "cut") == KEPT | {"checkpoint.keras", "negatives.npz"}
+    assert names(tmp_path / "cut") == WHILE_TRAINING | {"checkpoint.keras", "negatives.npz"}
     np.testing.assert_array_equal(np.load(tmp_path / "cut" / "negatives.npz")["mined"], hard[1][1])
     found = small_training(tmp_path / "cut", HARD).get_weights()
     assert [number for number, _ in hard] == [0, 1, 2]
@@ -263,7 +266,7 @@ def test_a_grouped_training_goes_on_with_the_same_weights(tmp_path, whole):
     assert not np.array_equal(expected[0], whole[1][0])
     with pytest.raises(KeyboardInterrupt):
         small_training(tmp_path / "cut", TWO_STEPS, callbacks=[At(1, 0, interrupt)], checkpoint_seconds=0)
-    assert names(tmp_path / "cut") == KEPT | {"checkpoint.keras"}
+    assert names(tmp_path / "cut") == WHILE_TRAINING | {"checkpoint.keras"}
     count = Count()
     model = small_training(tmp_path / "cut", TWO_STEPS, callbacks=[count])
     assert (count.begun, count.steps, count.ended) == (1, STEPS + 1, 1)
@@ -540,6 +543,7 @@ def test_a_console_has_a_line_an_epoch(tmp_path, capsys):
     # The table takes the place of the bar, whatever `verbose` says.
     small_training(tmp_path, console=console, validation=validation(), verbose=1)
     first, *lines = console.file.getvalue().splitlines()
+    lines = [line for line in lines if not line.startswith("Embedding: ")]  # the bars after the training
     assert first == f"Training tiny on 4 identities of arrays, split mine ({small.SPLIT.digest}), into {tmp_path}"
     assert [line.split("  ")[:2] for line in lines] == [[f"epoch {k}/3", f"steps {STEPS}/{STEPS}"] for k in (1, 2, 3)]
     for line, row in zip(lines, history(tmp_path), strict=True):
@@ -558,8 +562,11 @@ def test_a_terminal_has_a_table_that_ends_with_an_error_and_begins_again(tmp_pat
             assert act is interrupt
         written = console.file.getvalue()
         # The cursor, which a live table hides, is shown again.
-        assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1 and written.rstrip().endswith("\x1b[?25h")
-        rows = [line.split()[:2] for line in written.rpartition("\x1b[2K")[2].splitlines() if "/" in line]
+        bars = 0 if act is interrupt else 2  # of the embedding, after the training
+        assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1 + bars
+        assert written.rstrip().endswith("\x1b[?25h")
+        table = written.partition("\x1b[?25h")[0]
+        rows = [line.split()[:2] for line in table.rpartition("\x1b[2K")[2].splitlines() if "/" in line]
         assert rows[-1][0] == last
     assert rows == [["epoch", "steps"], ["2/3", "2/2"], ["3/3", "2/2"]]
 
@@ -593,7 +600,7 @@ def test_a_killed_training_with_convolutions_ends_with_the_same_weights(tmp_path
         command = [sys.executable, "-c", imported + calls]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
-        assert names(tmp_path / "cut") == KEPT | (set() if code == 0 else {"checkpoint.keras"})
+        assert names(tmp_path / "cut") == (KEPT if code == 0 else WHILE_TRAINING | {"checkpoint.keras"})
     expected, found = (Run.open(folder).load_model().get_weights() for folder in (whole, cut))
     initial = Run.open(whole).load_model("initial").get_weights()
     assert np.abs(initial[0] - expected[0]).max() > 0

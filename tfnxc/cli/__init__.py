@@ -15,6 +15,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 from tfnxc.cli.build_ops import build_ops
 from tfnxc.cli.datasets import datasets
 from tfnxc.cli.demo import demo
+from tfnxc.cli.embed import embed
 from tfnxc.cli.evaluate import evaluate
 from tfnxc.cli.export import export
 from tfnxc.cli.index import index
@@ -50,6 +51,7 @@ def main():
     \b
     tfnxc demo                      the whole job on drawn people, in minutes
     tfnxc train cuhk01 ...          train a model on CUHK01 into a run folder
+    tfnxc embed fit RUN             fit its embedding anew, also on other people
     tfnxc evaluate RUN              measure the run by CMC
     tfnxc plot ranking RUN          what it ranks first; also cmc, maps, correlation
     tfnxc report RUN                all of it as one HTML page
@@ -65,5 +67,20 @@ def main():
     """
 
 
-for _each in (demo, train, evaluate, plot, report, export, index, search, serve_ui, datasets, splits, build_ops, info):
+for _each in (
+    demo,
+    train,
+    embed,
+    evaluate,
+    plot,
+    report,
+    export,
+    index,
+    search,
+    serve_ui,
+    datasets,
+    splits,
+    build_ops,
+    info,
+):
     main.add_command(_each)

@@ -22,11 +22,15 @@ from tfnxc.runs.settings import RunSettings
 if TYPE_CHECKING:
     import keras
 
+    from tfnxc.embedding import Embedding
+
 People = Sequence[tuple[str, Sequence[int]]]  # `(data set, identities)` of each set that was trained on
 
 _RECORD = {"settings", "split", "split_digest", "data", "before", "fitted_before", "versions"}  # keys of `run.json`
 _KEPT = ("model.keras", "checkpoint.keras", "nan.json", "scores", "results")  # not to be taken over by another run
-_REPLACED = ("initial.keras", "negatives.npz", "best.keras", "best.json", "history.csv", "progress.json")  # by a start
+_EMBEDDINGS = tuple(f"embedding{state}{suffix}" for state in ("", "-best") for suffix in (".keras", ".json"))
+_REPLACED = ("initial.keras", "negatives.npz", "best.keras", "best.json", "history.csv", "progress.json", *_EMBEDDINGS)
+"""What a start removes."""
 _STATES = ("initial", "trained", "best", "checkpoint")  # of the model
 _ORDER: Mapping[str | None, int] = {"trained": 0, "best": 1, "initial": 3}  # of results by state; others come at 2
 
@@ -36,9 +40,10 @@ class Run:
 
     It holds `run.json` (settings, split, path of the data, versions), `initial.keras` (the model before training),
     `model.keras` (after the last finished epoch, with its optimizer), `progress.json` (how many epochs that are),
-    `history.csv`, and from evaluation `scores/` and `results/`. With validation also `best.keras` and `best.json` (the
-    best model so far and its figures). In the middle of an epoch also `checkpoint.keras` and, with hard negatives,
-    `negatives.npz`. After a NaN also `nan.json` and `nan_batch.npz`. `lock` keeps a second training out.
+    `history.csv`, `embedding.keras` and `embedding.json` (the embedding fitted to that model), and from evaluation
+    `scores/` and `results/`. With validation also `best.keras` and `best.json` (the best model so far and its figures).
+    In the middle of an epoch also `checkpoint.keras` and, with hard negatives, `negatives.npz`. After a NaN also
+    `nan.json` and `nan_batch.npz`. `lock` keeps a second training out.
 
     Args:
         folder: The folder.
@@ -328,6 +333,22 @@ class Run:
     def model_digest(self, state: str = "trained") -> str:
         """Digest of the model file in a state, as from `tfnxc.runs.load_model`; raises `InputError` without one."""
         return file_digest(self._existing(state))
+
+    def embedding(self, state: str = "trained") -> Embedding:
+        """The embedding of the model in a state, as in `load_model`.
+
+        Raises:
+            InputError: If there is none yet, it is of other weights than those of the model, or a file is broken.
+        """
+        from tfnxc.embedding import Embedding
+
+        found = Embedding.load(self.folder, state)
+        if found.card.model_digest != self.model_digest(state):
+            raise InputError(
+                f"{self.folder}: its embedding is of other weights than its model. Fit it anew: tfnxc embed fit "
+                f"{self.folder}."
+            )
+        return found
 
     def _existing(self, state):
         path = self.model_path(state)

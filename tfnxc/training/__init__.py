@@ -3,6 +3,7 @@
 from tfnxc.recipes import RECIPES, Recipe
 from tfnxc.runs import Run, RunSettings, load_model
 from tfnxc.training.data import Pictures, TrainingData
+from tfnxc.training.embedding import fit_embedding
 from tfnxc.training.options import Execution, Start, Validation, make_deterministic
 from tfnxc.training.train import enough_epochs, train
 
@@ -17,6 +18,7 @@ __all__ = [
     "TrainingData",
     "Validation",
     "enough_epochs",
+    "fit_embedding",
     "load_model",
     "make_deterministic",
     "train",

@@ -18,6 +18,7 @@ from tfnxc.runs import Run, RunSettings
 from tfnxc.training._fitting import fit
 from tfnxc.training.data import Pictures, TrainingData
 from tfnxc.training.distribution import start_run
+from tfnxc.training.embedding import embed_after_training
 from tfnxc.training.options import Execution, Start, Validation
 
 
@@ -113,6 +114,9 @@ def train(
         f"{data.chosen_split.name} ({data.chosen_split.digest}), {told}into {begun.folder}"
     )
     fit(begun, pictures, recipe, start, weights.model, ranked, callbacks, execution)
+    if is_chief(execution.strategy):
+        back = ranked.pictures if ranked.identities else None  # others have numbers of their own
+        embed_after_training(begun, fitted, pictures, back, start.seed, execution.console)
     return begun
 
 

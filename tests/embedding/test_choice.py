@@ -1,0 +1,94 @@
+"""The choice of shrinkage and dimensions: nobody who is ranked was fitted on, and the best setting is taken."""
+
+import numpy as np
+import pytest
+
+from tfnxc.embedding import choice
+from tfnxc.embedding.choice import DIMENSIONS, FOLDS, SHRINKAGES, fit_discriminant
+from tfnxc.embedding.discriminant import Discriminant
+
+
+@pytest.fixture
+def people(rng):
+    identities = np.repeat(np.arange(40), 4)
+    return rng.normal(size=(40, 12))[identities] + 0.8 * rng.normal(size=(160, 12)), identities
+
+
+def test_everyone_is_fitted_with_the_best_setting(people):
+    features, identities = people
+    done = []
+    chosen = fit_discriminant(features, identities, np.tile([0, 1], 80), mirrored=features[::-1], progress=done.append)
+    assert sum(done) == FOLDS + 1
+    assert {each["shrinkage"] for each in chosen.tried} == set(SHRINKAGES)
+    best = max(chosen.tried, key=lambda each: each["mAP"])
+    assert chosen.discriminant.shrinkage == best["shrinkage"]
+    both = np.concatenate([features, features[::-1]]), np.concatenate([identities, identities])
+    again = Discriminant(max(DIMENSIONS), chosen.discriminant.shrinkage).fit(*both)
+    np.testing.assert_array_equal(chosen.discriminant.components_, again.components_)
+
+
+def test_more_dimensions_are_taken_where_they_cost_little(people, monkeypatch):
+    monkeypatch.setattr(choice, "DIMENSIONS", (2, 4, 8))
+    figures = {2: 0.5, 4: 0.597, 8: 0.58}
+
+    def given(views, identities, cameras, fold):
+        return [
+            ((shrinkage, size), figure - shrinkage / 100)
+            for shrinkage in (0.1, 0.4)
+            for size, figure in figures.items()
+        ]
+
+    monkeypatch.setattr(choice, "_tried", given)
+    for eight, wanted in ((0.58, 4), (0.588, 8)):
+        figures[8] = eight
+        fitted = fit_discriminant(*people).discriminant
+        assert (fitted.dimensions, fitted.shrinkage) == (wanted, 0.1)
+
+
+def test_nobody_who_is_ranked_was_fitted_on(people, monkeypatch):
+    features, identities = people
+    numbers, fitted, ranked = {tuple(row): who for row, who in zip(features, identities, strict=True)}, [], []
+
+    class Watched(Discriminant):
+        def fit(self, values, labels, cameras=None):
+            fitted.append({numbers[tuple(row)] for row in values})
+            return super().fit(values, labels)
+
+        def transform(self, values):
+            ranked.append((fitted[-1], {numbers[tuple(row)] for row in values}))
+            return super().transform(values)
+
+    monkeypatch.setattr(choice, "Discriminant", Watched)
+    fit_discriminant(features, identities)
+    assert len(ranked) == FOLDS * len(SHRINKAGES)
+    assert all(not seen & tested for seen, tested in ranked)
+    assert set.union(*(tested for _, tested in ranked)) == set(range(40))
+
+
+def test_shrinkage_is_chosen_by_what_helps(rng):
+    """Few pictures of many numbers need much of it; many of few numbers whose noise has a shape need little."""
+    identities = np.repeat(np.arange(20), 2)
+    few = rng.normal(size=(20, 60))[identities] + 1.5 * rng.normal(size=(40, 60))
+    many = np.repeat(np.arange(60), 10)
+    mixing = np.diag([30.0] * 4 + [0.1] * 4)
+    shaped = (
+        rng.normal(size=(60, 8))[many] + (rng.normal(size=(600, 8)) @ mixing) @ np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    )
+    little = fit_discriminant(shaped, many)
+    assert fit_discriminant(few, identities).discriminant.shrinkage > little.discriminant.shrinkage == SHRINKAGES[0]
+
+
+def test_few_people_take_the_defaults(rng):
+    chosen = fit_discriminant(rng.normal(size=(12, 5)), np.repeat(np.arange(6), 2))
+    assert chosen.tried == () and chosen.discriminant.shrinkage == Discriminant().shrinkage
+
+
+def test_one_camera_for_all_leaves_out_the_picture_alone(people):
+    features, identities = people
+    known, unknown = (fit_discriminant(features, identities, each).tried for each in (np.zeros(160, int), None))
+    assert known == unknown
+
+
+def test_the_seed_draws_the_folds(people):
+    one, same, other = (fit_discriminant(*people, seed=seed).tried for seed in (1, 1, 2))
+    assert one == same != other

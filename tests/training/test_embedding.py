@@ -1,0 +1,189 @@
+"""The embedding of a run: fitted at the end of a training, or anew; never on anybody who is tested."""
+
+import dataclasses
+import io
+import unittest.mock
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tests.training.small_training import RECIPE, SPLIT, small_training, tiny
+from tfnxc import models
+from tfnxc.datasets import Split, synthetic
+from tfnxc.embedding import PRIOR, Embedding
+from tfnxc.errors import InputError
+from tfnxc.files import replacing
+from tfnxc.runs import Run, RunSettings
+from tfnxc.training import Execution, Recipe, TrainingData, Validation, fit_embedding, train
+
+PEOPLE = 16  # 10 train, 6 test; of those who train 4 may be held back
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    monkeypatch.setitem(models.BUILDERS, "tiny", tiny)
+
+
+@pytest.fixture(scope="module")
+def people():
+    return synthetic(identities=PEOPLE)
+
+
+@pytest.fixture(scope="module")
+def split():
+    return Split("mine", "by hand", tuple(range(10)), tuple(range(10, PEOPLE)))
+
+
+@pytest.fixture
+def make_run(tmp_path, people, split):
+    """Makes a run of the synthetic set with a model that nobody trained."""
+
+    def make(validate=0, name="run", dataset="synthetic"):
+        run = Run.start(tmp_path / name, RunSettings(dataset, "tiny", Recipe(), validate=validate), split)
+        with replacing(run.model_path()) as new:
+            tiny((160, 60, 3), 0.0, "published", "published").save(new)
+        return run
+
+    return make
+
+
+def test_a_training_ends_with_an_embedding_of_its_people(tmp_path, capsys):
+    model = small_training(tmp_path / "run", console=Console())
+    run = Run.open(tmp_path / "run")
+    embedding = run.embedding()
+    assert embedding.card.fitted_on == (("arrays", SPLIT.train),) and embedding.card.pictures == 8
+    assert embedding.combination == PRIOR and embedding.card.combined_on == ()
+    for kept, trained in zip(run.load_model().get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, trained)
+    before = (run.folder / "embedding.keras").stat().st_mtime_ns
+    small_training(tmp_path / "run")  # nothing is left to do
+    assert (run.folder / "embedding.keras").stat().st_mtime_ns == before
+    (run.folder / "embedding.json").unlink()  # as after a kill, or of an older version
+    small_training(tmp_path / "run")
+    np.testing.assert_array_equal(run.embedding().model.get_weights()[0], embedding.model.get_weights()[0])
+
+
+def test_people_held_back_are_combined_on_and_not_fitted_on(tmp_path, people, split):
+    data = TrainingData(people, split)
+    run = train(
+        tmp_path / "run",
+        data,
+        Recipe(batch_size=8, epochs=1),
+        start="tiny",
+        validation=Validation(4),
+        execution=Execution(verbose=0),
+    )
+    card = run.embedding().card
+    held_back = run.held_back
+    assert card.fitted_on == (("synthetic", held_back.train),) and card.combined_on == (("synthetic", held_back.test),)
+    assert card.combination.identities == 4 and card.combination.probes == 16
+    # Fitted anew from the pictures on disk, it is the same.
+    again = fit_embedding(run)
+    assert again.card.fitted_on == card.fitted_on and again.card.combined_on == card.combined_on
+    np.testing.assert_allclose(again.model.get_weights()[0], run.embedding().model.get_weights()[0])
+
+
+def test_of_own_people_only_those_who_train(make_run, split):
+    run = make_run()
+    card = fit_embedding(run.folder).card
+    assert card.fitted_on == (("synthetic", split.train),) and card.pictures == 40 and len(card.choice) == 4
+    assert run.embedding().card == card
+
+
+def test_on_other_people_a_quarter_is_combined_on(make_run, tmp_path):
+    others = dataclasses.replace(synthetic(identities=12, seed=9), name="elsewhere")
+    run = make_run()
+    weights = run.model_path().read_bytes()
+    embedding = fit_embedding(run, others)
+    assert run.model_path().read_bytes() == weights and run.embedding().card == embedding.card
+    assert embedding.card.fitted_on == (("elsewhere", tuple(range(12))),)
+    ((name, combined),) = embedding.card.combined_on
+    assert name == "elsewhere" and len(combined) == 3 and embedding.combination.identities == 3
+
+
+def test_who_is_combined_on_was_not_fitted_on_then(make_run, monkeypatch):
+    """The combination of other people is measured with a first projection that has seen none of its probes."""
+    from tfnxc.training import embedding as module
+
+    fitted, measured = [], []
+
+    class Watched(module.Discriminant):
+        def fit(self, features, identities, cameras=None):
+            fitted.append(set(identities.tolist()))
+            return super().fit(features, identities)
+
+    def combination(head, embedding, pictures, *rest):
+        measured.append(set(pictures.identities.tolist()))
+        return PRIOR
+
+    monkeypatch.setattr(module, "Discriminant", Watched)
+    monkeypatch.setattr(module, "_combination", combination)
+    fit_embedding(make_run(), dataclasses.replace(synthetic(identities=12, seed=9), name="elsewhere"))
+    assert len(fitted) == len(measured) == 1 and not fitted[0] & measured[0]
+    assert fitted[0] | measured[0] == set(range(12))
+
+
+def test_test_people_of_the_run_are_refused(make_run, people):
+    with pytest.raises(InputError, match=r"6 of the 6 test identities of .* would be fitted on: .*--to FOLDER"):
+        fit_embedding(make_run(), people)
+
+
+def test_a_new_run_holds_the_model_and_knows_who_was_fitted_on(make_run, tmp_path, people):
+    run = make_run()
+    split = Split("other", "by hand", (0, 1, 2, 3, 4, 5, 11, 12, 13), (6, 7, 10))
+    fit_embedding(run, people, split=split, identities=5, to=tmp_path / "new")
+    new = Run.open(tmp_path / "new")
+    assert new.model_path().read_bytes() == run.model_path().read_bytes() and new.unfinished is None
+    own, before = new.trained_on
+    assert own == ("synthetic", list(new.split.train)) and len(own[1]) == 5 and set(own[1]) < set(split.train)
+    assert before == ("synthetic", list(range(10)))  # the model itself was trained on them
+    assert new.split.test == split.test and new.embedding().card.fitted_on == (("synthetic", new.split.train),)
+    assert not (run.folder / "embedding.keras").exists()
+
+
+def test_the_model_of_the_package(tmp_path):
+    embedding = fit_embedding("pretrained", synthetic(identities=9, seed=4), to=tmp_path / "new", identities=8)
+    new = Run.open(tmp_path / "new")
+    assert new.load_model().name == "normxcorr" and embedding.card.model_digest == new.model_digest()
+    for kept, ours in zip(new.load_model().get_weights(), models.pretrained().get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, ours)
+    assert embedding.combination.identities == 2
+
+
+def test_another_state_has_an_embedding_of_its_own(make_run):
+    run = make_run()
+    with replacing(run.model_path("best")) as new:
+        tiny((160, 60, 3), 0.0, "published", "published").save(new)
+    fit_embedding(run, state="best")
+    assert run.embedding("best").card.model_digest == run.model_digest("best")
+    with pytest.raises(InputError, match="no embedding here"):
+        run.embedding()
+
+
+def test_an_embedding_of_other_weights_is_refused(make_run):
+    run = make_run()
+    fit_embedding(run)
+    with replacing(run.model_path()) as new:
+        tiny((160, 60, 3), 0.1, "published", "published").save(new)
+    with pytest.raises(InputError, match=r"its embedding is of other weights than its model\. Fit it anew"):
+        run.embedding()
+
+
+def test_nobody_with_two_pictures_is_said_and_the_run_is_whole(tmp_path):
+    printed = Console(record=True, file=io.StringIO(), width=200)
+    with unittest.mock.patch.object(Embedding, "of", side_effect=InputError("nobody has two pictures.")):
+        small_training(tmp_path / "run", console=printed)
+    assert "Note: no embedding was fitted: nobody has two pictures." in printed.export_text()
+    assert Run.open(tmp_path / "run").epochs_done == RECIPE.epochs
+
+
+@pytest.mark.parametrize("options", [{"split": "random-2-0"}, {"identities": 3}, {"to": "new"}])
+def test_options_of_other_people_need_them(make_run, options):
+    with pytest.raises(ValueError, match="go with people"):
+        fit_embedding(make_run(), **options)
+
+
+def test_the_model_of_the_package_needs_a_new_folder(people):
+    with pytest.raises(ValueError, match="to must name the folder of a new run"):
+        fit_embedding("pretrained", people)

@@ -1,0 +1,25 @@
+"""Metric learning on features: an embedding beside the pair head, and the metrics it is compared with."""
+
+from tfnxc.embedding.combination import PRIOR, Combination, log_odds_of
+from tfnxc.embedding.discriminant import Discriminant
+from tfnxc.embedding.embedding import Embedding, EmbeddingCard, embedding_path, pooled, pooling_model
+from tfnxc.embedding.kissme import KISSME
+from tfnxc.embedding.pooling import StatisticsPooling
+from tfnxc.embedding.pretrained import pretrained_embedding
+from tfnxc.embedding.xqda import XQDA
+
+__all__ = [
+    "KISSME",
+    "PRIOR",
+    "XQDA",
+    "Combination",
+    "Discriminant",
+    "Embedding",
+    "EmbeddingCard",
+    "StatisticsPooling",
+    "embedding_path",
+    "log_odds_of",
+    "pooled",
+    "pooling_model",
+    "pretrained_embedding",
+]

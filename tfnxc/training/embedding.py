@@ -1,0 +1,283 @@
+"""Fits the embedding of a run: after its training, or anew on other people."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+
+import numpy as np
+from rich.console import Console
+
+from tfnxc import models
+from tfnxc.console import progress_bar
+from tfnxc.datasets import ImageSet, Split, open_dataset
+from tfnxc.embedding import Combination, Discriminant, Embedding, EmbeddingCard, log_odds_of, pooling_model
+from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, fit_discriminant
+from tfnxc.errors import InputError
+from tfnxc.evaluation.tested import refuse_seen
+from tfnxc.files import replacing
+from tfnxc.metrics.protocols import whole_number
+from tfnxc.recipes import Recipe
+from tfnxc.runs import Run, RunSettings
+from tfnxc.scoring.pair_head import Embedder, PairHead
+from tfnxc.training.data import Pictures, TrainingData
+
+_PROBES, _MATES, _OTHERS = 200, 8, 100  # pairs of the combination: probes, and of each so many matches and others
+_MOST_IDENTITIES = 100  # whose feature maps are in memory for it
+_SHARE = 4  # of people whom the model has not seen, one in so many is held back from a first fit
+
+
+def fit_embedding(
+    run: str | os.PathLike | Run,
+    people: ImageSet | None = None,
+    *,
+    split: Split | str | None = None,
+    identities: int | None = None,
+    to: str | os.PathLike | None = None,
+    state: str = "trained",
+    other_people: bool = False,
+    data: str | os.PathLike | None = None,
+    seed: int = 0,
+    console: Console | None = None,
+) -> Embedding:
+    """Fits the embedding of a run, on the people whom it was trained on or on others, and keeps it in the run folder.
+
+    `tfnxc.training.train` does so at its end, on the training people; no weight of the model changes. On other people
+    the same takes seconds and a few labelled pictures: a model of one place becomes usable in another. Shrinkage and
+    dimensions are chosen on people held back from each fit. The weights of the combination with the pair head
+    are fitted on people whom neither saw: those that the run held back for validation, or of other people a quarter,
+    held back from a first fit. Where there are none, the weights are a prior.
+
+    Args:
+        run: The `Run` or its folder; or `"pretrained"`, the model that comes with the package, with `people` and `to`.
+        people: The `ImageSet` to fit on. Defaults to `None`: the people whom the run was trained on.
+        split: A `Split` of `people` or the name of one: its training identities are fitted on, and its test identities
+            can be tested. Defaults to `None`: all of `people`.
+        identities: How many of these identities are fitted on, drawn at random. Defaults to `None`: all.
+        to: Folder of a new run that receives the model and the embedding. Defaults to `None`: it goes into the run.
+        state: State of the run's model: `"trained"` or `"best"`. Defaults to `"trained"`.
+        other_people: A promise about own pictures, as in `tfnxc.evaluation.evaluate`. Defaults to `False`.
+        data: Where the run's data set lies, if not where it was trained from; or, with `to`, where `people` lie.
+            Defaults to `None`.
+        seed: Draws identities, folds and probes. Defaults to `0`.
+        console: Where it is said what is done. Defaults to `None`: nowhere.
+
+    Returns:
+        The `Embedding`.
+
+    Raises:
+        InputError: If the run has no such model, the people were tested or trained in a way that leaves nobody to
+            fit on, or nobody of them has two pictures.
+        ValueError: If arguments do not go together.
+
+    Example:
+        >>> embedding = fit_embedding(run, tfnxc.datasets.synthetic(identities=10, seed=5), to="runs/fitted")
+        >>> embedding.dimensions, Run.open("runs/fitted").embedding().card.pictures
+        (9, 40)
+    """
+    if people is None:
+        given = {"split": split, "identities": identities, "to": to}
+        _refuse({name: value for name, value in given.items() if value is not None}, "go with people")
+        return _of_own_people(_opened(run), state, data, seed, console)
+    if identities is not None:
+        whole_number("identities", identities, least=2)
+    if to is None and _is_pretrained(run):
+        raise ValueError("to must name the folder of a new run where the model is that of the package.")
+    chosen = _fitted_people(people, split, identities, seed)
+    target = _opened(run) if to is None else _begun(run, state, people, chosen, to, data)
+    state = state if to is None else "trained"
+    _check_untested(target, people, chosen, other_people)
+    part = people.of_identities(chosen.train)
+    with progress_bar("Reading pictures", len(part), console) as advance:
+        pictures = _read(part, advance)
+    fitter = EmbeddingFitter(target.load_model(state), target.model_digest(state), people.name, pictures, seed, console)
+    embedding = fitter.fit_and_combine()
+    embedding.save(target.folder, state)
+    return embedding
+
+
+def embed_after_training(
+    run: Run, data: TrainingData, pictures: Pictures, held_back: Pictures | None, seed: int, console: Console | None
+) -> None:
+    """Fits the embedding of a run whose training has just ended, if it has none of these weights yet.
+
+    A training that was stopped in its first epoch has no model yet, and gets none. Where its pictures cannot be fitted,
+    because nobody has two, the console is told so.
+    """
+    if not run.model_path().exists():
+        return
+    with contextlib.suppress(InputError):  # none yet, or of the weights before
+        run.embedding()
+        return
+    count = len(data.sets[0])  # the run's own set comes first; the identities of the others have other numbers
+    own = Pictures(pictures.images[:count], data.sets[0].identities, _cameras(data.sets[0].cameras))
+    try:
+        _fit_own(run, "trained", own, held_back, seed, console)
+    except InputError as error:
+        if console is not None:
+            console.print(f"Note: no embedding was fitted: {error}", soft_wrap=True)
+
+
+def _of_own_people(run, state, data, seed, console):
+    people = open_dataset(run.settings.dataset, data or run.data)
+    fitted = people.of_identities(dict(run.fitted_on[:1])[run.settings.dataset])
+    held = people.of_identities([] if run.held_back is None else run.held_back.test)
+    with progress_bar("Reading pictures", len(fitted) + len(held), console) as advance:
+        own, back = (_read(each, advance) if len(each) else None for each in (fitted, held))
+    return _fit_own(run, state, own, back, seed, console)
+
+
+def _fit_own(run, state, own, held_back, seed, console):
+    digest, dataset = run.model_digest(state), run.settings.dataset
+    embedding = EmbeddingFitter(run.load_model(state), digest, dataset, own, seed, console).fit(held_back)
+    embedding.save(run.folder, state)
+    return embedding
+
+
+class EmbeddingFitter:
+    """Fits embeddings of one model, with the digest of its file, to the `Pictures` of a data set."""
+
+    def __init__(self, model, digest, dataset, pictures, seed, console):
+        self._head, self._digest, self._dataset, self._pictures = PairHead(model), digest, dataset, pictures
+        self._seed, self._console = seed, console
+        with progress_bar("Embedding: towers", 2 * len(pictures.images), console) as advance:
+            pooling = pooling_model(self._head.tower)
+            self._views = [Embedder(pooling, mirrored)(pictures.images, advance) for mirrored in (False, True)]
+
+    def fit(self, held_back):
+        """The embedding fitted on everyone, combined with the head on `Pictures` of others; on `None` by the prior."""
+        identities, cameras = self._pictures.identities, self._pictures.cameras
+        with progress_bar("Embedding: fit", FOLDS + 1, self._console) as advance:
+            features, mirrored = self._views
+            chosen = fit_discriminant(features, identities, cameras, mirrored, self._seed, advance)
+        embedding = self._embedding(chosen)
+        return embedding if held_back is None else self._combined(embedding, embedding, held_back)
+
+    def fit_and_combine(self):
+        """The same of people whom the model has not seen: some of them are held back from a first fit."""
+        embedding, identities = self.fit(None), self._pictures.identities
+        people, counts = np.unique(identities, return_counts=True)
+        people = np.random.default_rng([self._seed, 1]).permutation(people[counts > 1])
+        if len(people) < LEAST_IDENTITIES:
+            return embedding
+        held = np.isin(identities, people[: len(people) // _SHARE])
+        setting = embedding.dimensions, embedding.card.shrinkage
+        features = np.concatenate([each[~held] for each in self._views])
+        first = Discriminant(*setting).fit(features, np.tile(identities[~held], len(self._views)))
+        back = Pictures._make(each if each is None else each[held] for each in self._pictures)
+        return self._combined(embedding, self._embedding(Chosen(first, ())), back)
+
+    def _embedding(self, chosen):
+        of = tuple(np.unique(self._pictures.identities).tolist())
+        about = {"shrinkage": chosen.discriminant.shrinkage, "choice": chosen.tried}
+        card = EmbeddingCard(self._digest, "discriminant", ((self._dataset, of),), len(self._pictures.images), **about)
+        return Embedding.of(chosen.discriminant, self._head.map_shape, card)
+
+    def _combined(self, embedding, measured, held_back):
+        """An embedding with the combination of another, which was fitted on nobody of those held back."""
+        people = np.random.default_rng([self._seed, 2]).permutation(np.unique(held_back.identities))
+        chosen = np.isin(held_back.identities, people[:_MOST_IDENTITIES])
+        part = Pictures._make(each if each is None else each[chosen] for each in held_back)
+        combination = _combination(self._head, measured, part, self._seed, self._console)
+        of = tuple(np.unique(part.identities).tolist())
+        card = dataclasses.replace(embedding.card, combination=combination, combined_on=((self._dataset, of),))
+        return dataclasses.replace(embedding, card=card)
+
+
+def _combination(head, embedding, pictures, seed, console):
+    """The `Combination` of head and embedding, fitted on pictures of people whom neither was fitted on."""
+    rng, (images, identities, cameras, _) = np.random.default_rng([seed, 2]), pictures
+    maps = head.embed(images)
+    vectors = embedding.vectors(maps)
+    matches = identities[:, None] == identities
+    np.fill_diagonal(matches, False)
+    probes = rng.permutation(np.flatnonzero(matches.any(axis=1)))[:_PROBES]
+    looked_at = np.zeros((len(probes), len(images)), bool)
+    for row, probe in enumerate(probes):
+        mates, others = np.flatnonzero(matches[probe]), np.flatnonzero(identities != identities[probe])
+        looked_at[row, rng.permutation(mates)[:_MATES]] = True
+        looked_at[row, rng.permutation(others)[:_OTHERS]] = True
+    pairs = np.argwhere(looked_at)
+    pairs[:, 0] = probes[pairs[:, 0]]
+    with progress_bar("Embedding: combination with the head", 2 * len(pairs), console) as advance:
+        orders = [log_odds_of(head.score_pairs(maps, maps, each, advance)) for each in (pairs, pairs[:, ::-1])]
+    log_odds = np.full(looked_at.shape, np.nan)
+    log_odds[looked_at] = np.mean(orders, axis=0)
+    same_camera = None if cameras is None else cameras[probes, None] == cameras
+    fitted = Combination.fit(log_odds, vectors[probes] @ vectors.T, matches[probes], same_camera)
+    return dataclasses.replace(fitted, identities=len(np.unique(identities)))
+
+
+def _is_pretrained(run):
+    return isinstance(run, str) and run == "pretrained"
+
+
+def _opened(run):
+    return run if isinstance(run, Run) else Run.open(run)
+
+
+def _refuse(arguments, why):
+    if arguments:
+        raise ValueError(f"{', '.join(arguments)}: {why}; leave out, or give people.")
+
+
+def _fitted_people(people, split, identities, seed):
+    """The `Split` whose training identities are fitted on."""
+    if split is None:  # somebody has to test: a number that nobody has
+        everyone = tuple(people.people.tolist())
+        chosen = Split("all", "everybody is fitted on", everyone, (max(everyone) + 1,))
+    else:
+        chosen = TrainingData(people, split).chosen_split
+    if identities is None or identities >= len(chosen.train):
+        return chosen
+    drawn = np.random.default_rng(seed).permutation(np.array(chosen.train))[:identities]
+    return dataclasses.replace(chosen, name=f"{chosen.name}-{identities}-fitted", train=tuple(drawn.tolist()))
+
+
+def _begun(run, state, people, split, folder, data):
+    """A new run with the model of another, whose split is of the people fitted on."""
+    if _is_pretrained(run):
+        recipe, model, digest = (
+            Recipe.named("grouped", scaling="centred"),
+            "normxcorr",
+            models.pretrained_card()["digest"],
+        )
+        settings, before = RunSettings(people.name, model, recipe, weights=digest), ()
+    else:
+        source = _opened(run)
+        settings = dataclasses.replace(
+            source.settings, dataset=people.name, weights=source.model_digest(state), others=(), validate=0
+        )
+        before = source.trained_on
+    target = Run.start(folder, settings, split, data, before=before)
+    with target.alone(), replacing(target.model_path()) as new:
+        if _is_pretrained(run):
+            models.pretrained().save(new)
+        else:
+            shutil.copyfile(source.model_path(state), new)
+    target.note_progress(0, 0, stopped_early=True)  # the training of this folder is over: there was none
+    return target
+
+
+def _check_untested(run, people, chosen, other_people):
+    """Raises `InputError` where test identities of the run would be fitted on."""
+
+    def says(name, count, one):
+        return (
+            f"{count} of the {len(run.split.test)} test identities of {run.folder}, such as {one}, are among those of "
+            f"{chosen.name} that the embedding would be fitted on: its figures there would mean nothing. Name the "
+            "run's split, or write a new run (--to FOLDER, in Python to=)."
+        )
+
+    refuse_seen([(people.name, chosen.train)], run.settings.dataset, run.split, other_people, says)
+
+
+def _read(people, advance):
+    return Pictures(people.images(progress=advance), people.identities, _cameras(people.cameras))
+
+
+def _cameras(cameras):
+    """Cameras, or `None` where there is one: then nothing is across cameras."""
+    return cameras if len(np.unique(cameras)) > 1 else None
