@@ -7,6 +7,7 @@ from tfnxc.errors import InputError
 
 EXPERIMENTS = {
     "reproduce_cuhk01": "the three models on published partitions of CUHK01",
+    "scorers": "pair head, embedding and both, on CUHK01",
     "search_windows": "narrow and wide search windows, on CUHK01",
     "claims": "occlusion, light and viewpoint, on drawn people",
     "recipe_parts": "what each part of the recipe grouped buys, on CUHK01",

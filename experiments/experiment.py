@@ -9,6 +9,7 @@ from experiments.runner import Log, Step, run_steps
 from tfnxc.errors import InputError
 from tfnxc.files import write_json, write_text
 from tfnxc.runs import Run, versions
+from tfnxc.runs.result import HEAD
 from tfnxc.scoring import views
 
 PROTOCOLS = ("cross-camera", "paper")
@@ -67,19 +68,25 @@ class Training:
         return Run.open(self.folder) if (self.folder / "run.json").exists() else None
 
     def results(self):
-        """The `Result` of each protocol that it was measured under when it was trained to its end."""
+        """The `Result` of the pair head under each protocol, measured when it was trained to its end."""
+        found = {each.protocol: each for each in self.measured() if each.scorer == HEAD}
+        return {protocol: found[protocol] for protocol in PROTOCOLS if protocol in found}
+
+    def measured(self):
+        """The `Result`s of any scorer, measured as the experiment asks when it was trained to its end."""
         run = self.run()
         split = run and (run.held_back if self.held_back else run.split)
         if self.identities is None or split is None:
-            return {}
-        asked = "trained", split.name, run.settings.recipe.epochs, views(both_orders=True)
+            return []
+        asked = "trained", split.name, run.settings.recipe.epochs
         draws = f"-{self.draws}draws-{'all' if self.probes is None else self.probes}probes-seed0-pessimistic.json"
-        found = {
-            each.protocol: each
+        return [
+            each
             for each in run.results()
-            if (each.state, each.split, each.epochs_done, each.views) == asked and each.file_name().endswith(draws)
-        }
-        return {protocol: found[protocol] for protocol in PROTOCOLS if protocol in found}
+            if (each.state, each.split, each.epochs_done) == asked
+            and each.views == views(both_orders=each.scorer != "embedding")  # to a cosine, an order means nothing
+            and each.file_name().endswith(draws)
+        ]
 
     def facts(self, log):
         """How it was trained, as plain types; `log` says what that took."""
@@ -108,6 +115,7 @@ class Experiment:
     """
 
     measures = "evaluate"  # how the names of its measuring steps begin
+    files = "results"  # name of the result files, without an extension
 
     def parse(self, words, program="experiments", description=None):
         """The options of a command line."""
@@ -132,9 +140,9 @@ class Experiment:
         elif not options.to.is_dir():
             raise InputError(f"{options.to}: no such folder, so nothing to report. Say with --to where the runs are.")
         results = self.results(options)
-        write_json(options.to / "results.json", results)
+        write_json(options.to / f"{self.files}.json", results)
         text = "\n".join([*self.lines(results), ""])
-        write_text(options.to / "results.md", text)
+        write_text(options.to / f"{self.files}.md", text)
         print(text, flush=True)
 
     def results(self, options):

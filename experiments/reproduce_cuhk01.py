@@ -42,6 +42,7 @@ class ReproduceCUHK01(Experiment):
     """A training on CUHK03 for each model, then one on each partition of CUHK01."""
 
     folder = "runs/reproduce-cuhk01"
+    training = Training
 
     def add_options(self, parser):
         """As in `Experiment`; `--repeats` is by default as in `DRAWS`."""
@@ -70,7 +71,7 @@ class ReproduceCUHK01(Experiment):
             what = {"data": options.cuhk03, "split": "cuhk03-classic-01", "model": model, **_ON_CUHK03[options.recipe]}
             words = *words_of("cuhk03-labeled", **what, **changes), "--partial"
             how = words, _OF_CUHK03, options.pretrain_epochs, options.recipe
-            found.append(Training(name, folder, {"model": model, "test": None}, *how))
+            found.append(self.training(name, folder, {"model": model, "test": None}, *how))
             begin[model] = folder, (f"train {name}",)
         for test, partition, model in itertools.product(tested, partitions, models):
             split, (weights, after) = f"cuhk01-{test}-{partition:02d}", begin[model]
@@ -79,7 +80,7 @@ class ReproduceCUHK01(Experiment):
             words = words_of("cuhk01", **what, **changes)
             draws = DRAWS[test] if options.repeats is None else options.repeats
             how = 4 * (IDENTITIES - test), options.epochs, options.recipe, test, draws, options.probes, False, after
-            found.append(Training(f"{split} {model}", options.to / f"{split}-{model}", about, words, *how))
+            found.append(self.training(f"{split} {model}", options.to / f"{split}-{model}", about, words, *how))
         return found
 
     def results(self, options):

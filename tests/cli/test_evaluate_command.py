@@ -77,6 +77,16 @@ def test_a_baseline_on_all_splits_and_its_scores_measured_again(campus, families
     assert record["split"] == splits[0].name and record["split_digest"] == splits[0].digest
 
 
+def test_a_fitted_baseline_on_all_splits_beside_another(campus, families, tmp_path):
+    both = ("--baseline", "colour-histogram", "--baseline", "lomo-xqda", "--dataset", "cuhk01", "--data", campus)
+    found = evaluate(*both, "--split", "few", "--to", tmp_path, "--repeats", 2, "--protocol", "cross-camera")
+    assert found.exit_code == 0, found.output
+    assert found.output.count("LOMO+XQDA: a metric is fitted on 8 pictures of 2 training identities") == 2
+    (path,) = tmp_path.glob("summary-lomo-xqda-cuhk01-random-3-2splits-cross-camera-pessimistic-*.json")
+    assert [each["fitted_identities"] for each in json.loads(path.read_text())["members"]] == [2, 2]
+    assert len(list(tmp_path.glob("summary-colour-histogram-*.json"))) == 1
+
+
 def test_a_run_is_not_tested_on_whom_it_was_trained_on(campus, families, tmp_path):
     folder = tmp_path / "run"
     arguments = ["train", "cuhk01", "--data", campus, "--split", "random-3-1", "--run", folder, "--epochs", 1,

@@ -7,7 +7,15 @@ import pytest
 from tests.cli.run_command import error_of, run
 from tfnxc import models, training, visualization
 from tfnxc.datasets import Split, synthetic
-from tfnxc.evaluation import EvaluationPlan, ProbeChoice, Result, Results, colour_histogram_scores, rank_lists
+from tfnxc.evaluation import (
+    EvaluationPlan,
+    ProbeChoice,
+    Result,
+    Results,
+    colour_histogram_scores,
+    evaluate,
+    rank_lists,
+)
 from tfnxc.evaluation.probes import draw_galleries, galleries_of
 from tfnxc.scoring import embed
 from tfnxc.visualization import save_figure
@@ -72,6 +80,21 @@ def test_cmc_draws_runs_and_baseline_in_a_panel_for_each_protocol(runs, drawn, p
         assert any(text.endswith("%  NormXcorr") for text in texts)
         np.testing.assert_allclose(axes.get_lines()[1].get_ydata(), 100 * result.mean)
     assert not (runs / "normxcorr" / "results").exists()  # a picture writes no results
+
+
+def test_cmc_draws_several_baselines_beside_a_run(runs, drawn, people, tmp_path):
+    done("cmc", runs / "normxcorr", "--baseline", "colour-histogram", "--baseline", "lomo-xqda", "--repeats", 2,
+         "--protocol", "cross-camera", "--to", tmp_path / "a.png", "--dpi", 60)  # fmt: skip
+    (axes,) = drawn[0].axes
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert sorted(text.partition("%  ")[2] for text in texts) == ["LOMO+XQDA", "NormXcorr", "colour histogram"]
+    # Fitted on the training identities of the split of the run.
+    everyone = synthetic(300)
+    split = Split("few-1", "by hand", tuple(range(100, 110)), TESTED)
+    (expected,) = evaluate("lomo-xqda", everyone, split=split, repeats=2, protocols="cross-camera")
+    curves = [line.get_ydata() for line in axes.get_lines()]
+    assert any(len(each) == 6 and np.allclose(each, 100 * expected.mean[:6]) for each in curves)
+    assert f"{100 * expected.rank(1):.2f}%  LOMO+XQDA" in texts
 
 
 def test_ranking_shows_what_the_scores_say(runs, drawn, people, tmp_path):

@@ -7,7 +7,8 @@ def report(module, folder, *words):
     """What an experiment writes with `--report`: results, and their text."""
     experiment = module.EXPERIMENT
     experiment.run(experiment.parse([*words, "--report", "--to", str(folder)]))
-    return json.loads((folder / "results.json").read_text()), (folder / "results.md").read_text()
+    files = folder / experiment.files
+    return json.loads(files.with_suffix(".json").read_text()), files.with_suffix(".md").read_text()
 
 
 def cells_of(text, *first):

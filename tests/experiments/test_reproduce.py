@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments import recipe_parts, search_windows
+from experiments import recipe_parts, scorers, search_windows
 from experiments import reproduce_cuhk01 as reproduce
 from experiments.experiment import PROTOCOLS
 from experiments.runner import Log
@@ -483,3 +483,42 @@ def test_seeds_of_a_part_that_differ_in_more_do_not_make_one_mean(make_run, tmp_
         (run.folder / "history.csv").write_text("epoch,accuracy,loss\n0,0.5,1.5\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"the seeds of grouped: .* were trained with 2 settings"):
         report(recipe_parts, tmp_path / "to")
+
+
+def test_results_of_other_scorers_do_not_mix_with_those_of_the_head(make_run, tmp_path):
+    """The reproduction has the pair head alone; the experiment scorers has a row for each scorer."""
+    run = make_run("cuhk01-486-01-ahmed", "ahmed", "cuhk01-486-01", 0.0)
+    for scorer, points in (("embedding", 3.0), ("both", 7.0)):
+        for protocol, base in (("cross-camera", 20.0), ("paper", 30.0)):
+            result = result_of(run, protocol, base + points)
+            shown = views(both_orders=scorer != "embedding")
+            name = f"trained-{scorer}-{result.name.removeprefix('trained-')}"
+            dataclasses.replace(result, name=name, scorer=scorer, views=shown).save(run.folder / "results")
+    shortlisted = result_of(run, "paper", 99.0)
+    stages = {"asked": 5, "length": 5.0, "pairs": 10, "pairs_exhaustive": 20}
+    name = f"trained-both-shortlist5-{shortlisted.name.removeprefix('trained-')}"
+    spreads = {each: Spread(0.5, 0.0, None, 1).to_dict(100) for each in ("inside", "mAP_found")}
+    dataclasses.replace(shortlisted, name=name, scorer="both", shortlist={**stages, **spreads}).save(
+        run.folder / "results"
+    )
+    words = ["--epochs", "5"]
+    _, text = report(reproduce, tmp_path / "to", *words)
+    assert "| Ahmed et al. | cross-camera | 20.00 |" in text and "27.00" not in text
+    results, text = report(scorers, tmp_path / "to", *words)
+    assert "| Ahmed et al. | cross-camera | embedding | 23.00 |" in text and "99.00" not in text
+    assert "| Ahmed et al. | paper | both | 37.00 |" in text
+    assert [row["scorer"] for row in results["rows"]] == ["head", "embedding", "both"] * 2
+
+
+def test_the_steps_of_the_scorers():
+    words = ["--data", "campus", "--models", "fused", "--partitions", "1", "--test-identities", "486", "--probes", "9"]
+    train, measure, camera = scorers.EXPERIMENT.steps(scorers.EXPERIMENT.parse(words))
+    assert [step.name.split()[0] for step in (train, measure, camera)] == ["train", "scorers", "camera"]
+    (same,) = [
+        step for step in reproduce.EXPERIMENT.steps(reproduce.EXPERIMENT.parse(words)) if step.name == train.name
+    ]
+    assert same == train  # so that nothing is trained twice
+    first, second = parsed(measure), parsed(camera)
+    assert (first["protocols"], second["protocols"]) == (("cross-camera", "paper"), ("paper",))
+    assert camera.after == (measure.name,) and (first["probes"], second["probes"]) == (9, 9)
+    assert first["both_orders"] and second["both_orders"]

@@ -131,6 +131,34 @@ def test_average_precision_and_inverse_negative_penalty_of_each_probe():
     assert matches.inverse_negative_penalty == pytest.approx([3 / 6, 1 / 6, 2 / 6])
 
 
+def test_matches_beyond_the_length_of_a_list_count_as_not_found():
+    matches = ranking.Matches(np.array([[1, 3, 6], [6, 0, 0], [5, 6, 0]]), np.array([6, 6, 6]))
+    inside, precision = matches.within(np.array([3, 5, 5]))
+    assert inside == pytest.approx([2 / 3, 0, 1 / 2])
+    assert precision == pytest.approx([(1 / 1 + 2 / 3) / 3, 0, (1 / 5) / 2])
+    assert matches.within(np.full(3, 6))[1] == pytest.approx(matches.average_precision)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_scores_that_depend_on_the_gallery_are_asked_of_each_trial(protocol):
+    ids, cameras = people(4)
+    scores = np.random.default_rng(4).random((len(ids),) * 2)
+    labels = (ids, ids, cameras, cameras, protocol)
+    asked = []
+
+    def of_trial(trial, block):
+        asked.append(trial)
+        return scores[trial.probes[block][:, None], trial.gallery if trial.gallery.ndim == 1 else trial.gallery[block]]
+
+    found, expected = cmc(of_trial, *labels, repeats=2), cmc(scores, *labels, repeats=2)
+    np.testing.assert_array_equal(found.curves, expected.curves)
+    np.testing.assert_array_equal(found.average_precisions, expected.average_precisions)
+    assert len(asked) == sum(map(len, draw_trials(*labels, repeats=2)))
+    assert [each.ranks.tolist() for each in found.matches] == [each.ranks.tolist() for each in expected.matches]
+    with pytest.raises(ValueError, match="are NaN"):
+        cmc(lambda trial, block: np.nan * of_trial(trial, block), *labels)
+
+
 def naive_average_precision(scores, relevant):
     """Area under the step curve of precision over recall, one threshold after the other."""
     area, recall = 0.0, 0.0

@@ -300,3 +300,14 @@ def luminance(colour):
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def test_at_a_glance_is_the_head_and_else_the_scorer_is_named(tmp_path):
+    run = small_run(tmp_path / "run")
+    rank = f"{100 * add_result(run, 'normxcorr, both', scorer='both').rank(1):.2f} % cross-camera, 3 probes, 2 draws"
+    assert f"{rank}, scorer both" in Page(report_page(run, NONE)).texts("dd")
+    (both,) = run.results()
+    add_result(run)
+    dataclasses.replace(both, name="other", probes=99).save(run.folder / "results")
+    found = Page(report_page(run, NONE)).texts("dd")
+    assert rank in found and not any("scorer both" in text for text in found)

@@ -84,6 +84,9 @@ def test_the_names_of_version_0_1_are_read(tmp_path):
         ({"views": views(both_orders=True, flips=True)}, "trained-both-orders-flips-{}allprobes"),
         ({"at_home": False, "views": views(flips=True)}, "trained-viper-viper-1-flips-{}allprobes"),
         ({"most_probes": 30}, "trained-{}30probes"),
+        ({"scorer": "head"}, "trained-{}allprobes"),
+        ({"scorer": "both", "views": views(both_orders=True)}, "trained-both-both-orders-{}allprobes"),
+        ({"at_home": False, "scorer": "embedding"}, "trained-embedding-viper-viper-1-{}allprobes"),
         ({"prefix": "mine"}, "mine-{}allprobes"),
         ({"state": None, "baseline": "colour-histogram", "views": ()}, "colour-histogram-viper-viper-1-{}allprobes"),
     ],
@@ -97,10 +100,32 @@ def test_the_title_tells_how_pairs_were_shown():
     assert titles == ["fused", "fused, both orders", "fused, mirrored too", "fused, both orders, mirrored too"]
 
 
+SHORTLIST = {
+    "asked": 0.25,
+    "length": 15.0,
+    "inside": {"mean": 80.0, "deviation": 1.0, "interval95": None},
+    "mAP_found": {"mean": 30.0, "deviation": 1.0, "interval95": 2.5},
+    "pairs": 600,
+    "pairs_exhaustive": 2400,
+}
+
+
+def test_the_scorer_and_its_shortlist_come_back_and_are_the_head_in_old_files(tmp_path):
+    result = result_of("fused, both, shortlist 25 %", scorer="both", shortlist=SHORTLIST, prefix="mine")
+    found = Result.load(result.save(tmp_path))
+    same(found, result)
+    assert found.scorer == "both" and found.shortlist == SHORTLIST
+    old = result_of().save(tmp_path)
+    assert not {"scorer", "shortlist"} & json.loads(old.read_text()).keys()
+    assert (Result.load(old).scorer, Result.load(old).shortlist) == ("head", None)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda record: [],
+        lambda record: {**record, "shortlist": {**SHORTLIST, "pairs": "many"}},
+        lambda record: {**record, "shortlist": {"asked": 5}},
         lambda record: {"label": "x"},
         lambda record: {**record, "mAP": {**record["mAP"], "mean": "<b>"}},
         lambda record: {**record, "ranks": {"1": record["ranks"]["1"]}},

@@ -91,3 +91,21 @@ def test_scores_are_the_mean_over_the_ways_to_show_a_pair(model, images, tmp_pat
         assert np.isnan(found[~needed]).all()
     # Fewer ways to show a pair find the scores of more.
     assert ModelScores(tmp_path, model, "digest", images).missing(needed) == 0
+
+
+def test_log_odds_are_averaged_over_the_ways_and_not_probabilities(model, images, tmp_path, monkeypatch):
+    scores = ModelScores(tmp_path, model, "digest", images, views(both_orders=True))
+    given = {(0, 1): 0.9, (1, 0): 0.5, (0, 2): 0.2, (2, 0): 0.2, (1, 2): 0.7}
+    (file,) = scores._files.values()
+    matrix = np.load(file.path, mmap_mode="r+")
+    for pair, score in given.items():
+        matrix[pair] = score
+    matrix.flush()
+    found = scores.log_odds(np.array([0, 1])[:, None], np.array([1, 2]))
+    # log 9 and log 1 of the pair (0, 1); log 1/4 of both orders; (2, 1) was never scored, nor (1, 1).
+    assert found[0] == pytest.approx([np.log(9) / 2, np.log(1 / 4)], abs=1e-6) and np.isnan(found[1]).all()
+    assert scores.log_odds(np.array([0, 1]), np.array([2, 0])) == pytest.approx(
+        [np.log(1 / 4), np.log(9) / 2], abs=1e-6
+    )
+    assert scores.read([0], [1]) == pytest.approx(np.array([[0.7]]))  # the head's own score is the mean of both
+    np.testing.assert_array_equal(file.at(np.array([0, 2]), np.array([1, 1])), np.float32([0.9, np.nan]))

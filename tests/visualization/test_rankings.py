@@ -84,6 +84,14 @@ def test_all_words_are_readable_and_do_not_overlap():
     check_words(figure)
 
 
+def test_a_scorer_is_named_below_its_model_where_one_line_is_too_short():
+    rows = [ranking(label, match_rank=12345) for label in ("NormXcorr", "NormXcorr, embedding", "NormXcorr, both")]
+    figure = plot_rankings([RankedProbe("Probe 1", picture(255), rows)])
+    shown = [text for text, *_ in words(figure.axes[0]) if text.startswith("NormXcorr")]
+    assert shown == ["NormXcorr", "NormXcorr,\nembedding", "NormXcorr, both"]
+    check_words(figure)
+
+
 def test_the_drawn_picture_is_the_one_that_is_meant():
     """Pixels against an image put together by hand: pictures in place, white between, the frame green."""
     dots = 100

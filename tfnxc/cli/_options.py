@@ -4,6 +4,9 @@ import click
 
 from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
+from tfnxc.evaluation import SCORERS
+from tfnxc.runs.result import HEAD
+from tfnxc.scoring.two_stages import Shortlist
 
 # A promise: what is on disk does not tell whether person 7 of one folder is person 7 of another.
 OTHER_PEOPLE = click.option(
@@ -13,24 +16,72 @@ OTHER_PEOPLE = click.option(
 )
 SEED = click.IntRange(0, 2**32 - 1)  # what Keras takes
 
-_OF_MODELS = ("both_orders", "flips", "batch_size", "other_people")
+
+def _shortlist(context, parameter, text):
+    """Pictures, or a share of the gallery of the form `5%`."""
+    if text is None:
+        return None
+    try:
+        asked = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
+        return Shortlist(asked).asked
+    except ValueError:
+        told = f"pictures, such as 100, or a share of the gallery, such as 5%; got {text!r}."
+        raise click.BadParameter(told) from None
+
+
+SCORER = click.option(
+    "--scorer",
+    multiple=True,
+    type=click.Choice(SCORERS),
+    help="What of a run scores: the pair head; the embedding, once a picture; both together; or both with the camera, "
+    "for the protocol paper. May be given more than once. Default: head.",
+)
+SHORTLIST = click.option(
+    "--shortlist",
+    metavar="K",
+    callback=_shortlist,
+    help="Of --scorer both: the head scores only the K pictures of each gallery that the embedding likes best, or K%, "
+    "such as 5%, of each.",
+)
+
+_OF_MODELS = ("both_orders", "flips", "batch_size", "other_people", "scorer", "shortlist")
+_OF_PAIRS = ("both_orders", "batch_size", "strategy")
 _OF_RUNS = (*_OF_MODELS, "state", "held_back", "strategy")
 _OF_PEOPLE = ("dataset", "data", "split_name", "partial")
 
 
-def check_options(folders, baseline, files, options):
+def check_options(folders, baselines, files, options):
     """Refuses options that could not have an effect, rather than ignoring them, or that contradict."""
     if options["held_back"]:
         if not folders:
             raise InputError("--held-back: name the runs whose held-back people are meant.")
         if options["dataset"] or options["split_name"]:
             raise InputError("--held-back means people of each run's own split: leave out --dataset and --split.")
-    unused = [name for name in _OF_MODELS if options[name]] if not folders else []
-    if files and not folders and baseline is None:
+    unused = [name for name in _OF_MODELS if options.get(name)] if not folders else []
+    if files and not folders and not baselines:
         unused += [name for name in _OF_PEOPLE if options[name]]
     if unused:
         names = ", ".join(f"--{name.removesuffix('_name').replace('_', '-')}" for name in unused)
-        raise InputError(f"{names}: no effect here; saved scores and the baseline are measured as they are.")
+        raise InputError(f"{names}: no effect here; saved scores and baselines are measured as they are.")
+
+
+def check_scorers(options, save_to=None):
+    """Refuses options without effect on the scorers asked for, and a shortlist that is to be saved."""
+    given = [name for name in _OF_PAIRS if options.get(name)]
+    if options["scorer"] == ("embedding",) and given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"{names}: no effect on --scorer embedding, which compares no pairs; leave out.")
+    if options["shortlist"] is None:
+        return
+    if not any(kind.startswith("both") for kind in options["scorer"]):
+        raise InputError(
+            "--shortlist: no effect without --scorer both, whose head scores what the embedding leaves to it."
+        )
+    if save_to is not None or options.get("all_pairs"):
+        raise InputError(
+            "--shortlist: its scores are of shortlists inside the galleries that are drawn, and serve no other: leave "
+            "out --save-scores and --all-pairs."
+        )
 
 
 def people_of(dataset, data, split_name):
@@ -47,22 +98,45 @@ def where(run, dataset, data, split_name):
     return {**people_of(dataset, data, split_name), "data": data}
 
 
-def measured(folders, baseline, files, dataset, data, split_name, partial, **options):
-    """The `Results` of each subject, one after the other; options are those of `evaluate`."""
+def measured_scorers(run, state, tested):
+    """Scorers other than the head, with the shortlist of each, that a run has results of on one of the tested parts."""
+    people = {(each.dataset, each.split.digest) for each in tested}
+    there = [each for each in run.results() if each.state == state and (each.dataset, each.split_digest) in people]
+    asked = {(each.scorer, None if each.shortlist is None else each.shortlist["asked"]) for each in there}
+    others = [each for each in asked if each[0] != HEAD]
+    return sorted(others, key=lambda each: (SCORERS.index(each[0]), each[1] or 0))
+
+
+def measured(folders, baselines, files, dataset, data, split_name, partial, known_scorers=False, **options):
+    """The `Results` of each subject, one after the other; options are those of `evaluate`.
+
+    Where no scorer is named, it is the head of a run; with `known_scorers` also each other one that was measured on the
+    same people.
+    """
     from tfnxc.evaluation import evaluate
     from tfnxc.runs import Run
 
     of_runs = {name: options.pop(name) for name in _OF_RUNS if name in options}
+    named = of_runs.pop("scorer", ())
     tested = {}
     for folder in folders:
         run = Run.open(folder)
-        found = evaluate(run, **where(run, dataset, data, split_name), partial=partial, **of_runs, **options)
+        people = {**where(run, dataset, data, split_name), "partial": partial}
+        found = evaluate(run, scorer=named or HEAD, **people, **of_runs, **options)
         yield found
         for each in found.tested:
             tested.setdefault((each.dataset, each.split.digest), each)
-    if baseline is not None and not folders:
-        yield evaluate(baseline, **people_of(dataset, data, split_name), partial=partial, **options)
-    elif baseline is not None:
+        if known_scorers and not named:
+            for scorer, shortlist in measured_scorers(run, of_runs["state"], found.tested):
+                if scorer == "both-camera" and "paper" not in (options["protocols"] or ("paper",)):
+                    continue
+                how = {**of_runs, **options, "scorer": scorer, "shortlist": shortlist}
+                if scorer == "embedding":
+                    how = {name: value for name, value in how.items() if name not in _OF_PAIRS}
+                yield evaluate(run, **people, **how)
+    for baseline in dict.fromkeys(baselines):
+        if not folders:
+            yield evaluate(baseline, **people_of(dataset, data, split_name), partial=partial, **options)
         for each in tested.values():
             yield evaluate(baseline, each.people, split=each.split, **options)
     for file in files:

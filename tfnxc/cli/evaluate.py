@@ -2,15 +2,22 @@
 
 import click
 
-from tfnxc.cli._options import OTHER_PEOPLE, check_options, measured
+from tfnxc.cli._options import OTHER_PEOPLE, SCORER, SHORTLIST, check_options, check_scorers, measured
 from tfnxc.datasets import CATALOGUE
 from tfnxc.errors import InputError
-from tfnxc.evaluation import PROTOCOLS, TIES
+from tfnxc.evaluation import BASELINES, PROTOCOLS, TIES
 
 
 @click.command()
 @click.argument("folders", metavar="[RUN]...", nargs=-1, type=click.Path())
-@click.option("--baseline", type=click.Choice(["colour-histogram"]), help="Measure this instead of, or beside, runs.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    type=click.Choice(list(BASELINES)),
+    help="Measure this instead of, or beside, runs; may be given more than once. Those of LOMO features are fitted on "
+    "the training identities of the split.",
+)
 @click.option(
     "--scores", "files", multiple=True, type=click.Path(), help="Measure scores that --save-scores wrote; no model."
 )
@@ -48,6 +55,8 @@ from tfnxc.evaluation import PROTOCOLS, TIES
 )
 @click.option("--both-orders", is_flag=True, help="Average over probe first and gallery image first: twice the work.")
 @click.option("--flips", is_flag=True, help="Average over the probe as it is and mirrored: twice the work.")
+@SCORER
+@SHORTLIST
 @click.option("--batch-size", type=click.IntRange(1), help="Pairs at a time. Default: found by itself.")
 @click.option(
     "--strategy",
@@ -64,7 +73,7 @@ from tfnxc.evaluation import PROTOCOLS, TIES
 @click.option(
     "--to", "results", default="results", show_default=True, type=click.Path(), help="Folder of what is no run's own."
 )
-def evaluate(folders, baseline, files, results, **options):
+def evaluate(folders, baselines, files, results, **options):
     """Measures runs by CMC and mean average precision on the test identities of their splits.
 
     Each figure carries its protocol, because figures of different protocols do not compare: cross-camera (probes from
@@ -74,19 +83,22 @@ def evaluate(folders, baseline, files, results, **options):
     mean, standard deviation and 95 % interval over splits. Published figures stand beside.
 
     The towers run once an image, the head once a pair. Scores are kept in the run, so that a stopped command goes on
-    and other draws score only what is new.
+    and other draws score only what is new. With --scorer embedding no pair is scored: vectors of pictures are compared,
+    in a moment, also in a large gallery. --scorer both adds what the head says of each pair, or of a shortlist.
 
     \b
     tfnxc evaluate runs/cuhk01-normxcorr
     tfnxc evaluate runs/split-*                                    mean and spread over splits
     tfnxc evaluate runs/mine --both-orders --flips
+    tfnxc evaluate runs/mine --scorer embedding --scorer both --shortlist 100 --both-orders
     tfnxc evaluate runs/this runs/that --held-back                 choose one without a look at the test
     tfnxc evaluate runs/mine --dataset grid --data underground_reid --split grid-125
     tfnxc evaluate --baseline colour-histogram --dataset cuhk01 --data cuhk01 --split cuhk01-486
+    tfnxc evaluate runs/mine --baseline lomo-xqda --baseline lomo-kissme
     tfnxc evaluate runs/mine --save-scores scores --all-pairs
     tfnxc evaluate --scores scores/mine-trained.npz --protocol market
     """
-    if not folders and not files and baseline is None:
+    if not folders and not files and not baselines:
         raise InputError("nothing to measure: name a run folder, --scores FILE.npz, or --baseline colour-histogram.")
     from tfnxc.console import console
     from tfnxc.distribution import is_chief, strategy_named
@@ -95,9 +107,10 @@ def evaluate(folders, baseline, files, results, **options):
     options["strategy"] = strategy_named(options.pop("strategy_name"))
     chief = is_chief(options["strategy"])  # it speaks and writes for all workers
     save_to = options.pop("save_to")
-    check_options(folders, baseline, files, options)
+    check_options(folders, baselines, files, options)
+    check_scorers(options, save_to)
     found = Results()
-    for each in measured(folders, baseline, files, console=console if chief else None, **options):
+    for each in measured(folders, baselines, files, console=console if chief else None, **options):
         found = Results.join([found, each])
         if chief:
             each.save_results(results)

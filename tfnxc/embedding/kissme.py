@@ -18,8 +18,7 @@ class KISSME(MetricEstimator):
     positive semidefinite part of S_I^-1 - S_E^-1. With cameras, the pairs are of different cameras only.
 
     Args:
-        dimensions: The most principal components; fewer where there are not so many. Defaults to `100`, as the metric
-            was compared in the paper of LOMO.
+        dimensions: The most principal components; fewer where there are not so many. Defaults to `100`.
         regularization: What is added to the diagonals of S_I and S_E. Defaults to `0.0`, as in the paper.
 
     Attributes:

@@ -74,7 +74,7 @@ class MetricEstimator:
 
 
 def positive_part(metric: np.ndarray) -> np.ndarray:
-    """A root R of the positive semidefinite part of a symmetric matrix, which is R @ R.T.
+    """A root R of the positive semidefinite part of a symmetric matrix, which is R @ R.T; its longest column is first.
 
     Example:
         >>> root = positive_part(np.diag([4.0, -1.0]))
@@ -82,4 +82,4 @@ def positive_part(metric: np.ndarray) -> np.ndarray:
         [[4.0, 0.0], [0.0, 0.0]]
     """
     eigenvalues, vectors = np.linalg.eigh((metric + metric.T) / 2)
-    return vectors * np.sqrt(np.maximum(eigenvalues, 0))
+    return vectors[:, ::-1] * np.sqrt(np.maximum(eigenvalues[::-1], 0))

@@ -97,7 +97,7 @@ def pair_covariances(
 
     Example:
         >>> intrapersonal, extrapersonal = pair_covariances(np.array([[0.0], [2.0], [5.0]]), np.array([1, 1, 2]))
-        >>> intrapersonal.item(), extrapersonal.item()  # 2^2; (5^2 + 3^2) / 2
+        >>> round(intrapersonal.item(), 6), round(extrapersonal.item(), 6)  # 2^2; (5^2 + 3^2) / 2
         (4.0, 17.0)
 
     References:

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 from tfnxc import metrics as _metrics
+from tfnxc.evaluation.baselines import BASELINES, Baseline
 from tfnxc.evaluation.evaluate import evaluate
 from tfnxc.evaluation.probes import PROBE_KINDS, ProbeChoice
 from tfnxc.evaluation.results import Results
 from tfnxc.evaluation.saved_scores import SavedScores
+from tfnxc.evaluation.scorer import SCORERS
 from tfnxc.evaluation.tested import default_protocol, default_protocols, refuse_seen
 from tfnxc.lazy import lazy_names
 from tfnxc.metrics import *  # noqa: F403
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from tfnxc.evaluation.rankings import Rankings, correlate, find_correlation, pair_correlation, rank_probes
 
 __all__ = [
+    "BASELINES",
     "PROBE_KINDS",
+    "SCORERS",
+    "Baseline",
     "ProbeChoice",
     "Rankings",
     "Result",

@@ -12,15 +12,19 @@ from rich.console import Console
 from tfnxc.datasets import ImageSet, Split
 from tfnxc.errors import InputError
 from tfnxc.evaluation.results import Results
+from tfnxc.evaluation.scorer import Asked, protocols_of
+from tfnxc.evaluation.shortlists import shortlist_record, shortlisted
 from tfnxc.evaluation.summaries import Measured
 from tfnxc.evaluation.tested import default_protocols
 from tfnxc.metrics import EvaluationPlan, get_protocol
 from tfnxc.metrics.protocols import whole_number
 from tfnxc.runs import Result
+from tfnxc.runs.result import HEAD
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from tfnxc.embedding import Embedding
     from tfnxc.evaluation.scorers import Subject
 
 
@@ -43,6 +47,9 @@ def evaluate(
     data: str | None = None,
     batch_size: int | None = None,
     all_pairs: bool = False,
+    scorer: str | Iterable[str] = HEAD,
+    shortlist: int | float | None = None,
+    embedding: Embedding | None = None,
     strategy: tf.distribute.Strategy | None = None,
     console: Console | None = None,
 ) -> Results:
@@ -54,8 +61,9 @@ def evaluate(
 
     Args:
         subject: A `tfnxc.training.Run` or its folder; a Keras model of `tfnxc.models` or its `.keras` file;
-            `"pretrained"`, the model that comes with the package; `"colour-histogram"`, a baseline; or `SavedScores`
-            or their `.npz` file.
+            `"pretrained"`, the model that comes with the package; the name of one of `BASELINES`, such as
+            `"colour-histogram"`, or `"lomo-xqda"`, which is fitted on the training identities of the split; or
+            `SavedScores` or their `.npz` file.
         people: The whole `ImageSet`; the split says who tests. Defaults to `None`: the data set of the run, or the
             people of the saved scores. Other subjects need it.
         split: A `Split`, or the name of one or of a family of them, of which each is measured. Defaults to `None`: that
@@ -77,6 +85,13 @@ def evaluate(
             the results. Defaults to `None`.
         batch_size: Pairs at a time. Defaults to `None`: found by itself.
         all_pairs: Whether every pair is scored, so that saved scores serve any protocol. Defaults to `False`.
+        scorer: What of a run or a model scores the pairs, or several, each measured: `"head"`, the default, the pair
+            head; `"embedding"`, the cosine of vectors that are computed once an image; `"both"`, their fitted
+            combination; or `"both-camera"`, which also knows which pictures one camera took, for `"paper"` alone.
+        shortlist: Of `"both"`, how many pictures of each gallery the embedding leaves to the head, or which share of
+            it; the rest stands behind them as the embedding has it. Defaults to `None`: all pairs.
+        embedding: The `tfnxc.embedding.Embedding` of a model. Defaults to `None`: that of the run or of
+            `"pretrained"`.
         strategy: A `tf.distribute.Strategy` that shares the pairs. Of several workers each makes this call, and the
             chief alone saves what it gives. Defaults to `None`.
         console: A rich `Console` for progress bars and notes. Defaults to `None`: nothing is shown.
@@ -86,7 +101,8 @@ def evaluate(
 
     Raises:
         InputError: If there is no such run, file, split or protocol; if people are missing, or the run was trained on
-            some of those who are tested; if a protocol finds no probes; if saved scores lack pairs.
+            some of those who are tested, or an embedding was fitted on them; if a subject has no embedding, and a
+            scorer needs one; if a protocol finds no probes; if saved scores lack pairs.
         ValueError: If an argument has no effect on this kind of subject, or `people` are missing.
 
     Example:
@@ -111,23 +127,31 @@ def evaluate(
     draws: dict[str, Any] = {"repeats": repeats, "probes": probes, "seed": seed, "ties": ties}
     who: dict[str, Any] = {"state": state, "held_back": held_back, "partial": partial, "other_people": other_people}
     how: dict[str, Any] = {"both_orders": both_orders, "flips": flips, "batch_size": batch_size, "strategy": strategy}
+    kinds = Asked.of(scorer, shortlist)
+    if all_pairs and shortlist is not None:
+        raise ValueError("all_pairs: no effect with a shortlist, outside of which no pair is scored; leave out.")
+    for kind in kinds.kinds:
+        protocols_of(kind, asked, asked)  # one that is not of this scorer fails before anything is scored
+    how |= {"asked": kinds, "embedding": embedding}
     found: list[Measured] = []
-    for scorer in scorers(subject, people, split=split, data=data, **who, **how, console=console):
-        names = asked or default_protocols(scorer.tested.dataset, scorer.people)
-        plans = [EvaluationPlan.of(name, scorer.people, **draws) for name in names]
-        found += _measure(scorer, plans, all_pairs, console)
+    for each in scorers(subject, people, split=split, data=data, **who, **how, console=console):
+        names = protocols_of(each.kind, asked, default_protocols(each.tested.dataset, each.people))
+        plans = [EvaluationPlan.of(name, each.people, **draws) for name in names]
+        found += _measure(each, plans, all_pairs, console)
     return Results(found)
 
 
 def _measure(scorer, plans, all_pairs, console) -> Iterable[Measured]:
     """What each plan says of one scorer."""
-    needed = np.logical_or.reduce([plan.needed() for plan in plans])
-    if all_pairs:
-        needed |= ~np.eye(len(needed), dtype=bool)
-    read, rate = scorer.score(needed, console)
-    for plan in plans:
+    stages = [None if scorer.two_stages is None else scorer.two_stages(plan, console) for plan in plans]
+    listed = [
+        None if each is None else shortlisted(scorer.label, plan, each, console)
+        for plan, each in zip(plans, stages, strict=True)
+    ]
+    read, rate = scorer.score(_needed(scorer, plans, listed, all_pairs), console)
+    for plan, staged, pairs in zip(plans, stages, listed, strict=True):
         try:
-            curves = plan.measure_part(read(plan.rows, plan.columns))
+            curves = plan.measure_part(read(plan.rows, plan.columns) if staged is None else staged)
         except InputError as error:
             raise InputError(
                 f"{scorer.label} has no scores of some pairs that {plan.protocol} reads. Measure the run itself with "
@@ -140,5 +164,23 @@ def _measure(scorer, plans, all_pairs, console) -> Iterable[Measured]:
                 "no probes and count for nothing."
             )
         about = {**scorer.about, "test_identities": len(scorer.people.people), "pairs_per_second": rate}
+        if staged is not None and pairs is not None:
+            about["shortlist"] = shortlist_record(staged.shortlist, plan, curves, int(pairs.sum()))
         result = Result.of(curves, scorer.label, scorer.prefix, plan.probes, **about)
-        yield Measured(result, scorer.name, scorer.tested, scorer.folder, read)
+        yield Measured(result, scorer.name, scorer.tested, scorer.folder, read if staged is None else None)
+
+
+def _needed(scorer, plans, listed, all_pairs):
+    """The pairs that have to be scored: those that plans read, or those on their shortlists; `None` where all are."""
+    if scorer.at_once:
+        return None
+    if scorer.two_stages is None:
+        needed = np.logical_or.reduce([plan.needed() for plan in plans])
+        if all_pairs:
+            needed |= ~np.eye(len(needed), dtype=bool)
+        return needed
+    needed = np.zeros((len(scorer.people),) * 2, bool)
+    for plan, pairs in zip(plans, listed, strict=True):
+        rows, columns = np.nonzero(pairs)
+        needed[plan.rows[rows], plan.columns[columns]] = True
+    return needed

@@ -15,24 +15,27 @@ from tfnxc import layers, models, ops
 from tfnxc.datasets import ImageSet, Split, read_picture
 from tfnxc.datasets.image_set import IMAGE_SIZE, resize
 from tfnxc.errors import InputError
+from tfnxc.evaluation.baselines import Baseline
 from tfnxc.evaluation.probes import BY_CONDITIONS, ProbeChoice, choose_by_ranks, galleries_of, picture_index
 from tfnxc.evaluation.results import printed
-from tfnxc.evaluation.scorers import BASELINE, Model, Scorer, Subject, model_of, opened, scorers
+from tfnxc.evaluation.scorer import Asked
+from tfnxc.evaluation.scorers import Model, Scorer, Subject, model_of, opened, scorers
 from tfnxc.evaluation.tested import default_protocol, splits_of_run
 from tfnxc.metrics import Protocol, rank_lists
 from tfnxc.runs import Run
+from tfnxc.runs.result import HEAD
 from tfnxc.scoring import embed
 from tfnxc.visualization import MapRow, PairCorrelation, RankedProbe, Ranking
 
 # Galleries are drawn before they are ranked.
 _AS_GIVEN = Protocol("as given", "the gallery as it is given", gallery_from="any", shots="all", repeats=1)
 
-_OF_MODELS = ("both_orders", "flips", "batch_size")  # options of whatever has a model
+_OF_MODELS = ("both_orders", "flips", "batch_size", "asked")  # options of whatever has a model
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RankedGallery:
-    """The ranked gallery of one probe: positions in the test part, scores, and a mask of true matches."""
+    """The ranked gallery of one probe: positions in the test part, scores as shown, and a mask of true matches."""
 
     pictures: np.ndarray
     scores: np.ndarray
@@ -63,7 +66,8 @@ class Rankings:
         people: `ImageSet` of the test part.
         titles: The title of each probe, by its position in `people`.
         ranked: The `RankedGallery` of each probe, by label of the subject.
-        models: Functions that return the model, by label; subjects without a model are left out.
+        models: Functions that return the model, by label; subjects without a model are left out, and of several scorers
+            of one model the first has it.
         top: How many pictures of a gallery are shown. Defaults to 20.
     """
 
@@ -122,6 +126,7 @@ def rank_probes(
     split: Split | str | os.PathLike | None = None,
     choice: ProbeChoice | None = None,
     protocol: str | None = None,
+    scorer: str | Iterable[str] = HEAD,
     top: int = 20,
     console: Console | None = None,
     **options: Any,
@@ -137,6 +142,8 @@ def rank_probes(
         split: As in `evaluate`.
         choice: The `ProbeChoice`. Defaults to `None`: 4 probes at random.
         protocol: Name of the protocol whose first draw is the gallery. Defaults to `None`: that of the data set.
+        scorer: As in `evaluate`; several rank below each other. Below a rank stands the probability of the head or of
+            both together, and the cosine of the embedding. Defaults to `"head"`.
         top: As in `Rankings`. Defaults to 20.
         console: As in `evaluate`.
         **options: `state`, `held_back`, `partial`, `other_people`, `data`, `both_orders`, `flips` and `batch_size`, as
@@ -157,34 +164,35 @@ def rank_probes(
     """
     choice = ProbeChoice() if choice is None else choice
     single = isinstance(subjects, Run | keras.Model | str | os.PathLike) or not isinstance(subjects, Iterable)
+    options["asked"] = Asked.of(scorer, None)
     first, rows = None, []
-    for scorer, model in _scorers([subjects] if single else subjects, people, split, options, console):
-        tested = scorer.tested
+    for each, model in _scorers([subjects] if single else subjects, people, split, options, console):
+        tested = each.tested
         if first is None:
             first = tested
             protocol = protocol or default_protocol(tested.dataset, tested.part)
             galleries = galleries_of(tested.part, tested.dataset, protocol, choice)
         elif (tested.dataset, tested.split.digest) != (first.dataset, first.split.digest):
             raise InputError(
-                f"{scorer.name} is tested on other people than the first: one picture shows rankings of the same "
+                f"{each.name} is tested on other people than the first: one picture shows rankings of the same "
                 "gallery. Name a --dataset and a --split, or draw them one by one."
             )
-        rows.append((scorer, model, _rank(scorer, galleries, console)))
+        rows.append((each, model, _rank(each, galleries, console)))
     if first is None:
         raise ValueError("rank_probes takes at least one subject; got none.")
     chosen = list(galleries)
     if not choice.probes and choice.kind not in BY_CONDITIONS:
         ranks = [[of[probe].match_rank for probe in chosen] for *_, of in rows]
-        settings = [scorer.about.get("settings") for scorer, *_ in rows]
-        names = [None if each is None else each.model for each in settings]
+        settings = [each.about.get("settings") for each, *_ in rows]
+        names = [None if known is None else known.model for known in settings]
         kept = choose_by_ranks(choice.kind, ranks, names, choice.count, choice.seed, top)
         chosen = [chosen[position] for position in kept]
     paths = first.part.paths
     titles = {probe: f"Probe {probe}, {pathlib.PurePath(paths[probe]).name}{choice.about}" for probe in chosen}
-    labels = [scorer.label for scorer, *_ in rows]
+    labels = [each.label for each, *_ in rows]
     ranked, with_model = {}, {}
-    for scorer, model, of in rows:
-        label = printed(f"{scorer.label}, {scorer.name}" if labels.count(scorer.label) > 1 else scorer.label)
+    for each, model, of in rows:
+        label = printed(f"{each.label}, {each.name}" if labels.count(each.label) > 1 else each.label)
         ranked[label] = of
         if model is not None:
             with_model[label] = model
@@ -195,19 +203,23 @@ def _scorers(subjects, people, split, options, console) -> Iterator[tuple[Scorer
     """The scorers of all subjects, each with a function that returns its model; only runs get options of runs."""
     first = None
     for each in subjects:
-        subject = opened(each)
+        subject, seen = opened(each), set()
         run = subject if isinstance(subject, Run) else None
         if first is None or (run and (people is not None or run.settings.dataset == first.dataset)):
             given = {"people": people, "split": split, **options}
         else:
-            fitting = () if subject == BASELINE else (*_OF_MODELS, *(("state", "other_people") if run else ()))
+            fitting = (
+                () if isinstance(subject, Baseline) else (*_OF_MODELS, *(("state", "other_people") if run else ()))
+            )
             given = {name: options[name] for name in fitting if name in options}
             given |= {"people": first.people, "split": first.split}
         model = model_of(run, options.get("state", "trained")) if run else subject
         load = functools.cache(lambda model=model: model.load()[0]) if isinstance(model, Model) else None
         for scorer in scorers(each, **given, console=console):
             first = first or scorer.tested
-            yield scorer, load
+            # Of several scorers of one model the first has its maps and correlations.
+            yield scorer, load if scorer.tested not in seen else None
+            seen.add(scorer.tested)
 
 
 def _rank(scorer, galleries, console):
@@ -221,7 +233,7 @@ def _rank(scorer, galleries, console):
     for probe, gallery in galleries.items():
         scores = read([probe], gallery)
         lists = rank_lists(scores, ids[[probe]], ids[gallery], protocol=_AS_GIVEN, k=len(gallery))
-        found[probe] = RankedGallery(gallery[lists.columns[0]], lists.scores[0], lists.same[0])
+        found[probe] = RankedGallery(gallery[lists.columns[0]], scorer.shown(lists.scores[0]), lists.same[0])
     return found
 
 

@@ -125,12 +125,20 @@ class Results(Sequence[Result]):
     def saved_scores(self) -> dict[str, SavedScores]:
         """All that was scored, by name, to be measured again under another protocol without the model.
 
+        Raises `InputError` where scores are of shortlists, which depend on the gallery.
+
         Example:
             >>> results = tfnxc.evaluation.evaluate("colour-histogram", people)
             >>> again = tfnxc.evaluation.evaluate(results.saved_scores["colour-histogram-synthetic-all"])
             >>> again[0].rank(1) == results[0].rank(1)
             True
         """
+        for each in self._measured:
+            if each.tested is not None and each.result.shortlist is not None:
+                raise InputError(
+                    f"the scores of {each.name} are of the shortlists that were drawn inside its galleries, and serve "
+                    "no other: save those of a measurement without --shortlist (shortlist= in Python)."
+                )
         return {each.name: _scores(each) for each in self._measured if each.read is not None}
 
     def save_scores(self, folder: str | os.PathLike) -> list[pathlib.Path]:
@@ -165,7 +173,8 @@ def printed(label: str) -> str:
 def _scores(measured):
     people, known = measured.tested.part, measured.result.to_dict()
     everyone = np.arange(len(people))
-    kept = ("state", "model_digest", "epochs_done", "settings", "baseline", "dataset", "split", "split_digest", "views")
+    kept = ("state", "model_digest", "epochs_done", "settings", "baseline", "fitted_identities", "dataset", "split")
+    kept += ("split_digest", "views", "scorer", "embedding", "combination")
     about = {name: known[name] for name in ("label", *kept, "data", "versions") if name in known}
     names = [pathlib.PurePath(path).name for path in people.paths]
     scores = measured.read(everyone, everyone)

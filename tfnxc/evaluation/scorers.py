@@ -1,15 +1,8 @@
 """What can be evaluated (runs, models, a baseline, saved scores), and how it scores pairs of pictures."""
 
-import contextlib
-import dataclasses
 import os
 import pathlib
-import shutil
-import tempfile
-import time
-import types
-import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import keras
@@ -18,33 +11,21 @@ import tensorflow as tf
 from rich.console import Console
 
 from tfnxc import models
-from tfnxc.console import progress_bar, progress_bars
+from tfnxc.console import progress_bar
 from tfnxc.datasets import ImageSet
-from tfnxc.distribution import worker_of
+from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
+from tfnxc.evaluation.baselines import BASELINES, Baseline, FittedBaseline, LomoFeatures, PictureBaseline
+from tfnxc.evaluation.model_scorers import Model, embedding_of, model_scorers
 from tfnxc.evaluation.saved_scores import SavedScores
-from tfnxc.evaluation.summaries import Read
-from tfnxc.evaluation.tested import AnySplit, Everyone, Tested, splits_of, splits_of_run
+from tfnxc.evaluation.scorer import Asked, Scorer
+from tfnxc.evaluation.tested import AnySplit, Everyone, Tested, refuse_fitted, splits_of, splits_of_run
 from tfnxc.hashes import short_digest
 from tfnxc.models.pretrained import pretrained_card
 from tfnxc.runs import Run, load_model
-from tfnxc.scoring import ModelScores, colour_histogram_scores, views
 
 Subject: TypeAlias = Run | keras.Model | SavedScores | str | os.PathLike
 """What `tfnxc.evaluation.evaluate` takes."""
-
-BASELINE = "colour-histogram"
-"""The subject that needs no training."""
-
-
-class Model(NamedTuple):
-    """A model; `load` gives it with a digest of its file or its weights. Other fields are as in `Scorer`."""
-
-    name: str
-    label: str
-    load: Callable[[], tuple[keras.Model, str]]
-    about: Mapping[str, Any] = types.MappingProxyType({})
-    folder: pathlib.Path | None = None
 
 
 class Saved(NamedTuple):
@@ -54,7 +35,7 @@ class Saved(NamedTuple):
     scores: SavedScores
 
 
-def opened(subject: Subject) -> Run | Model | Saved | str:
+def opened(subject: Subject) -> Run | Model | Saved | FittedBaseline | PictureBaseline:
     """Resolves the subject of `evaluate`, with its errors."""
     if isinstance(subject, Run):
         return subject
@@ -64,14 +45,19 @@ def opened(subject: Subject) -> Run | Model | Saved | str:
         return Model(subject.name, subject.name, lambda: (subject, _digest(subject)))
     if not isinstance(subject, str | os.PathLike):
         raise ValueError(
-            "subject must be a run, its folder, a Keras model, a .keras or .npz file, 'pretrained' or "
-            f"{BASELINE!r}; got {type(subject).__name__}."
+            "subject must be a run, its folder, a Keras model, a .keras or .npz file, 'pretrained' or a baseline "
+            f"({', '.join(BASELINES)}); got {type(subject).__name__}."
         )
-    if subject == BASELINE:
-        return BASELINE
+    if isinstance(subject, str) and subject in BASELINES:
+        return BASELINES[subject]
     if subject == "pretrained":
         digest = pretrained_card()["digest"]
-        return Model("pretrained", "normxcorr, pretrained", lambda: (models.pretrained(), digest))
+        return Model(
+            "pretrained",
+            "normxcorr, pretrained",
+            lambda: (models.pretrained(), digest),
+            embedding=_pretrained_embedding,
+        )
     path = pathlib.Path(subject)
     if path.suffix == ".npz":
         return Saved(path.stem, SavedScores.load(path))
@@ -81,7 +67,7 @@ def opened(subject: Subject) -> Run | Model | Saved | str:
             "says which of its models."
         )
     if path.suffix == ".keras":
-        return Model(path.stem, path.stem, lambda: load_model(path))
+        return Model(path.stem, path.stem, lambda: load_model(path), of_file=True)
     return Run.open(path)
 
 
@@ -89,48 +75,21 @@ def model_of(run: Run, state: str) -> Model:
     """The model of a run in a state, as in `Run.load_model`."""
     about = {"state": state, "epochs_done": run.epochs_of(state), "settings": run.settings}
     label = run.settings.model if state == "trained" else f"{run.settings.model}, {state}"
-    return Model(state, label, lambda: (run.load_model(state), run.model_digest(state)), about, run.folder)
+
+    def load():
+        return run.load_model(state), run.model_digest(state)
+
+    return Model(state, label, load, about, run.folder, lambda: run.embedding(state), of_file=True)
+
+
+def _pretrained_embedding():
+    from tfnxc.embedding import pretrained_embedding
+
+    return pretrained_embedding()
 
 
 def _digest(model):
     return short_digest(b"".join(weight.tobytes() for weight in model.get_weights()))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Scorer:
-    """A scorer of the pictures of one test part. It scores once, and then lets go of the model and the pictures.
-
-    `prefix` begins the names of its result files; `about` has fields of a `Result`; `fill` is like `score`, but gives
-    how many pairs were scored now; `folder` is that of its run.
-    """
-
-    label: str
-    prefix: str
-    tested: Tested
-    about: Mapping[str, Any]
-    fill: Callable[[np.ndarray, Console | None], tuple[Read, int]]
-    folder: pathlib.Path | None = None
-
-    @property
-    def name(self) -> str:
-        """A name that tells it from other scorers."""
-        return self.prefix if self.folder is None else f"{self.folder.resolve().name}-{self.prefix}"
-
-    @property
-    def people(self) -> ImageSet:
-        """The `ImageSet` of the test part."""
-        return self.tested.part
-
-    def score(self, needed: np.ndarray, console: Console | None) -> tuple[Read, float | None]:
-        """Scores the pairs that a boolean matrix marks; gives what reads scores, and pairs a second, if any was new."""
-        begin = time.perf_counter()
-        read, pairs = self.fill(needed, console)
-        seconds = time.perf_counter() - begin
-        if not pairs:
-            return read, None
-        if console is not None:
-            console.print(f"{self.label}: {pairs} pairs in {seconds:.1f} s, {pairs / seconds:.0f} pairs a second")
-        return read, pairs / seconds
 
 
 def scorers(
@@ -147,12 +106,27 @@ def scorers(
     flips: bool = False,
     batch_size: int | None = None,
     strategy: tf.distribute.Strategy | None = None,
+    asked: Asked | None = None,
+    embedding: Embedding | None = None,
     console: Console | None = None,
 ) -> Iterator[Scorer]:
-    """The scorers of a subject, one a split, each made when its turn comes; arguments and errors as in `evaluate`."""
-    subject = opened(subject)
+    """The scorers of a subject, those asked for on each split in turn, made when their turn comes.
+
+    `asked` are those of a model; `None` is its head. Other arguments and errors as in `evaluate`.
+    """
+    subject, asked = opened(subject), asked or Asked()
+    if asked.needs_embedding and isinstance(subject, Saved | Baseline):
+        raise InputError(
+            f"{subject.name} has no embedding: only its own scores can be measured. A run has one "
+            "(tfnxc embed fit RUN), and then --scorer (scorer= in Python) is for it."
+        )
+    if embedding is not None and not asked.needs_embedding:
+        raise ValueError("embedding: no effect on the head alone; ask for the scorer embedding or both.")
     for_runs = {"state": state != "trained", "held_back": held_back, "other_people": other_people}
-    for_models = {"both_orders": both_orders, "flips": flips, "batch_size": batch_size, "strategy": strategy}
+    of_pairs = {"both_orders": both_orders, "batch_size": batch_size, "strategy": strategy}
+    for_models = of_pairs | {"flips": flips}
+    if not asked.needs_head:
+        _refuse("the embedding alone, which compares no pairs", of_pairs)
     if isinstance(subject, Saved):
         for_people = {"people": people is not None, "split": split, "data": data, "partial": partial}
         _refuse("saved scores", for_runs | for_models | for_people)
@@ -163,20 +137,28 @@ def scorers(
         every = splits_of_run(subject, people, split, state=state, **where, console=console)
         if console is not None and subject.unfinished:
             console.print(subject.unfinished)
-        subject = model_of(subject, state)
+        name, subject = str(subject.folder), model_of(subject, state)
     else:
-        _refuse("what is no run", for_runs | {"data": data} | (for_models if subject == BASELINE else {}))
+        _refuse("what is no run", for_runs | {"data": data} | (for_models if isinstance(subject, Baseline) else {}))
         if people is None:
             raise ValueError("people must be an ImageSet where the subject is no run; got None.")
-        every = splits_of(people, split, partial)
-    ways = {"both-orders": both_orders, "flips": flips}
+        name, every = subject.name, splits_of(people, split, partial)
+    if asked.needs_embedding and isinstance(subject, Model):
+        embedding = embedding_of(subject, embedding)
+        for tested in every:
+            refuse_fitted(embedding.card, name, tested, other_people, held_back, console)
+    described = LomoFeatures()
     for tested in every:
+        if isinstance(subject, FittedBaseline):
+            yield _of_fitted(subject, tested, described)
+            continue
         with progress_bar(f"Reading pictures, {tested.split.name}", len(tested.part), console) as advance:
             images = tested.part.images(progress=advance)
-        if subject == BASELINE:
-            yield _of_colour_histogram(tested, images)
+        if isinstance(subject, PictureBaseline):
+            yield _of_baseline(subject, tested, lambda console, images=images: subject.compare(images, images))
         else:
-            yield _of_model(subject, tested, images, ways, batch_size, strategy, data)
+            options = both_orders, flips, batch_size, strategy, data
+            yield from model_scorers(subject, tested, images, asked, embedding, *options)
 
 
 def _refuse(what, arguments):
@@ -185,41 +167,17 @@ def _refuse(what, arguments):
         raise ValueError(f"{', '.join(given)}: no effect on {what}; leave out.")
 
 
-def _of_model(model, tested, images, ways, batch_size, strategy, data):
-    several = worker_of(strategy)[1] > 1
-    # The variables of several devices of one process are mirrored; those of several processes are each one's own.
-    with contextlib.nullcontext() if strategy is None or several else strategy.scope():
-        network, digest = model.load()
-    # Workers have to score the same pairs, so that none may find scores of its own.
-    keep = model.folder is not None and not several
-    folder = model.folder / "scores" if keep else tempfile.mkdtemp(prefix="tfnxc-")
-    shown = views(*ways.values())
-    scores = ModelScores(folder, network, digest, images, shown, batch_size, strategy)
-    if not keep:
-        weakref.finalize(scores, shutil.rmtree, folder, ignore_errors=True)
-    pictures = len(images)
+def _of_fitted(baseline, tested, described):
+    return _of_baseline(baseline, tested, lambda console: baseline.scores(tested, described, console))
 
+
+def _of_baseline(baseline, tested, all_scores):
     def fill(needed, console):
-        if pairs := scores.missing(needed):
-            bars = ("Towers, once an image", pictures), ("Head, once a pair", pairs)
-            with progress_bars(*bars, console=console) as (tower, head):
-                scores.fill(needed, tower, head)
-        scores.release()
-        return scores.read, pairs
-
-    about = {**model.about, "model_digest": digest, **tested.about(), "views": shown, "data": data}
-    where = [] if tested.at_home else [tested.dataset, tested.split.name]
-    prefix = "-".join([model.name, *where, *(way for way, given in ways.items() if given)])
-    return Scorer(model.label, prefix, tested, about, fill, model.folder)
-
-
-def _of_colour_histogram(tested, images):
-    def fill(*_):
-        scores = colour_histogram_scores(images, images)
+        scores = all_scores(console)
         return _reader(scores), scores.size
 
-    prefix = f"{BASELINE}-{tested.dataset}-{tested.split.name}"
-    return Scorer("colour histogram", prefix, tested, {"baseline": BASELINE, **tested.about()}, fill)
+    about = {**baseline.about(tested), **tested.about()}
+    return Scorer(baseline.label, f"{baseline.name}-{tested.dataset}-{tested.split.name}", tested, about, fill)
 
 
 def _of_saved(saved):

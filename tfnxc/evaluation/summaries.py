@@ -17,6 +17,7 @@ from rich import box
 from rich.table import Table
 
 from tfnxc.datasets import families
+from tfnxc.evaluation.shortlists import shortlist_line
 from tfnxc.files import replacing, write_json
 from tfnxc.hashes import short_digest
 from tfnxc.metrics import REPORTED_RANKS, Published, Spread, Summary, published_figures
@@ -31,6 +32,10 @@ Read: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """`(rows, columns) -> scores` of the pictures of a test part at these positions; NaN where a pair was not scored."""
 
 _FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP")
+_OF_MEMBERS = (
+    *("split", "split_digest", "model_digest", "views", "state", "baseline", "fitted_identities"),
+    *("scorer", "embedding", "combination", "shortlist"),
+)  # what a summary says of each result that is in it
 _WIDE = 110  # columns of a console from which on the counts have columns of their own, not lines under the label
 
 
@@ -83,11 +88,10 @@ class SplitGroup:
     def save(self, folder: str | os.PathLike) -> pathlib.Path:
         """Writes the summary as JSON, CSV and PNG into a folder; gives the path of the JSON file."""
         first, summary = self.first, self.summary
-        names = ("split", "split_digest", "model_digest", "views", "state", "baseline")
         members = []
         for each in self.members:
             known = each.result.to_dict()
-            members.append({"name": each.name, **{name: known[name] for name in names if name in known}})
+            members.append({"name": each.name, **{name: known[name] for name in _OF_MEMBERS if name in known}})
         draws = {"repeats": first.repeats, "seed": first.seed, "probes": [each.result.probes for each in self.members]}
         # The digest names views by another key, so that names of files stay what they are.
         keyed = [{"looks" if key == "views" else key: each[key] for key in each} for each in members]
@@ -161,6 +165,8 @@ def cmc_tables(groups: Iterable[SplitGroup], width: int = 80) -> Iterator[Table 
             yield _table(f"{above}, {protocol}, in per cent", here, width >= _WIDE)
     if any(row.summary.figures["rank 1"].count > 1 for rows in tables.values() for row in rows):
         yield "mean, ± standard deviation, (half the 95 % interval of the mean), over splits or draws of a split"
+    for row in (row for rows in tables.values() for row in rows if row.first.shortlist is not None):
+        yield shortlist_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members])
 
 
 def _table(title: str, groups: list[SplitGroup], wide: bool) -> Table:

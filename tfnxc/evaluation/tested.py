@@ -7,12 +7,17 @@ import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from rich.console import Console
 
 from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, families, get_splits, open_dataset
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
 from tfnxc.runs import Run
+
+if TYPE_CHECKING:
+    from tfnxc.embedding import EmbeddingCard
 
 
 def of_one_camera(people: ImageSet) -> bool:
@@ -164,10 +169,50 @@ def _check_unseen(run, trained_on, tested, other_people):
     refuse_seen(trained_on, tested.dataset, split, other_people, says)
 
 
+def refuse_fitted(
+    card: EmbeddingCard,
+    name: str,
+    tested: Tested,
+    other_people: bool = False,
+    held_back: bool = False,
+    console: Console | None = None,
+) -> None:
+    """Raises an error if an embedding, or what it is combined with, was fitted on people who are tested.
+
+    Args:
+        card: The card of the embedding.
+        name: What the error calls the subject.
+        tested: Who is tested.
+        other_people: As in `refuse_seen`. Defaults to `False`.
+        held_back: Whether the people held back from a training are tested: those whom the combination was fitted on
+            are then noted on the console, and not refused. Defaults to `False`.
+        console: A rich `Console`. Defaults to `None`: nothing is noted.
+
+    Raises:
+        InputError: If people were seen; if the promise is about a published set.
+    """
+
+    def says(_, count, one):
+        return (
+            f"the embedding of {name} was fitted on {count} of the {len(tested.split.test)} test identities of "
+            f"{tested.split.name}, such as {one}: its figures there would mean nothing. Fit it on others: tfnxc embed "
+            "fit RUN."
+        )
+
+    seen = card.fitted_on if held_back else (*card.fitted_on, *card.combined_on)
+    refuse_seen(seen, tested.dataset, tested.split, other_people, says)
+    chosen = {one for dataset, people in card.combined_on if dataset == tested.dataset for one in people}
+    if held_back and console is not None and chosen & set(tested.split.test):
+        console.print(
+            f"Note: the embedding of {name} was chosen, and combined with the head, on the people held back; it does "
+            "better on them."
+        )
+
+
 def refuse_seen(
     trained_on: Iterable[tuple[str, Iterable[int]]],
     dataset: str,
-    split: Split,
+    split: Split | Everyone,
     other_people: bool,
     says: Callable[[str, int, int], str],
 ) -> None:

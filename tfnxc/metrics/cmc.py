@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.metrics.protocols import Protocol, draw, whole_number
-from tfnxc.metrics.ranking import check_scores, rank_matches
+from tfnxc.metrics.ranking import Matches, TrialScores, check_scores, rank_matches
 
 REPORTED_RANKS = (1, 5, 10, 20, 50)
 """The ranks that results name one by one."""
@@ -94,6 +94,7 @@ class CMC:
         inverse_negative_penalties: Float64 array of shape `(repeats,)`, in [0, 1]: the mean over the probes of a repeat
             of the number of matches over the rank of the last of them (mINP).
         unmatched: How many more probes there would be, had they a match in the gallery; they count for nothing.
+        matches: `Matches` of each repeat: the ranks of the true matches, a row a probe. Defaults to none: not kept.
 
     Example:
         >>> result = cmc([[0.9, 0.1], [0.8, 0.7]], [1, 2], [1, 2], [0, 0], [1, 1])
@@ -114,6 +115,7 @@ class CMC:
     average_precisions: np.ndarray
     inverse_negative_penalties: np.ndarray
     unmatched: int = 0
+    matches: tuple[Matches, ...] = dataclasses.field(default=(), repr=False)
 
     @property
     def mean(self) -> np.ndarray:
@@ -168,7 +170,7 @@ class CMC:
 
 
 def cmc(
-    scores: ArrayLike,
+    scores: ArrayLike | TrialScores,
     probe_ids: ArrayLike,
     gallery_ids: ArrayLike,
     probe_cameras: ArrayLike | None = None,
@@ -188,7 +190,9 @@ def cmc(
 
     Args:
         scores: Matrix of shape `(probes, gallery)`; a higher score means more alike. Infinite scores are fine. Of a
-            matrix of distances give the negative.
+            matrix of distances give the negative. Scores that depend on the gallery are a function `(trial, block) ->
+            scores` of a `Trial` and a slice of its probes: an array of one row a probe and one column a picture of the
+            trial's gallery.
         probe_ids: Identities of the rows: whole numbers or names. Below 0 they are nobody's (`tfnxc.identities`).
         gallery_ids: Identities of the columns.
         probe_cameras: Cameras of the rows: whole numbers or names. `None` (default), with `gallery_cameras`: all rows
@@ -231,6 +235,7 @@ def cmc(
         np.array([matches.average_precision.mean() for matches in found]),
         np.array([matches.inverse_negative_penalty.mean() for matches in found]),
         sum(trial.unmatched for trial in trials[0]),
+        tuple(found),
     )
 
 

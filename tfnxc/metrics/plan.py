@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from tfnxc.errors import InputError
 from tfnxc.identities import JUNK
 from tfnxc.metrics.cmc import CMC, cmc
-from tfnxc.metrics.protocols import draw_trials, get_protocol, needed_pairs
-from tfnxc.metrics.ranking import check_ties
+from tfnxc.metrics.protocols import Trial, draw_trials, get_protocol, needed_pairs
+from tfnxc.metrics.ranking import TrialScores, check_ties
 
 if TYPE_CHECKING:
     from tfnxc.datasets import ImageSet
@@ -95,16 +95,23 @@ class EvaluationPlan:
     def needed(self) -> np.ndarray:
         """Boolean matrix (images, images): the pairs that have to be scored."""
         needed = np.zeros((len(self.identities),) * 2, bool)
-        trials = draw_trials(*self.labels(), self.protocol, self.repeats, self.seed, self.probes)
-        needed[np.ix_(self.rows, self.columns)] = needed_pairs(trials, (len(self.rows), len(self.columns)))
+        needed[np.ix_(self.rows, self.columns)] = self.needed_part()
         return needed
+
+    def needed_part(self) -> np.ndarray:
+        """Boolean matrix (rows, columns): the pairs that have to be scored."""
+        return needed_pairs(self.trials(), (len(self.rows), len(self.columns)))
+
+    def trials(self) -> list[tuple[Trial, ...]]:
+        """What each repeat reads of the matrix (rows, columns), as from `draw_trials`."""
+        return draw_trials(*self.labels(), self.protocol, self.repeats, self.seed, self.probes)
 
     def measure(self, scores: ArrayLike) -> CMC:
         """CMC of a score matrix (images, images), of which the needed pairs are read."""
         return self.measure_part(np.asarray(scores)[np.ix_(self.rows, self.columns)])
 
-    def measure_part(self, scores: ArrayLike) -> CMC:
-        """CMC of a score matrix (rows, columns), of which the needed pairs are read."""
+    def measure_part(self, scores: ArrayLike | TrialScores) -> CMC:
+        """CMC of a score matrix (rows, columns), of which the needed pairs are read, or of a function, as in `cmc`."""
         return cmc(scores, *self.labels(), self.protocol, self.ties, self.repeats, self.seed, self.probes)
 
     def labels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -1,6 +1,8 @@
 """Where the true matches of each probe stand among its gallery, block by block of a score matrix."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +14,9 @@ TIES = ("pessimistic", "optimistic")
 """How ties may be counted: whoever scores the same as a true match stands before it, or behind it."""
 
 _BLOCK = 1 << 21  # scores compared at a time: 8 MB of them, whatever the size of the matrix
+
+TrialScores: TypeAlias = Callable[[Trial, slice], np.ndarray]
+"""Scores that depend on the gallery: `(trial, block of its probes) -> scores (probes, pictures of its gallery)`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,10 +44,24 @@ class Matches:
         """Each probe's inverse negative penalty: its number of matches over the rank of the last of them."""
         return (self.ranks > 0).sum(axis=1) / self.ranks.max(axis=1)
 
+    def within(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What lists of the first `lengths` ranks, one length a probe, hold of each probe's matches.
 
-def rank_matches(scores: np.ndarray, labels: Labels, trials: tuple[Trial, ...], ties: str) -> Matches:
+        Returns:
+            The share of each probe's matches that is inside; and its average precision if those outside count as not
+            found, which adds nothing for them.
+        """
+        there = self.ranks > 0
+        inside = there & (self.ranks <= np.asarray(lengths)[:, None])
+        found = np.arange(1, self.ranks.shape[1] + 1)
+        precision = np.divide(found, self.ranks, where=inside, out=np.zeros(self.ranks.shape))
+        count = there.sum(axis=1)
+        return inside.sum(axis=1) / count, precision.sum(axis=1) / count
+
+
+def rank_matches(scores: np.ndarray | TrialScores, labels: Labels, trials: tuple[Trial, ...], ties: str) -> Matches:
     """Ranks the true matches of a repeat's probes, trial by trial; raises `InputError` if a score it reads is NaN."""
-    blocks = [(trial, block) for trial in trials for block in _blocks(trial)]
+    blocks = [(trial, block) for trial in trials for block in trial_blocks(trial)]
     parts = [_rank_block(*read_block(scores, labels, *each), ties) for each in blocks]
     most = max(ranks.shape[1] for ranks, _ in parts)
     ranks = [np.pad(ranks, [(0, 0), (0, most - ranks.shape[1])]) for ranks, _ in parts]
@@ -50,12 +69,12 @@ def rank_matches(scores: np.ndarray, labels: Labels, trials: tuple[Trial, ...], 
 
 
 def read_block(
-    scores: np.ndarray, labels: Labels, trial: Trial, block: slice
+    scores: np.ndarray | TrialScores, labels: Labels, trial: Trial, block: slice
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A copy of a block's scores, whether both show one person, and whether the image is in the probe's gallery."""
     rows = trial.probes[block]
     columns = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[block]
-    read = np.asarray(scores[rows[:, None], columns])
+    read = scores(trial, block) if callable(scores) else np.asarray(scores[rows[:, None], columns])
     kept = np.broadcast_to(~np.asarray(trial.left_out(block)), read.shape)
     same = (labels.probe_ids[rows, None] == labels.gallery_ids[columns]) & kept
     missing = np.isnan(read) & kept
@@ -70,8 +89,8 @@ def read_block(
     return read, same, kept
 
 
-def _blocks(trial: Trial):
-    """Slices of a trial's probes, each of about `_BLOCK` scores."""
+def trial_blocks(trial: Trial) -> list[slice]:
+    """Slices of a trial's probes, each of about two million scores."""
     step = max(1, _BLOCK // max(1, trial.gallery.shape[-1]))
     return [slice(start, start + step) for start in range(0, len(trial.probes), step)]
 
@@ -142,19 +161,19 @@ def rank_lists(
         array([[0, 1],
                [0, 1]])
     """
-    protocol, scores, labels = check_scores(
+    protocol, given, labels = check_scores(
         scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties
     )
     k = whole_number("k", k, least=1)
     (trials,) = draw(labels, protocol, 1, seed, probes)
-    found = rank_matches(scores, labels, trials, ties)
+    found = rank_matches(given, labels, trials, ties)
     rows = np.concatenate([trial.probes for trial in trials])
     columns, shown = np.full((len(rows), k), -1), np.full((len(rows), k), np.nan)
     same = np.zeros((len(rows), k), bool)
     at = 0
     for trial in trials:
-        for block in _blocks(trial):
-            for row, (values, true, kept) in enumerate(zip(*read_block(scores, labels, trial, block), strict=True)):
+        for block in trial_blocks(trial):
+            for row, (values, true, kept) in enumerate(zip(*read_block(given, labels, trial, block), strict=True)):
                 gallery = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[block][row]
                 best = _best(values, true, kept, ties, k, gallery)
                 columns[at, : len(best)], shown[at, : len(best)] = gallery[best], values[best]
@@ -175,16 +194,21 @@ def _best(values, true, kept, ties, k, gallery):
 
 def check_scores(
     scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties
-) -> tuple[Protocol, np.ndarray, Labels]:
-    """The checked arguments of a metric: the `Protocol`, the score matrix as an array, its `Labels`."""
+) -> tuple[Protocol, np.ndarray | TrialScores, Labels]:
+    """The checked arguments of a metric: the `Protocol`, the score matrix as an array, its `Labels`.
+
+    What is called with the trials, `TrialScores`, stays as it is.
+    """
     protocol = get_protocol(protocol)
     check_ties(ties)
+    labels = Labels.of(probe_ids, gallery_ids, probe_cameras, gallery_cameras)
+    if callable(scores):
+        return protocol, scores, labels
     scores = np.asanyarray(scores)
     if scores.ndim != 2 or not scores.size:
         raise ValueError(f"scores must be a matrix of probes x gallery, at least 1 x 1; received shape {scores.shape}")
     if scores.dtype.kind not in "fiub":
         raise ValueError(f"scores must be real numbers, e.g. float32; received dtype {scores.dtype}")
-    labels = Labels.of(probe_ids, gallery_ids, probe_cameras, gallery_cameras)
     if scores.shape != labels.shape:
         raise ValueError(
             f"scores must have one row for each of the {labels.shape[0]} probe_ids and one column for each of the "

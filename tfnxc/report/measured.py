@@ -4,14 +4,21 @@ from collections.abc import Sequence
 
 from tfnxc.datasets import CATALOGUE
 from tfnxc.datasets.splits import families
+from tfnxc.evaluation.shortlists import shortlist_line
 from tfnxc.metrics.cmc import REPORTED_RANKS
 from tfnxc.metrics.published import published_figures
 from tfnxc.report.configuration import epochs_finished, title_of
 from tfnxc.report.markup import Markup, Section, code, element, figure, image, joined, missing, paragraph, table
 from tfnxc.runs import Result, Run
+from tfnxc.runs.result import HEAD
 from tfnxc.visualization import plot_cmc
 
 _SHOWN = 20  # ranks of the curves
+_SCORERS = (
+    "Without a word after the model's name the pair head scores, as in the paper. Embedding: the cosine of two "
+    "vectors, each of one picture. Both: a fitted sum of the two. Shortlist: the head scores only what the embedding "
+    "likes best, and all others stand behind."
+)
 _FIRST = ("rank 1", "rank 10", "mAP")  # figures shown at a glance
 _FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP", "mINP")  # those of a table
 
@@ -30,17 +37,21 @@ def measured(run: Run, results: Sequence[Result]) -> Section:
         "Rank k: probes whose person is among the k best of the gallery. mAP: mean average precision. mINP: what it "
         "costs to find the hardest match. Figures of different protocols do not compare."
     )
-    return Section("results", "Results", joined([explained, *parts]))
+    scorers = {each.scorer for each in results}
+    beside = [] if scorers == {HEAD} else [paragraph(_SCORERS)]
+    return Section("results", "Results", joined([explained, *beside, *parts]))
 
 
 def at_a_glance(run: Run, results: Sequence[Result]) -> Markup:
     """The main figures as a list: by the default protocol of the data set, or else another one."""
     own = [each for each in results if each.split_digest == run.split.digest and each.dataset in CATALOGUE]
-    own = [each for each in own if each.state == "trained"]
+    # The figures of the paper are those of the pair head.
+    own = sorted((each for each in own if each.state == "trained"), key=lambda each: each.scorer != HEAD)
     usual = [each for each in own if each.protocol == CATALOGUE[each.dataset].default_protocol]
     facts: list[tuple[str, object]] = [("Epochs", epochs_finished(run))]
     for best in (usual + own)[:1]:
         draws = f"{best.protocol}, {best.probes} probes, {best.repeats} draw{'s' if best.repeats > 1 else ''}"
+        draws += "" if best.scorer == HEAD else f", scorer {best.scorer}"
         shares = [(_head(name), f"{100 * best.figures[name].mean:.2f} % ") for name in _FIRST]
         facts = [(name, joined([share, element("small", draws)])) for name, share in shares] + facts
     return element("dl", *(element("div", element("dt", name), element("dd", value)) for name, value in facts))
@@ -67,6 +78,7 @@ def _group(name, run, results):
         element("h3", title),
         figure(f"{name}-curves", image(drawn, _alt(title, curves, published), "svg"), caption),
         _table(f"{name}-table", title, results, published),
+        *(paragraph(shortlist_line(each.title, [each])) for each in results if each.shortlist is not None),
     )
 
 

@@ -129,7 +129,17 @@ def _pictures(run, data, probes, seed, console):
         title = CATALOGUE[dataset].title
         return f"The pictures of {title} are not at hand. Say where they are: tfnxc report RUN --data FOLDER."
     # It imports TensorFlow, which a report without pictures does not need.
+    from tfnxc.embedding import embedding_path
     from tfnxc.evaluation import rank_probes
 
-    found = rank_probes(run, choice=ProbeChoice(count=probes, seed=seed), data=data, console=console)
+    how = {"choice": ProbeChoice(count=probes, seed=seed), "data": data, "console": console}
+    found = None
+    if embedding_path(run.folder).exists():
+        try:
+            found = rank_probes(run, scorer=("head", "both"), **how)
+        except InputError as error:  # its people may be those of the test, or its weights others
+            if console is not None:
+                console.print(f"Rankings by the head alone. {error}", markup=False)
+    if found is None:
+        found = rank_probes(run, **how)
     return Pictures(found.probes(), found.maps(), [each for of in found.correlations() for each in of.values()])

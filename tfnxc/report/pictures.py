@@ -40,6 +40,10 @@ def _rankings(probes) -> Markup:
         "A few probes, drawn at random, and what the model ranks first in the gallery: the true match in a green "
         "frame, ranks above and probabilities below."
     )
+    scorers = [each.label for each in probes[0].rankings] if probes else []
+    if len(scorers) > 1:
+        told = f"The rows of a probe are ranked by: {'; '.join(scorers)}. Both are pair head and embedding together."
+        about = joined([about, paragraph(told)])
     ranks = [(probe.title, each.label, each.match_rank) for probe in probes for each in probe.rankings]
     found = "; ".join(f"{title}: {label} has the true match at rank {rank}" for title, label, rank in ranks) + "."
     alt = f"Rows of pictures, each a probe and the best of its gallery. {found}"

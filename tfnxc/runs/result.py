@@ -23,6 +23,8 @@ _LISTED_RANKS = 1000  # of the curve, in the JSON file; the CSV file has all
 _OLD_NAMES = {"passes_done": "epochs_done", "looks": "views"}  # in result files of version 0.1
 _COUNTS = ("repeats", "seed", "probes", "unmatched", "gallery")
 _ABOUT = ("state", "model_digest", "epochs_done", "settings", "baseline", "dataset", "split", "split_digest", "views")
+HEAD = "head"
+"""The scorer of a result whose file names none: the pair head."""
 _CURVES = {"unit", "ranks", "mAP", "mINP", "mean"}  # in a result file, with names and counts beside
 
 
@@ -52,6 +54,12 @@ class Result:
         views: How each pair was shown: the `tfnxc.scoring.View`s. Defaults to none: it was not shown to a model.
         settings: The `RunSettings` of its training. Defaults to `None`.
         baseline: Name of the baseline. Defaults to `None`: it is none.
+        scorer: What of the model scored the pairs: `"head"`, the default, the pair head alone; `"embedding"`, `"both"`
+            or `"both-camera"`.
+        shortlist: What is known of two stages: `asked` (pictures, or the share of a gallery), the mean `length` in
+            pictures, `inside` (the share of true matches in it), `mAP_found` (with those outside counted as not
+            found), how many `pairs` the head scored, and `pairs_exhaustive`; shares in per cent. Defaults to `None`:
+            there was one stage.
         data: Path of the data set. Defaults to `None`: that of the run.
         pairs_per_second: Speed of scoring. Defaults to `None`: all scores were there before.
         versions: Versions that it was measured with, by name. Defaults to none.
@@ -79,6 +87,8 @@ class Result:
     views: tuple[tuple[bool, tuple[bool, bool]], ...] = ()
     settings: RunSettings | None = None
     baseline: str | None = None
+    scorer: str = HEAD
+    shortlist: Mapping[str, Any] | None = None
     data: str | None = None
     pairs_per_second: float | None = None
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -99,8 +109,9 @@ class Result:
         Args:
             cmc: The `CMC`.
             label: What was measured.
-            prefix: The beginning of its file names. Defaults to `None`: the state of the model, with `"both-orders"`
-                and `"flips"` if pairs were shown so; or baseline, data set and split.
+            prefix: The beginning of its file names. Defaults to `None`: the state of the model and a scorer other
+                than the head, with `"both-orders"` and `"flips"` if pairs were shown so; or baseline, data set and
+                split.
             most_probes: The most probes of a draw. Defaults to `None`: all.
             at_home: Whether it is of the run's own split, which file names leave out. Defaults to `True`.
             **about: Further fields by name, at least `dataset` and `split`; unknown ones go to `extra`.
@@ -116,6 +127,7 @@ class Result:
         if prefix is None:
             home = at_home and "state" in fields
             scorer = fields.get("state") or fields.get("baseline") or label
+            scorer += "" if fields.get("scorer", HEAD) == HEAD else f"-{fields['scorer']}"
             where = [] if home else [fields["dataset"], fields["split"]]
             prefix = "-".join([scorer, *where, *_ways(fields.get("views", ()), ("both-orders", "flips"))])
         draws = f"{cmc.repeats}draws-{'all' if most_probes is None else most_probes}probes-seed{cmc.seed}-{cmc.ties}"
@@ -167,6 +179,8 @@ class Result:
         about |= {"split_digest": self.split_digest} | ({"data": self.data} if self.state or self.data else {})
         about |= {"settings": self.settings.to_dict()} if self.settings is not None else {}
         about |= {"views": [[exchanged, list(mirrored)] for exchanged, mirrored in self.views]} if self.views else {}
+        about |= {} if self.scorer == HEAD else {"scorer": self.scorer}
+        about |= {} if self.shortlist is None else {"shortlist": dict(self.shortlist)}
         return {
             **{name: getattr(self, name) for name in ("label", "protocol", "ties", *_COUNTS)},
             "unit": "per cent",
@@ -246,9 +260,17 @@ def _fields(values):
     return {**known, "extra": {name: value for name, value in values.items() if name not in _KINDS}}
 
 
+def _shortlist(value):
+    spreads = {name: {key: value[name][key] for key in ("mean", "deviation", "interval95")} for name in _SPREADS}
+    counts = {name: int(value[name]) for name in ("pairs", "pairs_exhaustive")}
+    return {"asked": value["asked"], "length": float(value["length"]), **spreads, **counts}
+
+
+_SPREADS = ("inside", "mAP_found")  # of a shortlist
 _TEXTS = ("label", "protocol", "ties", "state", "model_digest", "baseline", "dataset", "split", "split_digest", "data")
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys((*_TEXTS, "scorer"), str),
+    "shortlist": _shortlist,
     **dict.fromkeys((*_COUNTS, "epochs_done"), int),
     "pairs_per_second": float,
     "settings": lambda value: value if isinstance(value, RunSettings) else RunSettings.from_dict(value),

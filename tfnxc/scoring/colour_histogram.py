@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tfnxc.scoring.hsv import hsv_bins
+
 STRIPES = 6  # horizontal stripes of a picture: about head, shoulders, chest, hips, legs, feet
 BINS = 16  # histogram bins for each of hue, saturation and value
 _IMAGES_AT_ONCE = 64  # keeps the working memory below 50 MB at 160 x 60
@@ -73,26 +75,11 @@ def _stripe_histograms(images: np.ndarray) -> np.ndarray:
     stripe = np.arange(height) * STRIPES // height
     cell = np.arange(count)[:, None] * STRIPES + stripe  # (image, row) -> which histogram
     histograms = np.empty((count * STRIPES, 3, BINS))
-    for channel, bins in enumerate(_hsv_bins(images)):
+    for channel, bins in enumerate(hsv_bins(images, BINS)):
         counted = np.bincount((cell[:, :, None] * BINS + bins).ravel(), minlength=count * STRIPES * BINS)
         histograms[:, channel] = counted.reshape(-1, BINS)
     histograms /= histograms.sum(axis=(1, 2), keepdims=True)
     return histograms.reshape(count, -1)
-
-
-def _hsv_bins(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The bin of each pixel's hue, saturation and value: three integer arrays of shape (n, height, width)."""
-    red, green, blue = np.moveaxis(images.astype(np.int32), -1, 0)
-    largest = np.maximum(np.maximum(red, green), blue)
-    spread = largest - np.minimum(np.minimum(red, green), blue)
-    # Hue in sixths of the circle is (sector + difference / spread) mod 6. In whole numbers, so that a colour on the
-    # edge of a bin falls in the same one everywhere.
-    sector = np.where(largest == red, 0, np.where(largest == green, 2, 4))
-    difference = np.where(sector == 0, green - blue, np.where(sector == 2, blue - red, red - green))
-    divisor = np.maximum(spread, 1)
-    hue = (sector * divisor + difference) % (6 * divisor) * BINS // (6 * divisor)
-    saturation = np.minimum(spread * BINS // np.maximum(largest, 1), BINS - 1)
-    return hue, saturation, largest * BINS // 256
 
 
 def _check_images(name: str, images: np.ndarray) -> np.ndarray:

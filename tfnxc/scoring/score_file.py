@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfnxc.console import ProgressCallback
+from tfnxc.embedding import log_odds_of
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
 from tfnxc.hashes import short_digest
@@ -64,6 +65,12 @@ class ScoreFile:
         matrix = self._open()
         everyone = np.arange(len(matrix))
         scores = np.array(matrix[np.ix_(everyone[rows], everyone[columns])])
+        scores[_missing(scores)] = np.nan
+        return scores
+
+    def at(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Scores of pairs at positions that are broadcast as NumPy's indices: float32, NaN where one has no score."""
+        scores = np.asarray(self._open()[rows, columns])
         scores[_missing(scores)] = np.nan
         return scores
 
@@ -171,6 +178,17 @@ class ModelScores:
             total += file.read(columns, rows).T if exchanged else file.read(rows, columns)
         total /= len(self._views)
         return total
+
+    def log_odds(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Mean log-odds of pairs over the ways they were shown: float32, NaN where a score is missing.
+
+        Positions are broadcast as NumPy's indices: `rows[:, None]` and `columns` are all pairs of both.
+        """
+        shown = []
+        for exchanged, mirrored in self._views:
+            file = self._files[mirrored]
+            shown.append(log_odds_of(file.at(columns, rows) if exchanged else file.at(rows, columns)))
+        return np.mean(shown, axis=0)
 
     def _marked(self, needed):
         """Each file's kind with the pairs (first, second) it needs."""

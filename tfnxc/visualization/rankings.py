@@ -22,7 +22,7 @@ class Ranking:
     Args:
         label: Name of the model.
         pictures: uint8 array of shape `(k, height, width, 3)`, best first; `k` at most 20.
-        scores: `k` probabilities in [0, 1].
+        scores: `k` probabilities in [0, 1], or cosines.
         matches: `k` booleans: whether the picture shows the probe's person.
         match_rank: Rank of the best true match in the whole gallery, 1 or above.
     """
@@ -52,7 +52,7 @@ class RankedProbe:
 def plot_rankings(probes: Sequence[RankedProbe]) -> Figure:
     """Draws a row for each probe and model: the probe, then the best of the gallery.
 
-    A true match has a thick green frame and a bold rank, every other picture a red rank; probabilities are below. Below
+    A true match has a thick green frame and a bold rank, every other picture a red rank; its score is below. Below
     the probe is the rank of its best true match, which may be beyond the row.
 
     Args:
@@ -100,10 +100,17 @@ def _height(probe, ranking):
     return max(_PICTURE * high / wide for high, wide, _ in shapes)
 
 
+def _label(text, height):
+    """A label on one line, or on two, as long as the pictures are high, where it is longer and has a comma."""
+    whole, (model, comma, scorer) = shortened(text, height + 2 * LINE), text.partition(", ")
+    if not comma or "…" not in whole:
+        return whole
+    return f"{shortened(model + ',', height)}\n{shortened(scorer, height)}"
+
+
 def _draw_row(axes, probe, ranking, top):
     height = _height(probe, ranking)
-    label = shortened(ranking.label, height + 2 * LINE)
-    write(axes, label, _MARGIN + _LABEL / 2, top + LINE + height / 2, rotation=90)
+    write(axes, _label(ranking.label, height), _MARGIN + _LABEL / 2, top + LINE + height / 2, rotation=90)
     left = _MARGIN + _LABEL + _PROBE + _GAP
     middle = _MARGIN + _LABEL + _PROBE / 2
     write(axes, "probe", middle, top + LINE / 2)

@@ -46,11 +46,11 @@ def _checked(context, parameter, path):
     return path
 
 
-def tested(folders, baseline, dataset, data, split_name, **options):
+def tested(folders, baselines, dataset, data, split_name, **options):
     """Who is tested and how, as arguments of `tfnxc.evaluation.rank_probes`."""
     from tfnxc.runs import Run
 
-    check_options(folders, baseline, (), {**options, "dataset": dataset, "data": data, "split_name": split_name})
+    check_options(folders, baselines, (), {**options, "dataset": dataset, "data": data, "split_name": split_name})
     if folders:
         return {**where(Run.open(folders[0]), dataset, data, split_name), **options}
     return {**people_of(dataset, data, split_name), "partial": options["partial"]}

@@ -42,7 +42,7 @@ def _choice_options(command):
     return kind(probes(among(seed(command))))
 
 
-@like_evaluate(*PEOPLE, "baseline", *PAIRS)
+@like_evaluate(*PEOPLE, "baselines", "scorer", *PAIRS)
 @click.command()
 @RUNS
 @_choice_options
@@ -50,16 +50,17 @@ def _choice_options(command):
 @click.option("--top", default=20, show_default=True, type=click.IntRange(1, 20), help="Pictures of the gallery a row.")
 @_PROTOCOL
 @file_options("ranking.png")
-def ranking(folders, baseline, kind, probes, among, seed, count, top, protocol, path, dpi, **options):
+def ranking(folders, baselines, kind, probes, among, seed, count, top, protocol, scorer, path, dpi, **options):
     """Draws what runs rank first for some probes (Figures 2 to 6).
 
     A row is the probe and the best of its gallery: the true match in a thick green frame, the rank of every other
-    picture in red, probabilities below; several runs stand below each other. A row ends after 20 pictures; under the
-    probe stands where its true match is.
+    picture in red, probabilities below; several runs stand below each other, and so do several scorers of a run, of
+    which the embedding shows cosines. A row ends after 20 pictures; under the probe stands where its true match is.
 
     \b
     tfnxc plot ranking runs/ahmed runs/normxcorr runs/fused --kind only-fused
     tfnxc plot ranking runs/mine --kind false-match --among 200 --seed 1
+    tfnxc plot ranking runs/mine --scorer head --scorer embedding --scorer both
     tfnxc plot ranking runs/mine --probe 12 --probe 0042_a_00.png
     tfnxc plot ranking runs/mine --kind occlusion --to occlusion.pdf
 
@@ -75,13 +76,15 @@ def ranking(folders, baseline, kind, probes, among, seed, count, top, protocol, 
     from tfnxc.visualization import plot_rankings
     from tfnxc.visualization.rankings import MOST_ROWS
 
-    subjects = [*folders, *([] if baseline is None else [baseline])]
+    subjects = [*folders, *dict.fromkeys(baselines)]
     if not subjects:
         raise InputError("nothing to draw: name a run folder, or --baseline colour-histogram.")
-    rows = len(subjects) * (len(probes) or count)
+    scorers = scorer or ("head",)
+    rows = (len(folders) * len(scorers) + len(subjects) - len(folders)) * (len(probes) or count)
     if rows > MOST_ROWS:
         raise InputError(f"{rows} rows, one a run and probe, are more than {MOST_ROWS}: take fewer with --count.")
-    choice, who = ProbeChoice(kind, probes, count, among, seed), tested(folders, baseline, **options)
+    choice, who = ProbeChoice(kind, probes, count, among, seed), tested(folders, baselines, scorer=scorer, **options)
+    who["scorer"] = scorers
     found = rank_probes(subjects, choice=choice, protocol=protocol, top=top, console=console, **who)
     save(plot_rankings(found.probes()), path, dpi)
 
@@ -119,7 +122,7 @@ def maps(folders, kind, probes, among, seed, protocol, scale, path, dpi, **optio
         raise InputError("maps are drawn of one probe: give --probe once.")
     if 3 * len(folders) > MOST_ROWS:
         raise InputError(f"maps of {len(folders)} runs are more than {MOST_ROWS} rows: name at most {MOST_ROWS // 3}.")
-    choice, who = ProbeChoice(kind, probes, 1, among, seed), tested(folders, None, **options)
+    choice, who = ProbeChoice(kind, probes, 1, among, seed), tested(folders, (), **options)
     found = rank_probes(folders, choice=choice, protocol=protocol, console=console, **who)
     (rows,), (title,) = found.maps(), found.titles.values()
     save(plot_maps(rows, scale, title), path, dpi)

@@ -1,0 +1,116 @@
+"""What scores the pictures of one test part."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from tfnxc.datasets import ImageSet
+from tfnxc.errors import InputError
+from tfnxc.evaluation.summaries import Read
+from tfnxc.evaluation.tested import Tested
+from tfnxc.metrics import EvaluationPlan
+from tfnxc.runs.result import HEAD
+from tfnxc.scoring.two_stages import Shortlist, TwoStages
+
+SCORERS = (HEAD, "embedding", "both", "both-camera")
+"""What of a model may score pairs: its head, its embedding, their combination, or that with a common camera."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scorer:
+    """A scorer of the pictures of one test part. It scores once, and then lets go of the model and the pictures.
+
+    `prefix` begins the names of its result files; `about` has fields of a `Result`; `fill` is like `score`, but gives
+    how many pairs were scored now; `folder` is that of its run; `kind` is one of `SCORERS`. `at_once` says that it has
+    the scores of all pairs, whichever are needed. `two_stages` gives those of a plan where a shortlist is drawn, and
+    `shown` makes of scores what pictures show below a rank.
+    """
+
+    label: str
+    prefix: str
+    tested: Tested
+    about: Mapping[str, Any]
+    fill: Callable[[np.ndarray | None, Console | None], tuple[Read, int]]
+    folder: pathlib.Path | None = None
+    kind: str = HEAD
+    at_once: bool = False
+    two_stages: Callable[[EvaluationPlan, Console | None], TwoStages] | None = None
+    shown: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+    @property
+    def name(self) -> str:
+        """A name that tells it from other scorers."""
+        return self.prefix if self.folder is None else f"{self.folder.resolve().name}-{self.prefix}"
+
+    @property
+    def people(self) -> ImageSet:
+        """The `ImageSet` of the test part."""
+        return self.tested.part
+
+    def score(self, needed: np.ndarray | None, console: Console | None) -> tuple[Read, float | None]:
+        """Scores the pairs that a boolean matrix marks; gives what reads scores, and pairs a second, if any was new."""
+        begin = time.perf_counter()
+        read, pairs = self.fill(needed, console)
+        seconds = time.perf_counter() - begin
+        if not pairs:
+            return read, None
+        if console is not None:
+            console.print(f"{self.label}: {pairs} pairs in {seconds:.1f} s, {pairs / seconds:.0f} pairs a second")
+        return read, pairs / seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Which scorers of a model are asked for: names of `SCORERS`, and the `Shortlist` of the combined ones, if any."""
+
+    kinds: tuple[str, ...] = (HEAD,)
+    shortlist: Shortlist | None = None
+
+    @classmethod
+    def of(cls, scorer, shortlist) -> Asked:
+        """The arguments of `evaluate`, checked: raises `ValueError` where one is not known or has no effect."""
+        kinds = (scorer,) if isinstance(scorer, str) else tuple(dict.fromkeys(scorer))
+        for kind in kinds:
+            if kind not in SCORERS:
+                raise ValueError(f"scorer must be of {', '.join(map(repr, SCORERS))}; got {kind!r}.")
+        if not kinds:
+            raise ValueError(f"scorer must be at least one of {', '.join(map(repr, SCORERS))}; got none.")
+        if shortlist is None:
+            return cls(kinds)
+        if not any(kind.startswith("both") for kind in kinds):
+            raise ValueError("shortlist: no effect on the head or the embedding alone; ask for the scorer both.")
+        return cls(kinds, Shortlist(shortlist))
+
+    @property
+    def needs_embedding(self) -> bool:
+        """Whether one of them is not the head alone."""
+        return set(self.kinds) != {HEAD}
+
+    @property
+    def needs_head(self) -> bool:
+        """Whether one of them is not the embedding alone."""
+        return set(self.kinds) != {"embedding"}
+
+
+def protocols_of(kind: str, asked: tuple[str, ...], usual: tuple[str, ...]) -> tuple[str, ...]:
+    """The protocols of a scorer: those asked for, or else the usual ones; of a common camera `paper` alone.
+
+    Raises `InputError` where others were asked for: only `paper` has galleries of all cameras that a probe's own
+    identity is drawn from.
+    """
+    if kind != "both-camera":
+        return asked or usual
+    if asked and "paper" not in asked:
+        raise InputError(
+            f"the scorer both-camera knows which pictures one camera took; that is for the protocol paper, and "
+            f"{', '.join(asked)} was asked for. Add --protocol paper, or take --scorer both (in Python protocols=, "
+            "scorer=)."
+        )
+    return ("paper",)
