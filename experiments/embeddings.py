@@ -140,6 +140,14 @@ def measured(estimator, views, identities, cameras, folds):
     return {"rank 1": ranks, "mAP": precisions}
 
 
+def table(results):
+    """The table of results as `main` writes them."""
+    head = "rank 1", "mAP"
+    cells = [(row["way"], *(reporting.cell(reporting.spread_of(row[name])) for name in head)) for row in results["rows"]]
+    caption = f"Training identities of {results['split']}, per cent, mean ± deviation over {results['folds']} folds."
+    return reporting.Table(("way", *head), cells, caption)
+
+
 def main(words=None):
     """Measures each way, prints a table, writes it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -172,11 +180,9 @@ def main(words=None):
             rows.append({"way": way, **measured(estimator, shown, identities, cameras, folds)})
             advance(1)
     about = {"run": run.settings.to_dict(), "split": run.split.name, "folds": options.folds, "versions": versions()}
-    write_json(options.to, {**about, "rows": rows})
-    head = "rank 1", "mAP"
-    cells = [(row["way"], *(reporting.cell(reporting.spread_of(row[name])) for name in head)) for row in rows]
-    caption = f"Training identities of {run.split.name}, per cent, mean and deviation over {options.folds} folds."
-    print("\n".join(reporting.Table(("way", *head), cells, caption).lines()))
+    results = {**about, "rows": rows}
+    write_json(options.to, results)
+    print("\n".join(table(results).lines()))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ import re
 
 import pytest
 
-from experiments import claims, recipe_parts, reporting, reproduce_cuhk01, search_windows
+from experiments import claims, embeddings, recipe_parts, reporting, reproduce_cuhk01, scorers, search_windows
 from experiments.experiment import PROTOCOLS
 from tfnxc.evaluation import TITLES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "docs/claims.md", "docs/cuhk01.md", "docs/training.md"]
+PAGES = ["README.md", "docs/claims.md", "docs/cuhk01.md", "docs/embedding.md", "docs/training.md"]
 MARK = re.compile(r"<!-- table: (.+?) -->\n((?:\|.*\n)+)")
 
 
@@ -146,6 +146,8 @@ def tables():
         f"cuhk01 {name}": table for file in ("cuhk01", "cuhk01-100") for name, table in _of(reproduce_cuhk01, file)
     }
     found |= {f"cuhk01 {each.__name__}": each() for each in (summary, minutes, partitions, changes, positives)}
+    found |= {f"scorers {name}": table for name, table in _of(scorers, "scorers")}
+    found["embeddings"] = embeddings.table(results_of("embeddings"))
     return found | {"parts, cameras": cameras(), "parts, one seed": one_seed(), "parts, several seeds": several_seeds()}
 
 
