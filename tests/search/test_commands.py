@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tests.cli.run_command import error_of, run
-from tfnxc.search import Gallery
+from tfnxc.search import SHORTLIST, Gallery
+from tfnxc.search._files import MANIFEST
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_search_with_filters_json_and_a_picture(index, crops, tmp_path):
     assert result.exit_code == 0, result.output
     found = json.loads(to.read_text())
     assert [each["probe"] for each in found["probes"]] == [str(first), str(second)] and found["pictures"] == 12
-    assert found["shortlist"] == 500 and found["other_cameras"] is True
+    assert found["shortlist"] == SHORTLIST and found["other_cameras"] is True and found["scorer"] == "both"
     for each in found["probes"]:
         assert [match["camera"] for match in each["matches"]] == ["b"] * 3
         assert f"{each['matches'][0]['probability']:.4f}" in result.output
@@ -53,6 +54,10 @@ def test_search_with_filters_json_and_a_picture(index, crops, tmp_path):
     assert drawn.read_bytes().startswith(b"\x89PNG")
     exhaustive = run("search", index, first, "--exhaustive", "--both-orders", "--not-camera", "b", "--json", to)
     assert exhaustive.exit_code == 0 and len(json.loads(to.read_text())["probes"][0]["matches"]) == 5
+    by_cosine = run("search", index, first, "--scorer", "embedding", "--top", 3, "--json", to)
+    assert by_cosine.exit_code == 0 and "rank  cosine  camera  picture" in by_cosine.output
+    matches = json.loads(to.read_text())["probes"][0]["matches"]
+    assert f"{matches[0]['score']:.4f}" in by_cosine.output and matches[0]["probability"] is None
     nothing = run("search", index, first, "--since", "2026-01-01")
     assert nothing.exit_code == 0 and "nothing found; the filters leave no picture" in nothing.output
 
@@ -63,6 +68,8 @@ def test_errors_are_one_line(index, crops, tmp_path, model_file):
     assert "broken.png: " in error_of("search", index, crops / "b" / "broken.png")
     assert "no picture of camera c; its cameras are: a, b" in error_of("search", index, probe, "--camera", "c")
     assert "is no time" in error_of("search", index, probe, "--since", "noon")
+    assert "compares no pairs" in error_of("search", index, probe, "--scorer", "embedding", "--both-orders")
+    assert "--keep is about a new index" in error_of("index", index, "--add", crops, "--keep", "maps")
     assert "leave one out" in error_of("search", index, probe, "--exhaustive", "--shortlist", 5)
     assert "--picture draws at most 20" in error_of("search", index, probe, "--top", 21, "--picture", "a.png")
     assert "give a name that ends so" in error_of("search", index, probe, "--picture", "a.gif")
@@ -74,3 +81,25 @@ def test_errors_are_one_line(index, crops, tmp_path, model_file):
     probe.unlink()
     other = next((crops / "b").glob("0*.png"))
     assert f"{probe}: no such file" in error_of("search", index, other, "--top", 12, "--picture", tmp_path / "a.png")
+
+
+def test_an_index_that_keeps_paths_says_what_is_left_out(tmp_path, model_file, crops):
+    folder = tmp_path / "paths"
+    made = run("index", model_file, crops / "a", "--to", folder, "--keep", "paths")
+    assert made.exit_code == 0 and "vectors of 8 numbers and paths" in made.output, made.output
+    first, second, *_ = sorted((crops / "a").iterdir())
+    second.unlink()
+    found = run("search", folder, first)
+    assert found.exit_code == 0 and f"Left out: {second}: no such file." in found.output
+    assert "rank  probability  picture" in found.output and f"{second}\n" not in found.output
+    assert f"{second}: no such file." in error_of("index", folder, "--check")
+    assert run("index", folder, "--delete", second, "--check").exit_code == 0
+
+
+def test_an_index_of_the_format_before_is_refused_in_a_line(index, crops):
+    path = index / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 1}))
+    probe = next((crops / "a").iterdir())
+    remedy = "version 1 of the format; this tfnxc reads version 2. Index the pictures again, into another folder."
+    for words in (("search", index, probe), ("index", index, "--add", crops)):
+        assert remedy in error_of(*words)

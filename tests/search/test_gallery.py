@@ -4,20 +4,25 @@ import concurrent.futures
 import dataclasses
 import json
 import multiprocessing
+import os
 import shutil
 import zipfile
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+from tests.search.conftest import SIZE, embedding_of
 from tfnxc.datasets import get_split
 from tfnxc.datasets.image_set import resize
+from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
+from tfnxc.models import split
 from tfnxc.recipes import Recipe
 from tfnxc.runs import Run, RunSettings
-from tfnxc.scoring import PairScorer
-from tfnxc.search import Added, Gallery, Match, Picture, list_pictures, merge_rankings, set_pictures
+from tfnxc.scoring import PairScorer, embed
+from tfnxc.search import Added, Gallery, Match, Picture, list_pictures, merge_rankings, set_pictures, synthetic_gallery
 from tfnxc.search._files import Manifest
 from tfnxc.search.picture import Records
 
@@ -26,37 +31,98 @@ def names_of(found):
     return [[match.name for match in matches] for matches in found]
 
 
-def scores_of(model_file, pictures, orders):
-    """Scores of all pictures with all, by the package's own scorer."""
-    images = np.stack([resize(picture.image, (48, 28)) for picture in pictures])
-    scorer = PairScorer(keras.models.load_model(model_file), images, batch_size=16)
-    pairs = np.indices((len(images),) * 2).reshape(2, -1).T
-    return np.mean([scorer.score(pairs[:, order]).reshape((len(images),) * 2) for order in orders], axis=0)
+@pytest.fixture(scope="module")
+def named(tmp_path_factory, pictures):
+    """The pictures of `pictures` as files, with their pixels at hand too."""
+    folder, found = tmp_path_factory.mktemp("pictures"), []
+    for picture in pictures:
+        path = folder / picture.name.replace("/", "-")
+        Image.fromarray(picture.image).save(path)
+        found.append(picture._replace(name=str(path)))
+    return found
 
 
-@pytest.mark.parametrize("both_orders", [False, True])
-def test_exhaustive_search_gives_the_package_s_own_scores(gallery, model_file, pictures, both_orders):
-    scores = scores_of(model_file, pictures, [[0, 1], [1, 0]] if both_orders else [[0, 1]])
-    found = gallery.search(pictures[:3], top=20, exhaustive=True, both_orders=both_orders)
-    for index, (matches, row) in enumerate(zip(found, scores, strict=False)):
-        others = {each.name: score for each, score in zip(pictures, row, strict=True) if each is not pictures[index]}
+@pytest.fixture(scope="module")
+def galleries(tmp_path_factory, model_file, named):
+    """A gallery that keeps maps and one that keeps paths, of the same pictures; not to be changed."""
+    found = {}
+    for keep in ("maps", "paths"):
+        found[keep] = Gallery.start(tmp_path_factory.mktemp(keep) / "index", model_file, keep=keep)
+        found[keep].add([picture._replace(image=picture.name) for picture in named], commit=5)
+    return found
+
+
+def images_of(pictures):
+    return np.stack([resize(picture.image, SIZE) for picture in pictures])
+
+
+def probabilities_of(model_file, pictures):
+    """What the package's own scorer says of all pictures with all."""
+    scorer = PairScorer(keras.models.load_model(model_file), images_of(pictures), batch_size=16)
+    pairs = np.indices((len(pictures),) * 2).reshape(2, -1).T
+    return scorer.score(pairs).reshape((len(pictures),) * 2)
+
+
+def cosines_of(model_file, pictures):
+    """Cosines of the embedding's vectors of all pictures with all."""
+    tower = split(keras.models.load_model(model_file)).tower
+    vectors = Embedding.load(model_file.parent).vectors(embed(tower, images_of(pictures)))
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    return vectors @ vectors.T
+
+
+def naive_scores(model_file, pictures, scorer, both_orders):
+    """Scores and probabilities of all with all, the naive way."""
+    probabilities, cosines = probabilities_of(model_file, pictures), cosines_of(model_file, pictures)
+    if scorer == "embedding":
+        return cosines, None
+    if scorer == "head":
+        scores = (probabilities + probabilities.T) / 2 if both_orders else probabilities
+        return scores, scores
+    odds = np.log(probabilities / (1 - probabilities))
+    odds = (odds + odds.T) / 2 if both_orders else odds
+    scores = 1.5 * odds + 4.0 * cosines  # the weights that tests/search/conftest.py gives
+    return scores, 1 / (1 + np.exp(1.0 - 0.7 * scores))
+
+
+@pytest.mark.parametrize("keep", ["maps", "paths"])
+@pytest.mark.parametrize(
+    ("scorer", "both_orders"), [("head", False), ("head", True), ("both", False), ("both", True), ("embedding", False)]
+)
+def test_a_search_gives_the_package_s_own_scores(galleries, model_file, named, keep, scorer, both_orders):
+    gallery, pictures = galleries[keep], named
+    scores, probabilities = naive_scores(model_file, pictures, scorer, both_orders)
+    asked = {} if scorer == "embedding" else {"exhaustive": True, "both_orders": both_orders}
+    found = gallery.search(pictures[:3], top=20, scorer=scorer, **asked)
+    for index, matches in enumerate(found):
+        others = [each.name for each in pictures if each is not pictures[index]]
         assert {match.name for match in matches} == set(others)
-        # The gallery's features are of half precision.
         for match in matches:
-            assert match.probability == pytest.approx(others[match.name], abs=2e-3)
-        assert [match.probability for match in matches] == sorted((m.probability for m in matches), reverse=True)
-    assert len({match.probability for match in found[0]}) > 5
+            at = [each.name for each in pictures].index(match.name)
+            # The gallery's features are of half precision.
+            assert match.score == pytest.approx(scores[index, at], abs=5e-3)
+            if scorer == "embedding":
+                assert match.probability is None and match.shown == match.score
+            else:
+                assert match.probability == match.shown == pytest.approx(probabilities[index, at], abs=5e-3)
+        assert [match.score for match in matches] == sorted((match.score for match in matches), reverse=True)
+    assert len({match.score for match in found[0]}) > 5
 
 
-def test_a_shortlist_of_all_finds_what_exhaustive_finds_and_a_short_one_the_best_of_it(gallery, pictures):
+def test_a_shortlist_of_all_finds_what_exhaustive_finds_and_a_short_one_the_best_of_it(gallery, model_file, pictures):
     exhaustive = gallery.search(pictures, top=4, exhaustive=True)
     assert names_of(gallery.search(pictures, top=4, shortlist=11)) == names_of(exhaustive)
     counts = []
-    few = gallery.search(pictures[:1], top=3, shortlist=5, progress=counts.append)
-    assert sum(counts) == 5 and len(few[0]) == 3
+    few = gallery.search(pictures[:1], top=5, shortlist=5, progress=counts.append)
+    assert sum(counts) == 5
+    # It holds the nearest by cosine, and the order is that of all.
+    cosines = cosines_of(model_file, pictures)[0]
+    nearest = [pictures[at].name for at in np.argsort(-cosines) if at][:5]
+    every = gallery.search(pictures[:1], top=11, exhaustive=True)[0]
+    assert names_of(few)[0] == [match.name for match in every if match.name in nearest]
     # The picture itself, under another name, is the first that a shortlist of one has.
     (found,) = gallery.search([pictures[7]._replace(name="unknown")], top=1, shortlist=1)
-    assert found[0][:1] == (pictures[7].name,) and found[0][2:] == pictures[7][2:]
+    assert found[0].name == pictures[7].name and found[0][3:] == pictures[7][2:]
 
 
 def test_filters(gallery, pictures):
@@ -88,7 +154,7 @@ def test_what_is_not_known_is_found_but_by_no_filter(tmp_path, model_file, pictu
     gallery = Gallery.start(tmp_path / "index", model_file)
     gallery.add([Picture("plain", pictures[0].image)])
     probe = pictures[1]
-    assert gallery.search([probe])[0][0][2:] == (None, None, None)
+    assert gallery.search([probe])[0][0][3:] == (None, None, None)
     assert gallery.search([probe], since=0.0) == gallery.search([probe], until=9e9) == [[]]
     with pytest.raises(InputError, match="no picture of camera a; its cameras are: none"):
         gallery.search([probe], cameras=["a"])
@@ -136,13 +202,14 @@ def test_delete_compact_and_check(gallery, pictures):
     assert gallery.search(pictures[:2], top=20) == before and gallery.check() == 10
     (path,) = gallery.folder.glob("*.segment")
     data = bytearray(path.read_bytes())
-    data[gallery._store.snapshot.manifest.embedding_size * 4 * 10 + 3] ^= 4  # in the first map
+    data[gallery._store.snapshot.manifest.dimensions * 2 * 10 + 3] ^= 4  # in the first map
     path.write_bytes(data)
     damaged = Gallery(gallery.folder)
     with pytest.raises(InputError, match=rf"the features of {pictures[0].name} are damaged"):
         damaged.check()
     with pytest.raises(InputError, match="are damaged"):
         damaged.search([pictures[1]])
+    assert len(damaged.search([pictures[1]], scorer="embedding")[0]) == 9  # reads no map
 
 
 def test_an_empty_gallery_finds_nothing(tmp_path, model_file, pictures):
@@ -155,11 +222,119 @@ def test_another_model_is_told(gallery, model_file, tmp_path, pictures):
     assert len(Gallery.start(gallery.folder, model_file)) == 12  # the same goes on
     other = tmp_path / "other.keras"
     keras.models.load_model(model_file).save(other)
-    with pytest.raises(InputError, match=r"indexed with another model than .*other\.keras"):
+    embedding_of(other).save(tmp_path)
+    with pytest.raises(InputError, match=r"indexed with another model or embedding than .*other\.keras"):
         Gallery.start(gallery.folder, other)
-    shutil.copy(other, gallery.folder / "model.keras")
-    with pytest.raises(InputError, match=r"model\.keras: not the model that the pictures of this index were indexed"):
-        Gallery(gallery.folder)
+    with pytest.raises(InputError, match="indexed with another model or embedding"):
+        Gallery.start(gallery.folder, model_file, embedding=embedding_of(model_file, cosine=5.0))
+    for name in ("model.keras", "embedding.keras", "embedding.json"):
+        before = (gallery.folder / name).read_bytes()
+        (gallery.folder / name).write_bytes(before[:-1] + b"x")
+        with pytest.raises(InputError, match=rf"{name}: not the one that the pictures of this index were indexed"):
+            Gallery(gallery.folder)
+        (gallery.folder / name).unlink()
+        with pytest.raises(InputError, match=rf"{name}: not the one that the pictures of this index were indexed"):
+            Gallery(gallery.folder)
+        (gallery.folder / name).write_bytes(before)
+    assert len(Gallery(gallery.folder)) == 12
+
+
+def test_a_model_without_its_embedding_is_refused_with_the_remedy(tmp_path, model_file, pictures):
+    alone = tmp_path / "alone" / "model.keras"
+    alone.parent.mkdir()
+    shutil.copy(model_file, alone)
+    with pytest.raises(InputError, match=r"no embedding here. Fit one with tfnxc embed fit .*alone.*beside its model"):
+        Gallery.start(tmp_path / "index", alone)
+    other = tmp_path / "other.keras"
+    keras.models.load_model(model_file).save(other)
+    for given in (embedding_of(other), None):
+        if given is None:
+            embedding_of(other).save(alone.parent)
+        with pytest.raises(
+            InputError, match=r"its embedding is of another model\. Fit one of this model: tfnxc embed fit"
+        ):
+            Gallery.start(tmp_path / "index", alone, embedding=given)
+    assert not (tmp_path / "index").exists()
+    for given in (embedding_of(model_file), model_file.parent):
+        gallery = Gallery.start(tmp_path / "index", alone, embedding=given)
+        gallery.add(pictures[:3])
+        assert len(gallery) == 3  # the same embedding, from two places
+    assert len(gallery.search(pictures[3:4])[0]) == 3
+
+
+def test_the_model_that_comes_with_tfnxc(tmp_path, pictures):
+    gallery = Gallery.start(tmp_path / "index", "pretrained")
+    gallery.add(pictures)
+    assert len(Gallery.start(tmp_path / "index", "pretrained")) == 12  # goes on, though the files would differ
+    assert gallery.summary()["model"].startswith("pretrained ")
+    again, probes = synthetic_gallery(tmp_path / "try", identities=6, probes=2)
+    assert len(synthetic_gallery(tmp_path / "try", identities=6, probes=2)[0]) == len(again) == 6
+    found = again.search([Picture.of_file(probe) for probe in probes], top=1)
+    assert [match.name.rsplit("/", 1)[1] for (match,) in found] == [probe.name for probe in probes]
+
+
+def test_what_a_gallery_keeps(galleries, named, model_file, tmp_path):
+    assert {keep: galleries[keep].keep for keep in galleries} == {"maps": "maps", "paths": "paths"}
+    sizes = {
+        keep: sum(path.stat().st_size for path in each.folder.glob("*.segment")) for keep, each in galleries.items()
+    }
+    of_maps = 2 * np.prod(galleries["maps"].summary()["map_shape"]) + 4
+    assert 0 < sizes["paths"] < sizes["maps"] - 12 * of_maps + 12 * 16
+    held = galleries["paths"].summary()
+    assert held["pictures"] == 12 and held["cameras"] == {"a": 6, "b": 6} and held["keep"] == "paths"
+    assert held["dimensions"] == 8 and held["bytes"] == galleries["paths"].bytes_on_disk
+    json.dumps(held)
+    with pytest.raises(InputError, match="it keeps paths, not maps"):
+        Gallery.start(galleries["paths"].folder, model_file, keep="maps")
+    assert Gallery.start(galleries["paths"].folder, model_file).keep == "paths"
+    with pytest.raises(InputError, match="keep must be maps or paths; got 'all'"):
+        Gallery.start(tmp_path / "index", model_file, keep="all")
+    with pytest.raises(InputError, match="drawn: an array, and this gallery keeps paths of files"):
+        Gallery(galleries["paths"].folder).add([named[0]._replace(name="drawn")])
+
+
+def test_a_picture_that_is_gone_or_has_changed_is_told(tmp_path, model_file, crops, pictures):
+    gallery = Gallery.start(tmp_path / "index", model_file, keep="paths")
+    gallery.add([Picture(f"picture {path.name}", path) for path in sorted((crops / "a").iterdir())])
+    probe = pictures[7]
+    before = gallery.search([probe], top=20)[0]
+    first, second, third = sorted((crops / "a").iterdir())[:3]
+    assert gallery.check() == 6 and f"picture {first.name}" in [match.name for match in before]
+    shutil.copy(first, tmp_path / "kept.png")
+    first.unlink()
+    Image.fromarray(pictures[8].image).save(second)
+    os.utime(third)  # as it was, but for its time
+    gone = rf"{first.name}: no such file\..* 1 others here\. Put the pictures back, or delete them from the index"
+    for call in (lambda: gallery.search([probe]), gallery.check):
+        with pytest.raises(InputError, match=gone):
+            call()
+    lines = []
+    found = gallery.search([probe], top=20, left_out=lines.append)[0]
+    assert found == [match for match in before if match.name[8:] not in (first.name, second.name)] and len(found) == 4
+    assert "no such file" in lines[0] and lines[1] == (
+        f"{second}: not the picture that was indexed; it has changed since."
+    )
+    shutil.copy(tmp_path / "kept.png", first)
+    gallery.delete([f"picture {second.name}"])
+    assert len(gallery.search([probe], top=20)[0]) == 5
+    # What only the vectors say needs no picture.
+    first.unlink()
+    assert len(gallery.search([probe], top=20, scorer="embedding")[0]) == 5
+
+
+def test_what_was_asked_and_found_as_plain_types(gallery, pictures):
+    asked = {"scorer": "head", "shortlist": 6, "cameras": {"b"}, "since": 0.0}
+    found = gallery.search(pictures[:2], top=2, **asked)
+    record = gallery.describe_search(pictures[:2], found, top=2, **asked)
+    assert json.loads(json.dumps(record)) == record
+    assert (record["scorer"], record["shortlist"], record["exhaustive"]) == ("head", 6, False)
+    assert record["cameras"] == ["b"] and record["since"] == "1970-01-01T00:00:00+00:00" and record["until"] is None
+    assert [each["probe"] for each in record["probes"]] == [picture.name for picture in pictures[:2]]
+    first = record["probes"][0]["matches"][0]
+    assert first == found[0][0].to_dict() and set(first) == {"score", *Picture._fields, "probability"} - {"image"}
+    assert gallery.describe_search([], [], scorer="embedding")["shortlist"] is None
+    assert gallery.describe_search([], [], exhaustive=True)["shortlist"] is None
+    assert gallery.describe_search([], [], top=400)["shortlist"] == 400
 
 
 def test_what_cannot_be_a_gallery_or_a_model(tmp_path, model_file):
@@ -190,13 +365,18 @@ def test_numbers_that_cannot_be(gallery, pictures):
         with pytest.raises(InputError, match="top must be 1 or more and shortlist as much"):
             gallery.search(pictures[:1], top, shortlist=shortlist)
     assert len(gallery.search(pictures[:1], top=600, exhaustive=True)[0]) == 11  # there is no shortlist to be longer
+    with pytest.raises(InputError, match="scorer must be one of both, embedding, head; got 'cosine'"):
+        gallery.search(pictures[:1], scorer="cosine")
+    for unused in ({"shortlist": 20}, {"exhaustive": True}, {"both_orders": True}):
+        with pytest.raises(InputError, match="the scorer embedding compares no pairs"):
+            gallery.search(pictures[:1], scorer="embedding", **unused)
     with pytest.raises(InputError, match="commit must be 1 to 1024"):
         gallery.add(pictures, commit=0)
     with pytest.raises(InputError, match="seconds in the years 1 to 9999"):
         gallery.add([pictures[0]._replace(name="later", time=1e300)])
 
 
-@pytest.mark.parametrize("changes", [{"embedding_size": 3}, {"map_shape": (8, 2, 5), "embedding_size": 80}])
+@pytest.mark.parametrize("changes", [{"dimensions": 3}, {"map_shape": (8, 2, 5)}])
 def test_a_manifest_of_other_features_than_the_model_s_is_told(tmp_path, model_file, pictures, changes):
     folder = Gallery.start(tmp_path / "index", model_file).folder
     dataclasses.replace(Manifest.read(folder), **changes).write(folder)
@@ -208,7 +388,7 @@ def test_many_segments_are_like_one(tmp_path, gallery, model_file, pictures):
     other = Gallery.start(tmp_path / "other", model_file)
     other.add(pictures, commit=5)
     assert len(other._store.snapshot.segments) == 3
-    for options in ({"exhaustive": True}, {"shortlist": 7, "top": 7}):
+    for options in ({"exhaustive": True}, {"shortlist": 7, "top": 7}, {"scorer": "embedding"}):
         assert names_of(other.search(pictures[:4], **options)) == names_of(gallery.search(pictures[:4], **options))
 
 
@@ -228,7 +408,7 @@ def test_two_processes_search_a_shard_each_and_together_find_what_one_index_has(
     together, one = merge_rankings(shards, top=6), gallery.search(probes, top=6, exhaustive=True)
     assert names_of(together) == names_of(one)
     for matches, expected in zip(together, one, strict=True):
-        np.testing.assert_allclose([m.probability for m in matches], [m.probability for m in expected], atol=1e-5)
+        np.testing.assert_allclose([m.score for m in matches], [m.score for m in expected], atol=1e-4)
     assert len({match.name for match in together[0]} & {picture.name for picture in pictures[:6]}) not in (0, 6)
 
 
@@ -241,12 +421,14 @@ def test_drawn_people_are_added_as_a_set(tmp_path, model_file):
 
 
 def test_texts_for_a_table_can_be_printed_in_a_line():
-    texts = Match("a\nb\udcff\x1b[31m ü.png", 0.5, None, "lift\udcff", 0.0).texts()
-    assert texts[2:] == ["lift\\udcff", "1970-01-01T00:00:00+00:00", "a\\nb\\udcff\\x1b[31m ü.png"]
+    match = Match("a\nb\udcff\x1b[31m ü.png", 2.5, 0.5, None, "lift\udcff", 0.0)
+    texts = match.texts()
+    assert texts[:2] == ["0.5000", ""] and match._replace(probability=None).texts()[:2] == ["", "2.5000"]
+    assert texts[3:] == ["lift\\udcff", "1970-01-01T00:00:00+00:00", "a\\nb\\udcff\\x1b[31m ü.png"]
 
 
 def test_records_keep_names_that_are_not_utf8():
-    records = Records(["a\udcff.png"], ["ä"], [None], [1.5])
+    records = Records(["a\udcff.png"], ["ä"], [None], [1.5], ["b\udcff.png"], ["12ab"])
     assert Records.from_bytes(records.to_bytes()) == records
 
 
@@ -284,6 +466,9 @@ def test_a_run_gives_its_model(tmp_path, model_file, pictures):
     with pytest.raises(InputError, match="no model yet; finish the training"):
         Gallery.start(tmp_path / "index", run)
     shutil.copy(model_file, run.model_path())
+    with pytest.raises(InputError, match="Fit one with tfnxc embed fit"):
+        Gallery.start(tmp_path / "index", run)
+    embedding_of(model_file).save(run.folder)
     gallery = Gallery.start(tmp_path / "index", run)
     gallery.add(pictures[:2])
     assert len(Gallery.start(tmp_path / "index", run.folder)) == len(Gallery.start(tmp_path / "index", model_file)) == 2

@@ -83,6 +83,17 @@ def test_it_finds_what_the_gallery_finds(gallery, pictures, crops):
     assert found == expected and len(found) == 3
 
 
+def test_a_picture_that_is_gone_is_left_out_and_said(tmp_path, model_file, crops):
+    gallery = Gallery.start(tmp_path / "paths", model_file, keep="paths")
+    gallery.add(folder_pictures(crops / "a"))
+    gone, *_ = sorted((crops / "a").iterdir())
+    gone.unlink()
+    lines = []
+    probe = str(crops / "b" / "0000_b_00.png")
+    _, found = find(gallery, probe, [], "", "", 10, shortlist=50, left_out=lines.append)
+    assert len(found) == 5 and lines == [f"{gone}: no such file."]
+
+
 @pytest.mark.parametrize("top", [0, 51, 10**9, 2.5, None, "10"])
 def test_it_finds_no_more_than_it_shows(gallery, crops, top):
     with pytest.raises(InputError, match="1 to 50 pictures are shown"):

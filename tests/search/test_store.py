@@ -1,6 +1,7 @@
 """An index on disk: what a kill leaves, what readers see beside a writer, and what damage is told."""
 
 import dataclasses
+import importlib.util
 import json
 import multiprocessing
 import re
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 
 from tests.search import store_writer
-from tests.search.store_writer import append, features_of, new_store
+from tests.search.store_writer import LARGE, append, features_of, new_store
 from tfnxc.errors import InputError
-from tfnxc.search import _store
+from tfnxc.search import _lists, _store
 from tfnxc.search._files import MANIFEST, write_segment
+from tfnxc.search._lists import LISTS, Lists
 from tfnxc.search._store import Snapshot, Store
 from tfnxc.search.picture import Records
 
@@ -21,19 +23,34 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([store_writer.__name__])
 
 
+WITH_FAISS = importlib.util.find_spec("faiss") is not None
+
+
 @pytest.fixture
 def store(tmp_path):
     return new_store(tmp_path / "index")
+
+
+@pytest.fixture(params=["maps", "paths"])
+def any_store(request, tmp_path):
+    return new_store(tmp_path / "index", request.param)
 
 
 def check(snapshot, names):
     """That the index holds these pictures, in this order, with the features that were written."""
     assert list(snapshot.rows) == list(names)
     if names:
-        maps, embeddings = features_of(names)
+        vectors, maps = features_of(names)
         rows = list(snapshot.rows.values())
-        np.testing.assert_array_equal(snapshot.maps_of(rows), maps)
-        np.testing.assert_array_equal(snapshot.embeddings_of(rows), embeddings)
+        np.testing.assert_array_equal(snapshot.vectors_of(rows), vectors)
+        if snapshot.manifest.keep == "maps":
+            np.testing.assert_array_equal(snapshot.maps_of(rows), maps)
+        else:
+            assert [snapshot.records.digests[row] for row in rows] == [f"digest of {name}" for name in names]
+        # However the lists are: all are found, and the nearest to one of them is that one.
+        near = snapshot.neighbours
+        assert near.nearest(np.float32(vectors[0]), snapshot.alive, len(rows)).tolist() == rows
+        assert near.nearest(np.float32(vectors[0]), snapshot.alive, 1).tolist() == rows[:1]
 
 
 def started(folder, seed):
@@ -60,8 +77,9 @@ def apply(names, what, those):
     return [*names, *those] if what == "append" else [name for name in names if what != "delete" or name not in gone]
 
 
-def test_append_delete_and_compact(store, monkeypatch):
-    monkeypatch.setattr(_store, "MOST_PICTURES", 4)
+def test_append_delete_and_compact(any_store, monkeypatch):
+    store = any_store
+    monkeypatch.setitem(_store.MOST_PICTURES, store.snapshot.manifest.keep, 4)
     names = [f"picture {index}" for index in range(11)]
     with store.writing():
         append(store, names[:10])
@@ -105,8 +123,9 @@ def test_deleting_what_is_not_there_deletes_nothing(store):
     check(Snapshot.read(store.folder), ["one", "two"])
 
 
-def test_twenty_kills_lose_nothing_that_was_acknowledged_and_show_nothing_by_half(store):
-    rng = np.random.default_rng(0)
+def test_twenty_kills_lose_nothing_that_was_acknowledged_and_show_nothing_by_half(any_store, monkeypatch):
+    monkeypatch.setattr(_lists, "LARGE", LARGE)
+    store, rng = any_store, np.random.default_rng(0)
     names, interrupted, kinds = [], 0, set()
     for seed in range(20):
         process, pipe = started(store.folder, seed)
@@ -127,11 +146,16 @@ def test_twenty_kills_lose_nothing_that_was_acknowledged_and_show_nothing_by_hal
             assert now == names
         names = now
         check(Snapshot.read(store.folder), names)
-    assert interrupted >= 10 and kinds == {"append", "delete", "compact"}
-    with store.writing():
-        pass  # the next writer takes away what the killed ones left
+        # The lists, too, are there whole or not at all.
+        assert not (store.folder / LISTS).exists() or Lists.load(store.folder, store_writer.SIZE) is not None
+    assert interrupted >= 10 and kinds == {"append", "delete", "compact", "lists"}
+    with store.writing():  # the next writer takes away what the killed ones left
+        store.write_lists()
+    check(store.snapshot, names)
     listed = {entry.file for entry in store.snapshot.manifest.segments}
-    assert {path.name for path in store.folder.iterdir()} == listed | {MANIFEST, "lock"}
+    lists = {LISTS} if WITH_FAISS else set()
+    assert {path.name for path in store.folder.iterdir()} == listed | {MANIFEST, "lock"} | lists
+    assert not WITH_FAISS or set(Lists.load(store.folder, store_writer.SIZE).assigned) == listed
 
 
 def test_two_readers_beside_a_writer_see_whole_commits(store):
@@ -166,16 +190,16 @@ def test_a_second_writer_is_told_who_writes(store):
     assert "free again" in store.snapshot.rows
 
 
-@pytest.mark.parametrize("part", ["maps", "embeddings", "records"])
+@pytest.mark.parametrize("part", ["maps", "vectors", "records"])
 def test_damage_is_told(store, part):
     with store.writing():
         append(store, ["one", "two"])
     (path,) = store.folder.glob("*.segment")
     data = bytearray(path.read_bytes())
-    # Embeddings of 2 x 6 floats come first, then maps of 2 x 24 halves.
-    data[{"embeddings": 5, "maps": 2 * 6 * 4 + 24 * 2 + 1, "records": len(data) - 5}[part]] ^= 1
+    # Vectors of 2 x 6 halves come first, then maps of 2 x 24 halves.
+    data[{"vectors": 5, "maps": 2 * 6 * 2 + 24 * 2 + 1, "records": len(data) - 5}[part]] ^= 1
     path.write_bytes(data)
-    what = r"the features of two are damaged \(CRC-32\)" if part == "maps" else r"records and embeddings are not .*SHA"
+    what = r"the features of two are damaged \(CRC-32\)" if part == "maps" else r"records and vectors are not .*SHA"
     with pytest.raises(InputError, match=re.escape(path.name) + ".*" + what):
         Store(store.folder).snapshot.maps_of([0, 1])
 
@@ -197,8 +221,9 @@ def test_damage_of_the_manifest_is_told(store):
     path = store.folder / MANIFEST
     data = json.loads(path.read_text())
     changes = {
-        "not what was written": {**data, "content": {**data["content"], "embedding_size": 7}},
-        "version 9 of the format; this tfnxc reads version 1": {**data, "version": 9},
+        "not what was written": {**data, "content": {**data["content"], "dimensions": 7}},
+        "version 9 of the format; this tfnxc reads version 2. Index the pictures again": {**data, "version": 9},
+        "version 1 of the format; this tfnxc reads version 2. Index the pictures again": {**data, "version": 1},
         "not of an index": {},
     }
     for message, changed in changes.items():
@@ -221,7 +246,11 @@ def test_damage_of_the_manifest_is_told(store):
         {"map_shape": (3, 2)},
         {"map_shape": (3, -2, -4)},
         {"map_shape": (2**40, 2**40, 4)},
-        {"embedding_size": None},
+        {"dimensions": None},
+        {"keep": "all"},
+        {"files": {"model.keras": "0" * 64}},
+        {"files": {**store_writer.FILES, "embedding.json": "../secret"}},
+        {"model": 3},
         {"pictures": 0},
         {"bytes": 0},
         {"deleted": (0.5,)},
@@ -243,14 +272,17 @@ def test_a_manifest_of_values_that_cannot_be_is_told(store, changes):
 @pytest.mark.parametrize(
     "records",
     [
-        Records(["one"], [None], [None], [None]),
-        Records(["one", 2], [None] * 2, [None] * 2, [None] * 2),
-        Records(["one", "two"], [None] * 2, [["lift"], None], [None] * 2),
-        Records(["one", "two"], [None] * 2, [None] * 2, [None, "1970"]),
-        Records(["one", "two"], [None] * 2, [None] * 2, [None, 1e300]),
+        {"names": ["one"]},
+        {"names": ["one", 2]},
+        {"cameras": [["lift"], None]},
+        {"times": [None, "1970"]},
+        {"times": [None, 1e300]},
+        {"files": [None, 3]},
+        {"digests": [None]},
     ],
 )
 def test_records_of_a_stranger_that_cannot_be_are_told(store, records):
+    records = Records(**{**dataclasses.asdict(Records(["one", "two"], *([[None] * 2] * 5))), **records})
     with store.writing():
         append(store, ["one", "two"])
     (entry,) = store.snapshot.manifest.segments
@@ -271,7 +303,7 @@ def test_the_lock_of_a_stranger_s_index_empties_no_other_file(store, tmp_path):
 
 
 def test_an_index_of_another_model_in_its_place_is_told(store):
-    dataclasses.replace(store.snapshot.manifest, model_sha256="1" * 64).write(store.folder)
+    dataclasses.replace(store.snapshot.manifest, model="another").write(store.folder)
     with pytest.raises(InputError, match="now an index of another model than when it was opened"):
         store.refresh()
     with pytest.raises(InputError, match="another model"), store.writing():
@@ -284,15 +316,27 @@ def test_nothing_outside_the_folder_is_opened(store):
     manifest = store.snapshot.manifest
     (entry,) = manifest.segments
     elsewhere = type(entry)("../00000000.segment", entry.pictures, entry.bytes, entry.sha256)
-    type(manifest)(
-        *[getattr(manifest, each) for each in ("model_sha256", "map_shape", "embedding_size")], 1, (elsewhere,)
-    ).write(store.folder)
+    dataclasses.replace(manifest, segments=(elsewhere,)).write(store.folder)
     with pytest.raises(InputError, match="values that tfnxc does not write"):
         Store(store.folder)
 
 
 def test_features_beyond_half_precision_are_refused(store):
-    maps, embeddings = features_of(["one"])
+    vectors, maps = features_of(["one"])
     with store.writing(), pytest.raises(InputError, match="half precision"):
-        store.append(store_writer.Records(["one"], [None], [None], [None]), maps.astype(np.float32) + 1e5, embeddings)
+        store.append(Records(["one"], *([[None]] * 5)), vectors, maps.astype(np.float32) + 1e5)
     check(Snapshot.read(store.folder), [])
+
+
+def test_pictures_without_a_digest_are_told_where_paths_are_kept(tmp_path):
+    store = new_store(tmp_path / "index", "paths")
+    with store.writing(), pytest.raises(InputError, match="its records are not of the form that tfnxc writes"):
+        store.append(Records(["one"], *([[None]] * 5)), features_of(["one"])[0])
+
+
+def test_nothing_new_is_read_again(store):
+    with store.writing():
+        append(store, ["one"])
+    before = store.snapshot
+    store.refresh()
+    assert store.snapshot is before

@@ -11,6 +11,7 @@ from tfnxc.errors import InputError
 @click.option("--to", "index_folder", type=click.Path(), help="Folder of the new index, or of one to go on with.")
 @click.option("--add", type=click.Path(), help="Add the pictures of a folder or a CSV file to an index.")
 @click.option("--delete", multiple=True, type=click.Path(), help="Delete a picture, or all of a folder. Repeatable.")
+@click.option("--keep", type=click.Choice(["maps", "paths"]), help="What a new index keeps. Default: maps.")
 @click.option("--compact", is_flag=True, help="Take deleted pictures off the disk, put small files together.")
 @click.option("--check", is_flag=True, help="Read everything; exit with 1 where anything is damaged.")
 @click.option(
@@ -18,17 +19,21 @@ from tfnxc.errors import InputError
     type=click.Choice(["identity", "camera", "identity/camera", "camera/identity"]),
     help="What the names of the folders inside a folder of pictures say. Default: nothing.",
 )
-def index(model, pictures, index_folder, add, delete, compact, check, layout):
+def index(model, pictures, index_folder, add, delete, keep, compact, check, layout):
     """Keeps pictures in an index, in which tfnxc search finds people.
 
     PICTURES is a folder (every PNG, JPEG and BMP file in it and below) or a CSV file with the columns path and, if you
-    like, identity, camera and time. A picture that cannot be read is passed over and named. The index holds features of
-    the pictures, their paths and labels, and a copy of the model; not the pictures. A killed command leaves all that it
-    had committed; given again, it goes on. One command writes at a time, any number search. docs/search.md says more.
+    like, identity, camera and time. A picture that cannot be read is passed over and named. A killed command leaves all
+    that it had committed; given again, it goes on. One command writes at a time, any number search.
+
+    MODEL is a .keras file with its embedding beside it, or the word pretrained. The index holds a copy of both and, of
+    each picture, its path, labels and vector: 256 bytes of 128 numbers. --keep maps adds its feature map, 22,204 bytes
+    (37 x 12 x 25 numbers), so that the pictures are needed no more. --keep paths adds a digest, 16 bytes: a search
+    reads and embeds the pictures of its shortlist again, which takes longer. docs/search.md says more.
 
     \b
     tfnxc index runs/mine crops --to index --layout camera     crops/CAMERA/picture
-    tfnxc index model.keras crops.csv --to index
+    tfnxc index pretrained crops.csv --to index --keep paths
     tfnxc index index --add more-crops
     tfnxc index index --delete crops/lift/0007.jpg --delete crops/hall --compact
     tfnxc index index --check
@@ -39,6 +44,8 @@ def index(model, pictures, index_folder, add, delete, compact, check, layout):
         raise InputError("a model and PICTURES need --to INDEX, and no --add, --delete or --compact.")
     if pictures is None and index_folder is not None:
         raise InputError("--to INDEX needs PICTURES: a folder or a CSV file.")
+    if keep and pictures is None:
+        raise InputError("--keep is about a new index, for which a model and PICTURES are needed.")
     if layout and not (pictures or add):
         raise InputError("--layout is about a folder of pictures that is added; there is none.")
     from tfnxc.console import console, progress_bar
@@ -47,7 +54,7 @@ def index(model, pictures, index_folder, add, delete, compact, check, layout):
 
     listed = pictures or add
     to_add = list_pictures(listed, layout.split("/") if layout else ()) if listed else None
-    gallery = Gallery(model) if pictures is None else Gallery.start(index_folder, model, console)
+    gallery = Gallery(model) if pictures is None else Gallery.start(index_folder, model, keep=keep, console=console)
     if delete:
         gallery.delete(delete)
     if to_add is not None:
@@ -64,7 +71,8 @@ def index(model, pictures, index_folder, add, delete, compact, check, layout):
         with progress_bar("Checking", len(gallery)) as advance:
             gallery.check(advance)
         console.print("Everything is as it was written.")
-    size = gallery.bytes_on_disk / 1e6
-    console.print(f"{printable(str(gallery.folder))}: {len(gallery)} pictures, {size:.1f} MB", markup=False)
-    for camera, count in gallery.cameras.items():
-        console.print(f"  camera {'not known' if camera is None else printable(camera)}: {count}", markup=False)
+    held = gallery.summary()
+    size = f"{held['pictures']} pictures, {held['bytes'] / 1e6:.1f} MB; vectors of {held['dimensions']} numbers"
+    console.print(f"{printable(held['index'])}: {size} and {held['keep']}", markup=False)
+    for camera, count in held["cameras"].items():
+        console.print(f"  camera {printable(camera) or 'not known'}: {count}", markup=False)

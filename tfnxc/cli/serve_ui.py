@@ -7,7 +7,7 @@ import click
 @click.argument("folder", metavar="[INDEX]", required=False, type=click.Path())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on: this machine alone.")
 @click.option("--port", default=7860, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
-@click.option("--shortlist", type=click.IntRange(50), help="Of how many the model scores each. Default: 500.")
+@click.option("--shortlist", type=click.IntRange(50), help="How many pictures the pair head compares. Default: 250.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
 def serve_ui(folder, host, port, shortlist, open_browser):
     """Serves a page on which one drops a picture and sees where else the person may have been seen.

@@ -17,12 +17,15 @@ from tfnxc.files import replacing
 from tfnxc.search.picture import Records
 from tfnxc.version import __version__
 
-MOST_PICTURES = 1024  # pictures in a segment: a block of memory, 23 MB for maps of 37 x 12 x 25
-_PLACE = np.uint32
 MANIFEST = "manifest.json"
 FORMAT = "tfnxc gallery"
-VERSION = 1
+VERSION = 2
+KEPT = ("maps", "paths")
+"""What a gallery keeps of a picture beside its vector: the feature map, or only where the picture lies."""
+
+_PLACE = np.uint32
 _FILE = re.compile(r"[0-9]{8}\.segment")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,32 +38,39 @@ class SegmentEntry:
     sha256: str  # of all but the maps
     deleted: tuple[int, ...] = ()  # positions, ascending
 
+    @property
+    def number(self):
+        """The number in the name of the file: no other segment of the index ever has it."""
+        return int(self.file[:8])
 
-def write_segment(folder, file, records, maps, embeddings):
+
+def write_segment(folder, file, records, vectors, maps=None):
     """Writes a segment, whole or not at all, so that it outlives a loss of power too; gives its `SegmentEntry`."""
-    embeddings = np.ascontiguousarray(embeddings, np.float32)
-    with np.errstate(over="ignore"):  # told below
-        maps = np.ascontiguousarray(maps, np.float16)
-    if not np.isfinite(maps).all():
-        raise InputError("a feature is beyond the range of half precision, in which an index keeps them (65504).")
-    checksums = np.array([zlib.crc32(each) for each in maps], _PLACE)
+    vectors = np.ascontiguousarray(vectors, np.float16)
+    parts = [vectors]
+    if maps is not None:
+        with np.errstate(over="ignore"):  # told below
+            maps = np.ascontiguousarray(maps, np.float16)
+        if not np.isfinite(maps).all():
+            raise InputError("a feature is beyond the range of half precision, in which an index keeps them (65504).")
+        parts += [maps, np.array([zlib.crc32(each) for each in maps], _PLACE)]
     about = records.to_bytes()
     path = pathlib.Path(folder) / file
     with replacing(path) as new, open(new, "wb") as opened:
-        for part in (embeddings, maps, checksums, about):
+        for part in (*parts, about):
             opened.write(part)
-    return SegmentEntry(file, len(records), path.stat().st_size, _sha256(embeddings, checksums, about))
+    return SegmentEntry(file, len(records), path.stat().st_size, _sha256(vectors, *parts[2:], about))
 
 
 class Segment:
-    """The features and records of some pictures in one file, whose maps are mapped into memory.
+    """The vectors, maps and records of some pictures in one file, whose vectors and maps are mapped into memory.
 
-    The file holds, one after the other: the pooled embeddings (float32), the feature maps (float16), the CRC-32 of each
-    map (uint32), and the records (JSON). One SHA-256, which the manifest keeps, covers all but the maps and is checked
-    when the file is opened; a map is checked when it is read.
+    The file holds, one after the other: the unit vectors (float16), where the index keeps maps the feature maps
+    (float16) and the CRC-32 of each (uint32), and the records (JSON). One SHA-256, which the manifest keeps, covers all
+    but the maps and is checked when the file is opened; a map is checked when it is read.
     """
 
-    def __init__(self, folder, entry, map_shape, embedding_size):
+    def __init__(self, folder, entry, manifest):
         self.path, self.entry = pathlib.Path(folder) / entry.file, entry
         count = entry.pictures
         with open(self.path, "rb") as file:
@@ -68,21 +78,23 @@ class Segment:
                 raise damaged(self.path, f"{self.path.stat().st_size} bytes; the manifest says {entry.bytes}")
             # One mapping, which outlives the name of the file: a reader goes on while a compaction removes it.
             whole = np.memmap(file, np.uint8, "r")
-        sizes = 4 * count * embedding_size, 2 * count * math.prod(map_shape), 4 * count
+        of_map = (2 * math.prod(manifest.map_shape), 4) if manifest.keep == "maps" else (0, 0)
+        sizes = [each * count for each in (2 * manifest.dimensions, *of_map)]
         ends = list(itertools.accumulate(sizes, initial=0))
         if ends[-1] > len(whole):
             raise damaged(self.path, "too short for its pictures")
-        embeddings, maps, checksums = (whole[start:end] for start, end in itertools.pairwise(ends))
+        vectors, maps, checksums = (whole[start:end] for start, end in itertools.pairwise(ends))
         about = whole[ends[-1] :]
-        if _sha256(embeddings, checksums, about) != entry.sha256:
-            raise damaged(self.path, "records and embeddings are not those that were written (SHA-256)")
-        self.embeddings = embeddings.view(np.float32).reshape(count, embedding_size)
-        self._maps = maps.view(np.float16).reshape(count, *map_shape)
-        self._checksums = np.array(checksums).view(_PLACE)
+        if _sha256(vectors, checksums, about) != entry.sha256:
+            raise damaged(self.path, "records and vectors are not those that were written (SHA-256)")
+        self.vectors = vectors.view(np.float16).reshape(count, manifest.dimensions)
+        if manifest.keep == "maps":
+            self._maps = maps.view(np.float16).reshape(count, *manifest.map_shape)
+            self._checksums = np.array(checksums).view(_PLACE)
         try:
             self.records = Records.from_bytes(about.tobytes())
-            sound = self.records.sound(count)
-        except (ValueError, TypeError, RecursionError):
+            sound = self.records.sound(count, with_digests=manifest.keep == "paths")
+        except (ValueError, TypeError, KeyError, RecursionError):
             sound = False
         if not sound:
             raise damaged(self.path, "its records are not of the form that tfnxc writes") from None
@@ -117,11 +129,13 @@ def _sha256(*parts):
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """Which segments an index has and what is deleted of them. To replace it is to commit."""
+    """What an index is of, which segments it has and what is deleted of them. To replace it is to commit."""
 
-    model_sha256: str
+    model: str  # which model and which embedding: as `tfnxc.search._models.Source` names it
+    files: dict[str, str]  # SHA-256 of the copies of both
     map_shape: tuple[int, int, int]
-    embedding_size: int
+    dimensions: int  # numbers of a vector
+    keep: str  # one of `KEPT`
     following: int = 0  # number of the next segment; none is given twice
     segments: tuple[SegmentEntry, ...] = ()
 
@@ -153,7 +167,7 @@ class Manifest:
             raise InputError(f'{path}: not of an index; expected a file with "format": "{FORMAT}".')
         if data.get("version") != VERSION:
             found = f"version {str(data.get('version'))[:20]} of the format; this tfnxc reads version {VERSION}"
-            raise InputError(f"{path}: {found}. Index the pictures again.")
+            raise InputError(f"{path}: {found}. Index the pictures again, into another folder.")
         content = data.get("content")
         if _digest(content) != data.get("sha256"):
             raise damaged(path, "not what was written (SHA-256)")
@@ -161,22 +175,29 @@ class Manifest:
             listed = content["segments"]
             segments = tuple(SegmentEntry(**{**each, "deleted": tuple(each["deleted"])}) for each in listed)
             manifest = cls(**{**content, "map_shape": tuple(content["map_shape"]), "segments": segments})
-            # An index may be a stranger's: nothing outside its folder is opened for it.
-            sound = (
-                all(_FILE.fullmatch(each.file) for each in segments)
-                # A segment that is written later takes the place of none.
-                and all(int(each.file[:8]) < manifest.following for each in segments)
-                and len(manifest.map_shape) == 3
-                and all(map(_positive, (*manifest.map_shape, manifest.embedding_size)))
-                and type(manifest.following) is int
-                and all(_positive(each.pictures) and _positive(each.bytes) for each in segments)
-                and all(type(row) is int and 0 <= row < each.pictures for each in segments for row in each.deleted)
-            )
-        except (TypeError, KeyError, ValueError):
+            sound = manifest._sound()
+        except (TypeError, KeyError, ValueError, AttributeError):
             sound = False
         if not sound:
             raise damaged(path, "values that tfnxc does not write")
         return manifest
+
+    def _sound(self):
+        """Whether the values can be: an index may be a stranger's, and nothing outside its folder is opened for it."""
+        return (
+            all(_FILE.fullmatch(each.file) for each in self.segments)
+            # A segment that is written later takes the place of none.
+            and all(each.number < self.following for each in self.segments)
+            and isinstance(self.model, str)
+            and set(self.files) == {"model.keras", "embedding.keras", "embedding.json"}
+            and all(_SHA256.fullmatch(each) for each in self.files.values())
+            and self.keep in KEPT
+            and len(self.map_shape) == 3
+            and all(map(_positive, (*self.map_shape, self.dimensions)))
+            and type(self.following) is int
+            and all(_positive(each.pictures) and _positive(each.bytes) for each in self.segments)
+            and all(type(row) is int and 0 <= row < each.pictures for each in self.segments for row in each.deleted)
+        )
 
 
 def _positive(value):

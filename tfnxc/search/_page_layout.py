@@ -22,11 +22,15 @@ def layout(find, cameras, most, examples):
     def search(path, chosen, since, until, top):
         if path is None:
             return None, [], []
+        lines = []
         try:
-            image, matches = find(path, [names[each] for each in chosen], since, until, top)
+            image, matches = find(path, [names[each] for each in chosen], since, until, top, left_out=lines.append)
         except InputError as error:
             # The folder of a dropped picture says nothing to whoever dropped it.
             raise gradio.Error(str(error).replace(path, pathlib.Path(path).name), print_exception=False) from None
+        if lines:
+            others = f" So are {len(lines) - 1} others." if len(lines) > 1 else ""
+            gradio.Warning(f"Left out: {printable(lines[0])}{others}")
         ranked = list(enumerate(matches, start=1))
         pictures = [(_copy(match.name), _caption(rank, match)) for rank, match in ranked]
         return _small(image), pictures, [[str(rank), *match.texts()] for rank, match in ranked]
@@ -55,8 +59,8 @@ def layout(find, cameras, most, examples):
             some = gradio.Gallery(pictures, label="Probes to try", columns=10, allow_preview=False, rows=1, **_ROWS)
             some.select(choose, outputs=dropped, api_visibility="private")
         gradio.Markdown(
-            "The probabilities are the model's own and not calibrated: they order the gallery, for somebody who looks "
-            "at it and decides. They prove nobody's identity."
+            "The probabilities are calibrated on other people, as if every second picture showed the probe's person: "
+            "they order the gallery, for somebody who looks at it and decides. They prove nobody's identity."
         )
         inputs = [dropped, chosen, since, until, top]
         for each in inputs:
@@ -83,7 +87,7 @@ def _fetch_nothing(component):
 
 def _caption(rank, match):
     known = map(printable, filter(None, [match.camera, match.identity]))
-    return "   ".join([f"{rank}: {match.probability:.2f}", *known])
+    return "   ".join([f"{rank}: {match.shown:.2f}", *known])
 
 
 def _copy(name):

@@ -12,25 +12,28 @@ import numpy as np
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary
 from tfnxc.locks import alone_in
-from tfnxc.search._files import MOST_PICTURES, Manifest, Segment, damaged, write_segment
+from tfnxc.search._files import Manifest, Segment, damaged, write_segment
+from tfnxc.search._lists import write_lists
+from tfnxc.search._neighbours import neighbours_of
 from tfnxc.search.picture import Records
-from tfnxc.search.shortlist import Shortlister
+
+MOST_PICTURES = {"maps": 1024, "paths": 16384}
+"""Pictures in a segment, by what is kept: a block of memory, 23 MB for maps of 37 x 12 x 25, and one open file."""
 
 MOST_SMALL = 32  # segments at the end before they are put together: each takes one of the open files of a process
 
 
 def allowed_rows(snapshot, cameras=None, without_cameras=(), since=None, until=None):
     """Booleans, one a row of a `Snapshot`: the pictures that are there and that these filters of `search` leave."""
-    allowed, records = snapshot.alive.copy(), snapshot.records
+    allowed = snapshot.alive.copy()
     if cameras is not None:
-        allowed &= _of_cameras(records, cameras)
+        allowed &= snapshot.of_cameras(cameras)
     if without_cameras:
-        allowed &= ~_of_cameras(records, without_cameras)
+        allowed &= ~snapshot.of_cameras(without_cameras)
     if since is not None or until is not None:
-        times = np.array([math.nan if time is None else time for time in records.times])
         # A comparison with NaN is false: what has no time is not found.
-        allowed &= times >= (-math.inf if since is None else since)
-        allowed &= times <= (math.inf if until is None else until)
+        allowed &= snapshot.times >= (-math.inf if since is None else since)
+        allowed &= snapshot.times <= (math.inf if until is None else until)
     return allowed
 
 
@@ -46,13 +49,8 @@ def without_own(snapshot, allowed, probe, other_cameras):
         if camera is None:
             unknown = "its camera is not known, so that other cameras cannot be told. Say which one it is"
             raise InputError(f"{probe.name}: {unknown}.")
-        allowed &= ~_of_cameras(snapshot.records, [camera])
+        allowed &= ~snapshot.of_cameras([camera])
     return allowed
-
-
-def _of_cameras(records, cameras):
-    cameras = set(cameras)
-    return np.array([camera in cameras for camera in records.cameras], bool)
 
 
 class Snapshot:
@@ -62,17 +60,18 @@ class Snapshot:
     """
 
     def __init__(self, folder, manifest, before=None):
-        self.manifest = manifest
+        self.folder, self.manifest = pathlib.Path(folder), manifest
         known = {each.entry: each for each in before.segments} if before else {}
-        shape = manifest.map_shape, manifest.embedding_size
-        self.segments = [known.get(entry) or Segment(folder, entry, *shape) for entry in manifest.segments]
+        self.segments = [known.get(entry) or Segment(folder, entry, manifest) for entry in manifest.segments]
         self._starts = np.cumsum([0, *(each.pictures for each in manifest.segments)])
 
     @classmethod
     def read(cls, folder, before=None):
-        """The index as it is now."""
+        """The index as it is now: `before` itself, where nothing has changed since."""
         while True:
             manifest = Manifest.read(folder)
+            if before is not None and manifest == before.manifest:
+                return before
             try:
                 return cls(folder, manifest, before)
             except FileNotFoundError as error:
@@ -91,23 +90,47 @@ class Snapshot:
         return np.concatenate([np.zeros(0, bool), *(each.alive for each in self.segments)])
 
     @functools.cached_property
-    def shortlister(self):
-        """A `Shortlister` of all pictures."""
-        return Shortlister(self.embeddings, self.alive)
+    def neighbours(self):
+        """What finds the pictures whose vectors are nearest to that of a probe."""
+        return neighbours_of(self)
 
     @functools.cached_property
     def rows(self):
         """The number of each picture that is not deleted, by its name."""
         return {self.records.names[row]: row for row in np.flatnonzero(self.alive).tolist()}
 
-    def embeddings(self):
-        """`(first number, embeddings)` of each segment: float32 arrays of shape `(pictures, numbers)`."""
-        for start, segment in zip(self._starts, self.segments, strict=False):
-            yield int(start), segment.embeddings
+    @functools.cached_property
+    def times(self):
+        """When each picture was taken, in seconds; NaN where that is not known."""
+        return np.array([math.nan if time is None else time for time in self.records.times], np.float64)
 
-    def embeddings_of(self, rows):
-        """The embeddings of some pictures, at least one."""
-        return self._of(rows, lambda segment, places: segment.embeddings[places])
+    @functools.cached_property
+    def cameras(self):
+        """How many pictures there are of each camera, in the order in which they came."""
+        numbers, names = self._cameras
+        counts = np.bincount(numbers[self.alive], minlength=len(names))
+        return {name: int(count) for name, count in zip(names, counts, strict=True) if count}
+
+    def of_cameras(self, cameras):
+        """Booleans, one a picture: whether it is of one of these cameras, deleted or not."""
+        numbers, names = self._cameras
+        return np.isin(numbers, [number for number, name in enumerate(names) if name in set(cameras)])
+
+    @functools.cached_property
+    def _cameras(self):
+        """The number of each picture's camera, and the names of the cameras."""
+        known = {}
+        numbers = [known.setdefault(camera, len(known)) for camera in self.records.cameras]
+        return np.array(numbers, np.int64), list(known)
+
+    def vectors(self):
+        """`(first number, vectors)` of each segment: float16 arrays of shape `(pictures, numbers)`."""
+        for start, segment in zip(self._starts, self.segments, strict=False):
+            yield int(start), segment.vectors
+
+    def vectors_of(self, rows):
+        """The vectors of some pictures, at least one: float16 of shape `(rows, numbers)`."""
+        return self._of(rows, lambda segment, places: segment.vectors[places])
 
     def maps_of(self, rows):
         """The feature maps of some pictures, at least one: float16 of shape `(rows, height, width, channels)`."""
@@ -131,7 +154,8 @@ class Store:
     """An index in a folder: segments that never change, and a manifest that says which of them count.
 
     What is written goes into a new file first; replacing the manifest makes it visible. So a kill at any moment leaves
-    the index as it was before or as it is after, and readers, who need no lock, see the one or the other.
+    the index as it was before or as it is after, and readers, who need no lock, see the one or the other. The lists by
+    which a large index is searched are derived from it: they may be missing or old, and are then made anew.
     """
 
     def __init__(self, folder):
@@ -141,7 +165,7 @@ class Store:
     def refresh(self):
         """Takes note of what a writer has done since."""
         snapshot = Snapshot.read(self.folder, self.snapshot)
-        if snapshot.manifest.model_sha256 != self._manifest.model_sha256:
+        if (snapshot.manifest.model, snapshot.manifest.files) != (self._manifest.model, self._manifest.files):
             raise InputError(f"{self.folder}: now an index of another model than when it was opened. Open it again.")
         self.snapshot = snapshot
 
@@ -153,11 +177,17 @@ class Store:
             self._remove_leftovers()
             yield self
 
-    def append(self, records, maps, embeddings):
+    def append(self, records, vectors, maps=None):
         """Adds pictures, whose names are new: once this returns, they are there for good."""
-        blocks = [slice(start, start + MOST_PICTURES) for start in range(0, len(records), MOST_PICTURES)]
+        most = self._most
+        blocks = [slice(start, start + most) for start in range(0, len(records), most)]
         entries = [
-            self._write(number, records.take(range(len(records))[block]), maps[block], embeddings[block])
+            self._write(
+                number,
+                records.take(range(len(records))[block]),
+                vectors[block],
+                None if maps is None else maps[block],
+            )
             for number, block in enumerate(blocks)
         ]
         self._commit([*self._manifest.segments, *entries], len(entries))
@@ -180,23 +210,29 @@ class Store:
 
     def compact(self, progress=None):
         """Rewrites deleted pictures away and small segments together; the order of pictures stays."""
-        self._rewrite(lambda entry: entry.pictures != MOST_PICTURES or entry.deleted, progress)
+        self._rewrite(lambda entry: entry.pictures != self._most or entry.deleted, progress)
+
+    def write_lists(self):
+        """Brings the lists by which a large index is searched up to date; nothing to do for a small one."""
+        if write_lists(self.snapshot):
+            self.snapshot.__dict__.pop("neighbours", None)
 
     def _join_small(self):
         """Puts the small segments at the end together, if they are many: a stream leaves one with each commit."""
         entries = reversed(self._manifest.segments)
-        small = set(itertools.takewhile(lambda entry: entry.pictures <= MOST_PICTURES // 2, entries))
+        small = set(itertools.takewhile(lambda entry: entry.pictures <= self._most // 2, entries))
         if len(small) > MOST_SMALL:
             self._rewrite(small.__contains__)
 
     def _rewrite(self, chosen, progress=None):
         """Puts the pictures of the chosen segments, without the deleted ones, into as few segments as can be."""
-        kept, start, waiting, written = [], 0, [], 0
+        kept, start, waiting, written, most = [], 0, [], 0, self._most
 
         def write(rows):
             nonlocal written
             now = self.snapshot
-            kept.append(self._write(written, now.records.take(rows), now.maps_of(rows), now.embeddings_of(rows)))
+            maps = now.maps_of(rows) if self._manifest.keep == "maps" else None
+            kept.append(self._write(written, now.records.take(rows), now.vectors_of(rows), maps))
             written += 1
 
         for entry, segment in zip(self._manifest.segments, self.snapshot.segments, strict=True):
@@ -207,9 +243,9 @@ class Store:
                 kept.append(entry)
             else:
                 waiting += (start + np.flatnonzero(segment.alive)).tolist()
-            while len(waiting) >= MOST_PICTURES:
-                write(waiting[:MOST_PICTURES])
-                waiting = waiting[MOST_PICTURES:]
+            while len(waiting) >= most:
+                write(waiting[:most])
+                waiting = waiting[most:]
             start += entry.pictures
             if progress is not None:
                 progress(entry.pictures)
@@ -222,9 +258,13 @@ class Store:
     def _manifest(self):
         return self.snapshot.manifest
 
-    def _write(self, offset, records, maps, embeddings):
+    @property
+    def _most(self):
+        return MOST_PICTURES[self._manifest.keep]
+
+    def _write(self, offset, records, vectors, maps):
         file = f"{self._manifest.following + offset:08d}.segment"
-        return write_segment(self.folder, file, records, maps, embeddings)
+        return write_segment(self.folder, file, records, vectors, maps)
 
     def _commit(self, entries, written=0):
         following = self._manifest.following + written

@@ -13,7 +13,7 @@ _MARGIN, _GAP = 0.06, 0.1
 
 
 def plot_matches(probes: Sequence[Picture], found: Sequence[Sequence[Match]]) -> Figure:
-    """Draws a row for each probe: the probe, then what was found, with rank above and probability and camera below.
+    """Draws a row for each probe: it, then what was found, rank above, probability (or cosine) and camera below.
 
     Args:
         probes: `Picture`s, at most 40.
@@ -27,7 +27,7 @@ def plot_matches(probes: Sequence[Picture], found: Sequence[Sequence[Match]]) ->
         ValueError: If there is no probe, or more than fit.
 
     Example:
-        >>> plot_matches([Picture.of_file("probe.png")], [[Match("probe.png", 0.97, None, "b", None)]])
+        >>> plot_matches([Picture.of_file("probe.png")], [[Match("probe.png", 3.5, 0.97, None, "b", None)]])
         <Figure size 700x...>
     """
     longest = max(map(len, found), default=0)
@@ -52,6 +52,6 @@ def plot_matches(probes: Sequence[Picture], found: Sequence[Sequence[Match]]) ->
         draw(probe, _MARGIN, top + LINE, "probe", probe.camera or "")
         for rank, match in enumerate(matches, start=1):
             left = _MARGIN + cell * rank + _GAP
-            known = f"{match.probability:.2f}", match.camera or ""
+            known = f"{match.shown:.2f}", match.camera or ""
             draw(Picture(match.name, match.name), left, top + LINE, str(rank), *known)
     return figure

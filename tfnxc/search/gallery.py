@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import collections
 import concurrent.futures
 import contextlib
 import functools
 import itertools
 import os
 import pathlib
-import shutil
-from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -19,24 +17,26 @@ from rich.console import Console
 from tfnxc.console import ProgressCallback
 from tfnxc.datasets.image_set import resize
 from tfnxc.errors import InputError
-from tfnxc.files import is_temporary, replacing
-from tfnxc.hashes import sha256_of
+from tfnxc.files import is_temporary
+from tfnxc.hashes import sha256_of, short_digest
 from tfnxc.locks import LOCK
-from tfnxc.search._files import MANIFEST, MOST_PICTURES, Manifest, damaged
+from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
+from tfnxc.search._models import FILES, MODEL, find_source, pair_head
+from tfnxc.search._scoring import SCORERS, Scorer
 from tfnxc.search._store import Store, allowed_rows, locked, without_own
-from tfnxc.search.picture import Match, Picture, Records, is_time
-from tfnxc.search.shortlist import embedding_size, pooled
+from tfnxc.search.picture import Match, Picture, Records, format_time, is_time
 
 if TYPE_CHECKING:
+    from tfnxc.embedding import Embedding
     from tfnxc.runs import Run
 
-SHORTLIST = 500
+SHORTLIST = 250
 """Pictures that the pair head sees of a gallery, unless told otherwise."""
 
-MODEL = "model.keras"
-_PAIRS = 128  # that the head scores at a time
+MOST_AT_ONCE = 1024
+"""Pictures that are read and embedded at a time, at most."""
+
 _PROBES = 32  # that are searched for at a time
-_BLOCK = 256  # pictures whose maps are in memory at a time, in single precision: 11 MB
 
 
 class Added(NamedTuple):
@@ -48,7 +48,7 @@ class Added(NamedTuple):
 
 
 class Gallery:
-    """A gallery in a folder: feature maps of pictures on disk, and the model that made them.
+    """A gallery in a folder: vectors of pictures, their feature maps or where they lie, and the model that made them.
 
     What was added or deleted stays so, however the process ends: a kill at any moment leaves the folder as before or
     after the call or the last commit. One process writes at a time; any number search meanwhile, each in what was there
@@ -58,10 +58,11 @@ class Gallery:
         folder: A folder with an index, which `Gallery.start` makes.
 
     Raises:
-        InputError: If there is none, it is damaged, or its model is not the one that its pictures were indexed with.
+        InputError: If there is none, it is damaged or of an older format, or its model or embedding is not the one that
+            its pictures were indexed with.
 
     Example:
-        >>> gallery = Gallery.start("index", "model.keras")
+        >>> gallery = Gallery.start("index", "pretrained")
         >>> gallery.add(tfnxc.search.list_pictures("crops", layout=("camera",)))
         Added(added=24, known=0, broken=[])
         >>> [found] = gallery.search([Picture.of_file("probe.png")], top=3, cameras=["b"])
@@ -72,54 +73,66 @@ class Gallery:
     def __init__(self, folder: str | os.PathLike):
         self.folder = pathlib.Path(folder)
         self._store = Store(self.folder)
-        manifest, path = self._store.snapshot.manifest, self.folder / MODEL
-        if embedding_size(manifest.map_shape) != manifest.embedding_size:
-            raise damaged(self.folder / MANIFEST, "values that tfnxc does not write")
-        if not path.is_file() or sha256_of(path) != manifest.model_sha256:
-            what = "not the model that the pictures of this index were indexed with"
-            remedy = "Put that model back, or index the pictures again into another folder"
-            raise InputError(f"{path}: {what}, and features of another do not compare with theirs. {remedy}.")
+        for name, digest in self._manifest.files.items():
+            path = self.folder / name
+            if not path.is_file() or sha256_of(path) != digest:
+                what = "not the one that the pictures of this index were indexed with"
+                remedy = "Put that file back, or index the pictures again into another folder"
+                raise InputError(f"{path}: {what}, and features of another do not compare with theirs. {remedy}.")
 
     @classmethod
     def start(
-        cls, folder: str | os.PathLike, model: str | os.PathLike | Run, console: Console | None = None
+        cls,
+        folder: str | os.PathLike,
+        model: str | os.PathLike | Run,
+        *,
+        embedding: Embedding | str | os.PathLike | None = None,
+        keep: str | None = None,
+        console: Console | None = None,
     ) -> Gallery:
-        """A new gallery, or the one that is already in the folder if it is of the same model.
+        """A new gallery, or the one that is already in the folder if it is of the same model and embedding.
 
         Args:
             folder: Made if need be.
-            model: A `.keras` file of a model of `tfnxc.models`; or a `Run` or its folder, whose trained model is taken.
-                The gallery keeps a copy and needs it no more.
+            model: A `Run` or its folder, whose trained model is taken; a `.keras` file of a model of `tfnxc.models`; or
+                `"pretrained"`, the model that comes with tfnxc. The gallery keeps a copy and needs it no more.
+            embedding: An `Embedding` of this model, or the folder with its files. Defaults to `None`: that of the run,
+                beside the file, or the one that comes with tfnxc.
+            keep: `"maps"`, the feature map of each picture: 22,200 bytes beside the 256 of its vector, for maps of
+                37 x 12 x 25 and 128 numbers; or `"paths"`, where its file lies and a digest of its pixels, about 100
+                bytes: a search then reads and embeds the pictures of its shortlist again. Defaults to `None`: as the
+                gallery in the folder does, a new one maps.
             console: Where it is said that the training of a run is not finished. Defaults to `None`: nowhere.
 
         Raises:
-            InputError: If the folder holds a gallery of another model, or files but no gallery; or if the model cannot
-                be used.
+            InputError: If the folder holds a gallery of another model, of another embedding or that keeps otherwise, or
+                files but no gallery; or if the model cannot be used or has no embedding.
         """
-        folder, file = pathlib.Path(folder), _model_file(model, console)
-        digest = sha256_of(file)
+        if keep not in (None, *KEPT):
+            raise InputError(f"keep must be {' or '.join(KEPT)}; got {keep!r}.")
+        folder, source = pathlib.Path(folder), find_source(model, embedding, console)
         if (folder / MANIFEST).exists():
             gallery = cls(folder)
-            if gallery._store.snapshot.manifest.model_sha256 != digest:
-                other = f"its pictures were indexed with another model than {file}"
+            if gallery._manifest.model != source.name:
+                other = f"its pictures were indexed with another model or embedding than {source.said}"
                 remedy = "Index all pictures again into another folder"
-                raise InputError(f"{folder}: {other}, and features of different models do not compare. {remedy}.")
+                raise InputError(f"{folder}: {other}, and features of different ones do not compare. {remedy}.")
+            if keep not in (None, gallery.keep):
+                raise InputError(
+                    f"{folder}: it keeps {gallery.keep}, not {keep}. Choose another folder to keep {keep}."
+                )
             return gallery
-        ours = {LOCK, MODEL}  # what a kill in the lines below leaves behind
+        ours = {LOCK, *FILES}  # what a kill in the lines below leaves behind
         if folder.exists() and (
             not folder.is_dir() or any(each.name not in ours and not is_temporary(each) for each in folder.iterdir())
         ):
             raise InputError(f"{folder} exists and is no index. Choose another folder.")
-        map_shape = _pair_head(file).map_shape
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             if (folder / MANIFEST).exists():
                 raise InputError(f"{folder}: another process has just made an index here. Give the command again.")
-            with replacing(folder / MODEL) as new:
-                shutil.copyfile(file, new)
-            if sha256_of(folder / MODEL) != digest:
-                raise InputError(f"{file}: it was replaced meanwhile. Give the command again.")
-            Manifest(digest, map_shape, embedding_size(map_shape)).write(folder)
+            files, of = source.keep(folder), source.embedding
+            Manifest(source.name, files, of.map_shape, of.dimensions, keep or KEPT[0]).write(folder)
         return cls(folder)
 
     def __len__(self) -> int:
@@ -133,8 +146,26 @@ class Gallery:
     @property
     def cameras(self) -> dict[str | None, int]:
         """How many pictures there are of each camera, by its name; of `None` where it is not known."""
-        now = self._store.snapshot
-        return dict(collections.Counter(now.records.cameras[row] for row in now.rows.values()))
+        return dict(self._store.snapshot.cameras)
+
+    @property
+    def keep(self) -> str:
+        """What is kept of a picture beside its vector: `"maps"` or `"paths"`."""
+        return self._manifest.keep
+
+    def summary(self) -> dict[str, Any]:
+        """What the gallery holds, as plain types for JSON; a camera that is not known is called `""`."""
+        manifest = self._manifest
+        return {
+            "index": os.fspath(self.folder),
+            "pictures": len(self),
+            "bytes": self.bytes_on_disk,
+            "keep": manifest.keep,
+            "dimensions": manifest.dimensions,
+            "map_shape": list(manifest.map_shape),
+            "model": manifest.model.rsplit(" ", 1)[0],
+            "cameras": {camera or "": count for camera, count in self.cameras.items()},
+        }
 
     @property
     def bytes_on_disk(self) -> int:
@@ -150,7 +181,7 @@ class Gallery:
         self._store.refresh()
 
     def add(
-        self, pictures: Iterable[Picture], commit: int = MOST_PICTURES, progress: ProgressCallback | None = None
+        self, pictures: Iterable[Picture], commit: int = MOST_AT_ONCE, progress: ProgressCallback | None = None
     ) -> Added:
         """Adds pictures. One whose name is there already is passed over, so that a stopped call can be repeated.
 
@@ -161,34 +192,45 @@ class Gallery:
             progress: Called after each commit with the number of pictures taken. Defaults to `None`.
 
         Raises:
-            InputError: If another process is writing, or a picture has labels that are not of the kind of `Picture`;
-                what was committed before stays.
+            InputError: If another process is writing; or a picture has labels that are not of the kind of `Picture`, or
+                is no file where the gallery keeps paths. What was committed before stays.
         """
-        if not 1 <= commit <= MOST_PICTURES:
-            raise InputError(f"commit must be 1 to {MOST_PICTURES} pictures; got {commit!r}.")
-        added, known, broken = 0, 0, []
+        if not 1 <= commit <= MOST_AT_ONCE:
+            raise InputError(f"commit must be 1 to {MOST_AT_ONCE} pictures; got {commit!r}.")
+        added, known, broken, not_in_lists = 0, 0, [], 0
         pictures = iter(pictures)
-        with self._store.writing(), concurrent.futures.ThreadPoolExecutor() as pool:
-            names = set(self._store.snapshot.rows)
+        with self._store.writing() as store, concurrent.futures.ThreadPoolExecutor() as pool:
+            names = set(store.snapshot.rows)
             while block := list(itertools.islice(pictures, commit)):
                 new: dict[str, Picture] = {}
                 for picture in block:
-                    _check_labels(picture)
+                    _check_labels(picture, self.keep)
                     if picture.name not in names:
                         new.setdefault(picture.name, picture)
-                read = functools.partial(_picture_or_why_not, size=self._head.image_size)
-                found = list(zip(new.values(), pool.map(read, new.values()), strict=True))
-                whole = [(picture, image) for picture, image in found if not isinstance(image, str)]
-                broken += [image for _, image in found if isinstance(image, str)]
+                found = list(zip(new.values(), pool.map(_pixels_or_why_not, new.values()), strict=True))
+                whole = [(picture, pixels) for picture, pixels in found if not isinstance(pixels, str)]
+                broken += [pixels for _, pixels in found if isinstance(pixels, str)]
                 if whole:
-                    maps = self._head.embed(np.stack([image for _, image in whole]))
-                    self._store.append(Records.of(picture for picture, _ in whole), maps, pooled(maps))
+                    self._append(store, *zip(*whole, strict=True))
+                    not_in_lists += len(whole)
+                if 10 * not_in_lists >= len(self):  # for a reader of a large gallery who does not wait for the end
+                    store.write_lists()
+                    not_in_lists = 0
                 names.update(picture.name for picture, _ in whole)
                 added += len(whole)
                 known += len(block) - len(new)
                 if progress is not None:
                     progress(len(block))
+            store.write_lists()
         return Added(added, known, broken)
+
+    def _append(self, store, pictures, pixels):
+        """Commits pictures whose pixels are read."""
+        size = self._scorer.head.image_size
+        maps = self._scorer.head.embed(np.stack([resize(each, size) for each in pixels]))
+        vectors, kept = self._scorer.embedding.vectors(maps), self.keep == "maps"
+        digests = None if kept else list(map(short_digest, pixels))
+        store.append(Records.of(pictures, digests), vectors, maps if kept else None)
 
     def delete(self, pictures: Iterable[str | os.PathLike]) -> int:
         """Deletes pictures, and gives how many. Their features leave the disk with the next `compact`.
@@ -223,17 +265,24 @@ class Gallery:
         """
         with self._store.writing() as store:
             store.compact(progress)
+            store.write_lists()
 
     def check(self, progress: ProgressCallback | None = None) -> int:
-        """Reads the feature maps, which opening the gallery has not read; gives how many pictures are sound.
+        """Reads what opening the gallery has not read: its feature maps, or the pictures whose paths it keeps.
 
-        `progress` is called with numbers of pictures as they are done. A damaged one is an `InputError` that names it.
+        Gives how many pictures are sound. `progress` is called with numbers of pictures as they are done.
+
+        Raises:
+            InputError: If a map is damaged, or a picture is gone or has changed; the message names it.
         """
         snapshot = self._store.snapshot
         rows = np.flatnonzero(snapshot.alive)
-        for start in range(0, len(rows), MOST_PICTURES):
-            block = rows[start : start + MOST_PICTURES]
-            snapshot.maps_of(block)
+        for start in range(0, len(rows), MOST_AT_ONCE):
+            block = rows[start : start + MOST_AT_ONCE]
+            if self.keep == "maps":
+                snapshot.maps_of(block)
+            else:
+                self._scorer.read_again(snapshot, block, None)
             if progress is not None:
                 progress(len(block))
         return len(rows)
@@ -243,6 +292,7 @@ class Gallery:
         probes: Iterable[Picture],
         top: int = 10,
         *,
+        scorer: str = "both",
         cameras: Collection[str] | None = None,
         without_cameras: Collection[str] = (),
         other_cameras: bool = False,
@@ -251,13 +301,20 @@ class Gallery:
         shortlist: int | None = None,
         exhaustive: bool = False,
         both_orders: bool = False,
+        left_out: Callable[[str], object] | None = None,
         progress: ProgressCallback | None = None,
     ) -> list[list[Match]]:
         """The pictures of the gallery that are most likely of the persons on the probes.
 
+        The vectors of the embedding, compared by cosine, give a shortlist; the pair head compares each picture of it
+        with the probe.
+
         Args:
             probes: `Picture`s. One that is itself in the gallery, by its name, is not found there.
             top: How many are found for each, at most. Defaults to `10`.
+            scorer: What orders the shortlist: `"both"`, the embedding's `Combination` of head and cosine; `"head"`, the
+                probabilities of the pair head alone; or `"embedding"`, the cosine alone, for which no shortlist is
+                needed and no picture is compared by the head. Defaults to `"both"`.
             cameras: Only pictures of these cameras. Defaults to `None`: of any, or of none known.
             without_cameras: No pictures of these cameras. Defaults to none.
             other_cameras: For each probe, no pictures of its own camera: as the `Picture` says, or else as the gallery
@@ -265,26 +322,26 @@ class Gallery:
             since: Only pictures of this time or later, in seconds since the beginning of 1970 (UTC). Defaults to
                 `None`. A picture without a time is not found where this or `until` is given.
             until: Only pictures of this time or earlier. Defaults to `None`.
-            shortlist: Of how many pictures the pair head scores each, chosen by their pooled embeddings. Defaults to
-                `None`: 500, or `top` where that is more; docs/search.md has what that misses.
-            exhaustive: Whether the pair head scores all. Defaults to `False`.
-            both_orders: Whether each pair is scored in both orders and the two are averaged. Defaults to `False`.
+            shortlist: How many pictures the pair head compares with each probe. Defaults to `None`: 250, or `top` where
+                that is more; docs/search.md has what that misses.
+            exhaustive: Whether the pair head compares all. Defaults to `False`.
+            both_orders: Whether the head compares each pair in both orders and the two are averaged: their log-odds for
+                `"both"`, their probabilities for `"head"`. Defaults to `False`.
+            left_out: Where the gallery keeps paths: called with a line for each picture that is gone, broken or not the
+                one that was indexed, which is then left out. Defaults to `None`: such a picture is an `InputError`.
             progress: Called with numbers of pairs as they are scored. Defaults to `None`.
 
         Returns:
-            A list a probe of `Match`es, the most probable first; of equal ones that which was added first.
+            A list a probe of `Match`es, the best first; of equal ones that which was added first.
 
         Raises:
-            InputError: If a probe cannot be read, `top` or `shortlist` is too small, features are damaged, the gallery
-                has no picture of one of the cameras, or `other_cameras` is asked for and the camera of a probe is not
-                known.
+            InputError: If a probe cannot be read, `top` or `shortlist` is too small, an option has no effect with this
+                scorer, features are damaged, the gallery has no picture of one of the cameras, or `other_cameras` is
+                asked for and the camera of a probe is not known.
         """
         if isinstance(probes, str | os.PathLike | Picture):
             raise ValueError(f"probes must be a list of Pictures, such as [Picture.of_file(file)]; got {probes!r}.")
-        if shortlist is None:
-            shortlist = max(top, SHORTLIST)
-        if top < 1 or (shortlist < top and not exhaustive):
-            raise InputError(f"top must be 1 or more and shortlist as much or more; got {top!r} and {shortlist!r}.")
+        used = self._shortlist(scorer, top, shortlist, exhaustive, both_orders)
         unknown = [camera for camera in (*(cameras or ()), *without_cameras) if camera not in self.cameras]
         if unknown:  # a mistyped camera would find nothing, or leave nothing out, without a word
             known = ", ".join(str(camera) for camera in self.cameras if camera is not None) or "none"
@@ -293,89 +350,128 @@ class Gallery:
         if not snapshot.alive.any():
             return [[] for _ in probes]
         allowed = allowed_rows(snapshot, cameras, without_cameras, since, until)
+        best = functools.partial(self._scorer.best, snapshot, top, scorer, both_orders, left_out, progress)
         found = []
-        best = functools.partial(self._best, snapshot, top, both_orders, progress)
         for start in range(0, len(probes), _PROBES):
             some = probes[start : start + _PROBES]
             masks = np.stack([without_own(snapshot, allowed, probe, other_cameras) for probe in some])
-            maps = self._head.embed(np.stack([resize(probe.read(), self._head.image_size) for probe in some]))
-            if exhaustive:
+            size = self._scorer.head.image_size
+            maps = self._scorer.head.embed(np.stack([resize(probe.read(), size) for probe in some]))
+            vectors = self._scorer.embedding.vectors(maps)
+            if used is None:
                 rows = np.flatnonzero(masks.any(axis=0))
-                found += best(maps, rows, masks[:, rows])
+                found += best(maps, vectors, rows, masks[:, rows])
                 continue
-            for each, embedding, mask in zip(maps, pooled(maps), masks, strict=True):
-                rows = snapshot.shortlister.nearest(embedding, mask, shortlist)
-                found += best(each[None], rows, mask[None, rows])
+            for at, mask in enumerate(masks):
+                rows, one = snapshot.neighbours.nearest(vectors[at], mask, used), slice(at, at + 1)
+                found += best(maps[one], vectors[one], rows, mask[None, rows])
         of = snapshot.records
         return [
-            [Match(of.names[row], score, of.identities[row], of.cameras[row], of.times[row]) for row, score in each]
+            [
+                Match(of.names[row], score, probability, of.identities[row], of.cameras[row], of.times[row])
+                for row, score, probability in each
+            ]
             for each in found
         ]
 
-    def _best(self, snapshot, top, both_orders, progress, probes, rows, allowed):
-        """`(row, probability)` of the best of some rows for each probe; `allowed` of shape `(probes, rows)`."""
-        from tfnxc.scoring.pair_head import best_of
+    @staticmethod
+    def _shortlist(scorer, top, shortlist, exhaustive, both_orders):
+        """How many pictures are looked at for each probe, `None` for all; an `InputError` for what cannot be."""
+        if scorer not in SCORERS:
+            raise InputError(f"scorer must be one of {', '.join(SCORERS)}; got {scorer!r}.")
+        if scorer == "embedding" and (exhaustive or both_orders or shortlist is not None):
+            unused = "shortlist, exhaustive and both_orders are about the pair head"
+            raise InputError(f"the scorer embedding compares no pairs: {unused}, and have no effect here.")
+        used = max(top, SHORTLIST) if shortlist is None else shortlist
+        if top < 1 or (used < top and not exhaustive):
+            raise InputError(f"top must be 1 or more and shortlist as much or more; got {top!r} and {used!r}.")
+        if scorer == "embedding":
+            return top
+        return None if exhaustive else used
 
-        def blocks():
-            for start in range(0, len(rows), _BLOCK):
-                block = rows[start : start + _BLOCK]
-                maps = np.asarray(snapshot.maps_of(block), np.float32)
-                pairs = np.indices((len(probes), len(block))).reshape(2, -1).T
-                found = self._head.score_pairs(probes, maps, pairs, both_orders=both_orders)
-                if progress is not None:
-                    progress(len(pairs))
-                yield block, np.where(allowed[:, start : start + _BLOCK], found.reshape(len(probes), -1), -np.inf)
+    def describe_search(
+        self,
+        probes: Sequence[Picture],
+        found: Sequence[Sequence[Match]],
+        top: int = 10,
+        *,
+        scorer: str = "both",
+        shortlist: int | None = None,
+        exhaustive: bool = False,
+        both_orders: bool = False,
+        since: float | None = None,
+        until: float | None = None,
+        **filters: Any,
+    ) -> dict[str, Any]:
+        """What `search` was asked and what it found, as plain types for JSON.
 
-        best, scores = best_of(blocks(), len(probes), top)
-        lists = zip(best.tolist(), scores.tolist(), strict=True)
-        return [[pair for pair in zip(*each, strict=True) if pair[1] > -np.inf] for each in lists]
+        Args:
+            probes: As in `search`.
+            found: What it gave.
+            top: As in `search`, and so the other arguments.
+            scorer: As in `search`.
+            shortlist: As in `search`.
+            exhaustive: As in `search`.
+            both_orders: As in `search`.
+            since: As in `search`.
+            until: As in `search`.
+            **filters: `cameras`, `without_cameras` and `other_cameras`.
+
+        Example:
+            >>> gallery, probes = tfnxc.search.synthetic_gallery("described", identities=3, probes=1)
+            >>> asked = [Picture.of_file(probes[0])]
+            >>> record = gallery.describe_search(asked, gallery.search(asked, top=2), top=2)
+            >>> record["pictures"], record["scorer"], len(record["probes"][0]["matches"])
+            (3, 'both', 2)
+        """
+        used = self._shortlist(scorer, top, shortlist, exhaustive, both_orders)
+        filters = {"cameras": None, "without_cameras": (), "other_cameras": False, **filters}
+        lists = {name: list(each) if isinstance(each, (list, tuple, set)) else each for name, each in filters.items()}
+        return {
+            "index": os.fspath(self.folder),
+            "pictures": len(self),
+            "scorer": scorer,
+            "shortlist": None if scorer == "embedding" else used,
+            "exhaustive": exhaustive,
+            "both_orders": both_orders,
+            "top": top,
+            "since": format_time(since),
+            "until": format_time(until),
+            **lists,
+            "probes": [
+                {"probe": probe.name, "matches": [match.to_dict() for match in matches]}
+                for probe, matches in zip(probes, found, strict=True)
+            ],
+        }
+
+    @property
+    def _manifest(self):
+        return self._store.snapshot.manifest
 
     @functools.cached_property
-    def _head(self):
-        head = _pair_head(self.folder / MODEL)
-        if head.map_shape != self._store.snapshot.manifest.map_shape:
+    def _scorer(self):
+        from tfnxc.embedding import Embedding
+
+        head, embedding = pair_head(self.folder / MODEL), Embedding.load(self.folder)
+        shapes = {head.map_shape, embedding.map_shape, self._manifest.map_shape}
+        if len(shapes) != 1 or embedding.dimensions != self._manifest.dimensions:
             raise damaged(self.folder / MANIFEST, "not of the features of its model")
-        return head
+        return Scorer(head, embedding)
 
 
-def _model_file(model, console):
-    """The `.keras` file, where a run or its folder may be given."""
-    if isinstance(model, (str, os.PathLike)) and not os.path.isdir(model):
-        if not os.path.isfile(model):
-            raise InputError(f"{model}: no such file; expected a model, .keras, or a run folder.")
-        return pathlib.Path(model)
-    from tfnxc.runs import Run
-
-    run = model if isinstance(model, Run) else Run.open(model)
-    if not run.model_path().exists():
-        raise InputError(f"{run.folder}: no model yet; finish the training with the tfnxc train command that began it.")
-    if console is not None and run.unfinished:
-        console.print(run.unfinished)
-    return run.model_path()
-
-
-def _pair_head(path):
-    # Here, because only what reads or scores pictures has to wait for TensorFlow.
-    from tfnxc.runs import load_model
-    from tfnxc.scoring import PairHead
-
-    model, _ = load_model(path)
+def _pixels_or_why_not(picture):
     try:
-        return PairHead(model, _PAIRS)
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def _picture_or_why_not(picture, size):
-    try:
-        return resize(picture.read(), size)
+        return picture.read()
     except InputError as error:
         return str(error)
 
 
-def _check_labels(picture):
+def _check_labels(picture, keep):
     name, time = picture.name, picture.time
     texts = all(isinstance(text, str | None) for text in (picture.identity, picture.camera))
     if not (isinstance(name, str) and name and texts and (time is None or is_time(time))):
         others = "identity and camera are texts or None, time is a number of seconds in the years 1 to 9999 or None"
         raise InputError(f"a picture needs a text as its name; {others}; got {picture._replace(image=...)!r}.")
+    if keep == "paths" and isinstance(picture.image, np.ndarray):
+        remedy = "Write it to a file, or start a gallery that keeps maps"
+        raise InputError(f"{name}: an array, and this gallery keeps paths of files. {remedy}.")

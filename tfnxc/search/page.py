@@ -98,7 +98,7 @@ def serve_page(
             tfnxc, and ten probes to try.
         host: Address to listen on. Defaults to `"127.0.0.1"`: this machine alone.
         port: Its port; 0 is any that is free. Defaults to `7860`.
-        shortlist: As in `Gallery.search`, at least 50. Defaults to `500`.
+        shortlist: As in `Gallery.search`, at least 50. Defaults to `250`.
         ready: Called with the address of the page and the `Gallery` once it is about to be served. Defaults to `None`.
 
     Raises:
@@ -161,8 +161,11 @@ def check_gradio() -> None:
         raise InputError('The page needs gradio. Install it with the extra: pip install "tfnxc[cpu,ui]"')
 
 
-def find(gallery, path, cameras, since, until, top, *, shortlist):
-    """The probe's pixels and its `Match`es; texts are times, or blank. A request need not come from the page."""
+def find(gallery, path, cameras, since, until, top, *, shortlist, left_out=None):
+    """The probe's pixels and its `Match`es; texts are times, or blank. A request need not come from the page.
+
+    `left_out` is that of `Gallery.search`.
+    """
     if top not in range(1, MOST_FOUND + 1):  # what the slider allows
         raise InputError(f"1 to {MOST_FOUND} pictures are shown; got {str(top)[:20]}.")
     image = read_picture(path)
@@ -170,5 +173,6 @@ def find(gallery, path, cameras, since, until, top, *, shortlist):
     first, last = (parse_time(text) if text and text.strip() else None for text in (since, until))
     gallery.refresh()
     probe = Picture("the dropped picture", image)
-    [found] = gallery.search([probe], top, cameras=cameras or None, since=first, until=last, shortlist=shortlist)
+    asked = {"cameras": cameras or None, "since": first, "until": last, "shortlist": shortlist}
+    [found] = gallery.search([probe], top, left_out=left_out, **asked)
     return image, found

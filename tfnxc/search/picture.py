@@ -16,7 +16,8 @@ from tfnxc.errors import InputError
 # The years 1 to 9999, which `datetime` has, in seconds since the beginning of 1970.
 _FIRST = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC).timestamp()
 _END = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp() + 86400
-MATCH_FIELDS = ("probability", "identity", "camera", "time", "picture")  # names of the texts that `Match.texts` gives
+# Names of the texts that `Match.texts` gives.
+MATCH_FIELDS = ("probability", "cosine", "identity", "camera", "time", "picture")
 
 
 class Picture(NamedTuple):
@@ -107,17 +108,26 @@ class Match(NamedTuple):
 
     Args:
         name: Its name in the gallery.
-        probability: That both show one person, in [0, 1], as the model gives it.
+        score: What orders matches, higher is better: of the scorer `"both"` the weighted sum of log-odds and cosine, of
+            `"head"` the probability, of `"embedding"` the cosine.
+        probability: That both show one person, in [0, 1]: of `"both"` calibrated on people held back, as likely as not
+            beforehand; of `"head"` as the model gives it. `None` of `"embedding"`.
         identity: Who it shows, as a text, or `None`.
         camera: Which camera took it, as a text, or `None`.
         time: When, in seconds since the beginning of 1970 (UTC), or `None`.
     """
 
     name: str
-    probability: float
+    score: float
+    probability: float | None
     identity: str | None
     camera: str | None
     time: float | None
+
+    @property
+    def shown(self) -> float:
+        """The number for people: the probability, or else the cosine."""
+        return self.score if self.probability is None else self.probability
 
     def to_dict(self) -> dict[str, Any]:
         """As plain types, with the time in ISO 8601."""
@@ -126,7 +136,9 @@ class Match(NamedTuple):
     def texts(self) -> list[str]:
         """As printable texts for a table, in the order of `MATCH_FIELDS`; what is not known is empty."""
         labels = self.identity or "", self.camera or "", format_time(self.time) or ""
-        return [f"{self.probability:.4f}", *map(printable, (*labels, self.name))]
+        number = f"{self.shown:.4f}"
+        numbers = ("", number) if self.probability is None else (number, "")
+        return [*numbers, *map(printable, (*labels, self.name))]
 
 
 def format_matches(matches: Sequence[Match]) -> str:
@@ -136,7 +148,7 @@ def format_matches(matches: Sequence[Match]) -> str:
         matches: `Match`es, at least one, best first.
 
     Example:
-        >>> print(format_matches([Match("lift/0007.png", 0.97, None, "lift", None)]))
+        >>> print(format_matches([Match("lift/0007.png", 3.5, 0.97, None, "lift", None)]))
         rank  probability  camera  picture
         1     0.9700       lift    lift/0007.png
     """
@@ -157,42 +169,49 @@ def merge_rankings(shards: Iterable[Sequence[Sequence[Match]]], top: int) -> lis
         A list a probe of `Match`es, best first; of equal ones that of the earlier shard is first.
 
     Example:
-        >>> first, second = ([[Match(name, score, None, None, None)]] for name, score in [("a", 0.2), ("b", 0.9)])
+        >>> first, second = ([[Match(name, score, None, None, None, None)]] for name, score in [("a", 0.2), ("b", 0.9)])
         >>> [[match.name for match in found] for found in merge_rankings([first, second], top=10)]
         [['b', 'a']]
     """
     together = (itertools.chain(*lists) for lists in zip(*shards, strict=True))
-    return [sorted(each, key=lambda match: -match.probability)[:top] for each in together]
+    return [sorted(each, key=lambda match: -match.score)[:top] for each in together]
 
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """One entry a picture in each list; the entries are those of `Picture`."""
+    """One entry a picture in each list; the first four are those of `Picture`."""
 
     names: list[str]
     identities: list[str | None]
     cameras: list[str | None]
     times: list[float | None]
+    files: list[str | None]  # where the picture lies, if that is not its name
+    digests: list[str | None]  # of its pixels, where an index keeps no map
 
     @classmethod
-    def of(cls, pictures):
-        """The records of some `Picture`s."""
+    def of(cls, pictures, digests=None):
+        """The records of some `Picture`s; with digests of their pixels, where they lie is kept too."""
         pictures = list(pictures)
-        return cls(*([getattr(each, field) for each in pictures] for field in ("name", "identity", "camera", "time")))
+        known = ([getattr(each, field) for each in pictures] for field in ("name", "identity", "camera", "time"))
+        none = [None] * len(pictures)
+        return cls(*known, none if digests is None else list(map(_file_of, pictures)), digests or none)
 
     @classmethod
     def joined(cls, parts):
         """Some `Records`, one after the other."""
-        fields = (field.name for field in dataclasses.fields(cls))
-        return cls(*([each for part in parts for each in getattr(part, field)] for field in fields))
+        parts = list(parts)
+        names = (field.name for field in dataclasses.fields(cls))
+        return cls(*([each for part in parts for each in getattr(part, name)] for name in names))
 
-    def sound(self, count):
+    def sound(self, count, with_digests=False):
         """Whether there are `count` of each, of the kinds above: the file may be a stranger's."""
         kinds = {str, type(None)}
+        columns = self._columns()
         return (
-            all(isinstance(each, list) and len(each) == count for each in dataclasses.astuple(self))
+            all(isinstance(each, list) and len(each) == count for each in columns)
             and {type(name) for name in self.names} <= {str}
-            and {type(text) for text in (*self.identities, *self.cameras)} <= kinds
+            and {type(text) for text in (*self.identities, *self.cameras, *self.files, *self.digests)} <= kinds
+            and not (with_digests and None in self.digests)
             and all(time is None or is_time(time) for time in self.times)
         )
 
@@ -201,13 +220,31 @@ class Records:
 
     def take(self, rows):
         """Those of some positions."""
-        return Records(*([column[row] for row in rows] for column in dataclasses.astuple(self)))
+        return Records(*([column[row] for row in rows] for column in self._columns()))
+
+    def file(self, row):
+        """Where the picture of a position lies."""
+        return self.files[row] or self.names[row]
+
+    def _columns(self):
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
     def to_bytes(self):
         """As JSON; a file's name that is not UTF-8 keeps its bytes."""
-        return json.dumps(dataclasses.asdict(self)).encode()
+        return json.dumps(
+            dict(zip((field.name for field in dataclasses.fields(self)), self._columns(), strict=True))
+        ).encode()
 
     @classmethod
     def from_bytes(cls, data):
         """What `to_bytes` gave."""
-        return cls(**json.loads(data))
+        columns, same = json.loads(data), {}
+        for name in ("identities", "cameras"):  # one text in memory for all that are equal
+            columns[name] = [same.setdefault(each, each) for each in columns[name]]
+        return cls(**columns)
+
+
+def _file_of(picture):
+    """The absolute path of a picture's file, `None` where that is its name."""
+    path = os.path.abspath(picture.image)
+    return None if path == picture.name else path

@@ -6,7 +6,6 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from tfnxc import models
 from tfnxc.datasets import synthetic
 from tfnxc.search.gallery import Gallery
 from tfnxc.search.picture_lists import folder_pictures
@@ -17,7 +16,7 @@ _SEED = 5001  # of people whom the model that comes with tfnxc has not seen
 def synthetic_gallery(
     folder: str | os.PathLike, identities: int = 100, probes: int = 10
 ) -> tuple[Gallery, list[pathlib.Path]]:
-    """Indexes people of the synthetic set, as camera `b` sees them, with `tfnxc.models.pretrained`.
+    """Indexes people of the synthetic set, as camera `b` sees them, with the model that comes with tfnxc.
 
     Args:
         folder: A folder for the pictures and the index; made if need be.
@@ -37,9 +36,7 @@ def synthetic_gallery(
     first, second = (people.take(np.flatnonzero(people.cameras == camera)) for camera in (0, 1))
     files = _write(first.take(range(probes)), folder / "probes" / "a")
     _write(second, folder / "gallery" / "b")
-    model = folder / "model.keras"
-    models.pretrained().save(model)
-    gallery = Gallery.start(folder / "index", model)
+    gallery = Gallery.start(folder / "index", "pretrained")
     gallery.add(folder_pictures(folder / "gallery", layout=("camera",)))
     return gallery, files
 
