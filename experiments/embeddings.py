@@ -143,7 +143,9 @@ def measured(estimator, views, identities, cameras, folds):
 def table(results):
     """The table of results as `main` writes them."""
     head = "rank 1", "mAP"
-    cells = [(row["way"], *(reporting.cell(reporting.spread_of(row[name])) for name in head)) for row in results["rows"]]
+    cells = []
+    for row in results["rows"]:
+        cells.append((row["way"], *(reporting.cell(reporting.spread_of(row[name])) for name in head)))
     caption = f"Training identities of {results['split']}, per cent, mean ± deviation over {results['folds']} folds."
     return reporting.Table(("way", *head), cells, caption)
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.serving.sent_pictures import PIXELS, READ, encoded
-from tests.serving.small_export import graph_of, images, small_model
+from tests.serving.small_export import graph_of, images, small_embedding, small_model
 from tfnxc.serving import export_model
 
 SOURCE = pathlib.Path(__file__).with_name("load_with_c_api.cc")
@@ -30,7 +30,8 @@ def program(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    return export_model(small_model(), tmp_path_factory.mktemp("served"))
+    model = small_model()
+    return export_model(model, tmp_path_factory.mktemp("served"), embedding=small_embedding(model))
 
 
 def run(program, path, name, folder, **inputs):
@@ -68,6 +69,8 @@ def test_it_gets_the_numbers_that_python_gets(program, path, tmp_path):
         "serving_default": {"probe": images(3, 3), "gallery": images(3, 4)},
         "match_bytes": files,
         "embed_bytes": {"image_bytes": files["probe_bytes"]},
+        "embed_vector": {"image": images(3, 5)},
+        "embed_vector_bytes": {"image_bytes": files["probe_bytes"]},
         "rank": {"probe_features": maps[:1], "gallery_features": maps[1:], "k": 5},
     }.items():
         expected = asked[name](**{each: tf.constant(value) for each, value in inputs.items()})

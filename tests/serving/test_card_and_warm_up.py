@@ -3,8 +3,10 @@ import json
 import pytest
 import tensorflow as tf
 
-from tests.serving.small_export import graph_of, small_model
+from tests.serving.small_export import DIMENSIONS, graph_of, small_embedding, small_model
 from tfnxc.datasets import Split
+from tfnxc.embedding import Combination
+from tfnxc.embedding.combination import PRIOR
 from tfnxc.errors import InputError
 from tfnxc.metrics import cmc
 from tfnxc.recipes import Recipe
@@ -15,7 +17,8 @@ from tfnxc.serving import CARD, WARM_UP, export_model, run_card
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    return export_model(small_model(), tmp_path_factory.mktemp("models") / "campus", card={"licence": "mine"})
+    model, folder = small_model(), tmp_path_factory.mktemp("models") / "campus"
+    return export_model(model, folder, card={"licence": "mine"}, embedding=small_embedding(model))
 
 
 def test_the_card_says_what_it_is_and_what_it_is_not_for(path):
@@ -32,6 +35,28 @@ def test_the_card_says_what_it_is_and_what_it_is_not_for(path):
         "__saved_model_init_op"
     }
     assert card["versions"]["tensorflow"] == tf.__version__
+
+
+def test_the_card_says_what_the_vectors_are_and_how_they_go_with_the_pair_head(path):
+    card = json.loads((path / CARD).read_text())["embedding"]
+    assert (card["dimensions"], card["method"], card["shrinkage"], card["pictures"]) == (
+        DIMENSIONS,
+        "discriminant",
+        0.2,
+        24,
+    )
+    assert card["model_digest"] == "a1b2c3" and len(card["digest"]) == 12
+    assert card["fitted_on"] == [{"dataset": "grid", "identities": 5}, {"dataset": "viper", "identities": 1}]
+    tried = [{"shrinkage": 0.2, "dimensions": DIMENSIONS, "rank 1": 0.25}]
+    assert card["choice"] == {"held_back": [{"dataset": "grid", "identities": 2}], "tried": tried}
+    combination = card["combination"]
+    assert combination.pop("how").startswith("score = log_odds * mean of log(p / (1 - p))")
+    assert Combination(**combination) == PRIOR
+
+
+def test_without_an_embedding_the_card_says_so(tmp_path):
+    card = json.loads((export_model(small_model(), tmp_path) / CARD).read_text())
+    assert card["embedding"] == "none was given to the export"
 
 
 def test_warm_up_requests_are_those_of_tensorflow_serving_and_can_be_answered(path):
@@ -76,5 +101,6 @@ def test_the_card_of_a_run_has_the_results_of_the_very_model(tmp_path):
     assert card["split"] == {"name": "mine", "digest": split.digest} and "viper" in card["licence"]["weights"]
     training = {"epochs_done": 5, "settings": run.settings.to_dict(), "versions": run.versions}
     assert card["training"] == training and card["model_digest"] == own
+    assert card["embedding"] == f"none, because the run has none; tfnxc embed fit {tmp_path} fits one"
     with pytest.raises(InputError, match=r"model.keras: no such model"):
         run_card(run)

@@ -1,6 +1,7 @@
 """scripts/serving_client.py against a stand-in for TensorFlow Serving."""
 
 import importlib.util
+import json
 import pathlib
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 from tests.serving import stand_in
 from tests.serving.sent_pictures import encoded
-from tests.serving.small_export import small_model
+from tests.serving.small_export import SHAPE, images, small_embedding, small_model
 from tfnxc.serving import export_model
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "serving_client.py"
@@ -30,7 +31,10 @@ def client():
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    return export_model(small_model(), tmp_path_factory.mktemp("models") / "campus", version=3)
+    model = small_model()
+    return export_model(
+        model, tmp_path_factory.mktemp("models") / "campus", version=3, embedding=small_embedding(model)
+    )
 
 
 @pytest.fixture
@@ -58,9 +62,14 @@ def expected_ranking(path, probe, gallery):
     return [(files[index].name, same[index]) for index in np.argsort(-same, kind="stable")]
 
 
-def check_ranking(printed, expected):
+def vectors_of(path, files):
+    asked = tf.saved_model.load(str(path)).signatures["embed_vector_bytes"]
+    return asked(image_bytes=tf.constant([each.read_bytes() for each in files]))["vector"].numpy()
+
+
+def check_ranking(printed, expected, score="probability"):
     title, *rows = printed.splitlines()
-    assert title.split() == ["rank", "probability", "picture"]
+    assert title.split() == ["rank", score, "picture"]
     for number, (row, (name, same)) in enumerate(zip(rows, expected, strict=True), start=1):
         rank, probability, picture = row.split()
         assert (int(rank), picture) == (number, name) and abs(float(probability) - same) < 1e-4
@@ -93,6 +102,43 @@ def test_a_probe_and_a_folder_become_a_ranking(ask, served, path, gallery):
     check_ranking(ask("rank", probe, gallery, "--top", 4, "--version", 3), expected[:4])
 
 
+def test_a_folder_is_ranked_by_vectors_each_picture_sent_once(ask, served, path, gallery):
+    files = sorted(each for each in gallery.iterdir() if each.suffix != ".txt")
+    cosines = vectors_of(path, files) @ vectors_of(path, files[5:6])[0]
+    expected = [(files[index].name, cosines[index]) for index in np.argsort(-cosines, kind="stable")]
+    check_ranking(ask("rank", gallery / "05.png", gallery, "--by", "vectors", "--top", 100), expected, "cosine")
+    name = "embed_vector_bytes"
+    assert served.requests == [(name, 1), (name, 32), (name, PICTURES - 32)]
+
+
+def test_pictures_and_images_become_lines_of_vectors(ask, served, path, gallery, tmp_path):
+    files = sorted(each for each in gallery.iterdir() if each.suffix != ".txt")
+    lines = [json.loads(line) for line in ask("embed", gallery).splitlines()]
+    assert [line["picture"] for line in lines] == [each.name for each in files]
+    np.testing.assert_allclose([line["vector"] for line in lines], vectors_of(path, files), atol=1e-6)
+    (line,) = map(json.loads, ask("embed", files[2]).splitlines())
+    np.testing.assert_allclose(line["vector"], lines[2]["vector"], atol=1e-5)
+
+    np.save(tmp_path / "images.npy", images(33, 8).astype("float64"))
+    served.requests.clear()
+    lines = [json.loads(line) for line in ask("embed", tmp_path / "images.npy").splitlines()]
+    assert served.requests == [("embed_vector", 32), ("embed_vector", 1)]
+    asked = tf.saved_model.load(str(path)).signatures["embed_vector"]
+    expected = asked(image=tf.constant(images(33, 8)))["vector"]
+    assert [line["picture"] for line in lines] == list(range(33))
+    np.testing.assert_allclose([line["vector"] for line in lines], expected, atol=1e-5)
+    np.save(tmp_path / "images.npy", np.zeros((2, *SHAPE), np.uint8))
+    with pytest.raises(SystemExit, match=r"expected floats \(images, height, width, 3\); got uint8"):
+        ask("embed", tmp_path / "images.npy")
+
+
+def test_an_export_without_vectors_says_so(client, tmp_path, gallery):
+    export_model(small_model(), tmp_path / "campus")
+    with stand_in.rest(stand_in.StandIn(tmp_path / "campus")) as address:
+        with pytest.raises(SystemExit, match='"embed_vector_bytes" not found in signature def'):
+            client.main(["embed", str(gallery), "--model", "campus", "--server", address])
+
+
 def test_two_pictures_become_a_probability(ask, path, gallery):
     probe, other = gallery / "05.png", gallery / "06.jpg"
     expected = dict(expected_ranking(path, probe, gallery))[other.name]
@@ -106,6 +152,8 @@ def test_a_bad_picture_is_named_by_its_file(ask, gallery):
     (gallery / "bad.png").write_text("hello")
     with pytest.raises(SystemExit, match=r"^Error: \S*bad\.png: not a JPEG or PNG picture$"):
         ask("match", gallery / "bad.png", gallery / "05.png")
+    with pytest.raises(SystemExit, match=r"^Error: \S*33\.png: broken picture$"):
+        ask("embed", gallery)
 
 
 def test_what_is_not_served_is_said(ask, gallery):

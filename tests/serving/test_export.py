@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.serving.small_export import operations_of, small_model
+from tests.serving.small_export import operations_of, small_embedding, small_model
 from tfnxc.errors import InputError
+from tfnxc.models import split
 from tfnxc.serving import export_model
 
 LOAD = """
@@ -15,6 +16,7 @@ import numpy as np, tensorflow as tf
 match = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 pairs = np.load(sys.argv[2])
 found = match(probe=tf.constant(pairs["probe"]), gallery=tf.constant(pairs["gallery"]))
+found |= tf.saved_model.load(sys.argv[1]).signatures["embed_vector"](image=tf.constant(pairs["probe"]))
 assert "tfnxc" not in sys.modules, "a stranger has none"
 np.savez(sys.argv[3], **{name: value.numpy() for name, value in found.items()})
 """
@@ -26,7 +28,8 @@ def model(request):
 
 
 def test_a_process_without_tfnxc_loads_it_and_gets_the_same_numbers(model, tmp_path, rng):
-    path = export_model(model, tmp_path / "served")
+    embedding = small_embedding(model)
+    path = export_model(model, tmp_path / "served", embedding=embedding)
     assert path == tmp_path / "served" / "1"
     pairs = {name: rng.random((3, 40, 28, 3)).astype("float32") for name in ("probe", "gallery")}
     np.savez(tmp_path / "pairs.npz", **pairs)
@@ -36,10 +39,12 @@ def test_a_process_without_tfnxc_loads_it_and_gets_the_same_numbers(model, tmp_p
     expected = model.predict([pairs["probe"], pairs["gallery"]], verbose=0)
     np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
     np.testing.assert_allclose(found["same"], expected[:, 1], atol=1e-5)
+    vectors = embedding.of_images(split(model).tower).predict(pairs["probe"], verbose=0)
+    np.testing.assert_allclose(found["vector"], vectors, atol=1e-5)
 
 
 EXPORTERS = {
-    "tfnxc": lambda model, path: export_model(model, path.parent, int(path.name)),
+    "tfnxc": lambda model, path: export_model(model, path.parent, int(path.name), embedding=small_embedding(model)),
     "Keras": lambda model, path: model.export(str(path)),
     "TensorFlow": lambda model, path: tf.saved_model.save(model, str(path)),
 }

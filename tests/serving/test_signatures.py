@@ -3,10 +3,13 @@ import pytest
 import tensorflow as tf
 
 from tests.serving.sent_pictures import PIXELS, READ, REFUSED, encoded
-from tests.serving.small_export import SHAPE, graph_of, images, small_model
+from tests.serving.small_export import DIMENSIONS, SHAPE, graph_of, images, small_embedding, small_model
 from tfnxc import models
 from tfnxc.datasets import read_picture
 from tfnxc.datasets.image_set import resize
+from tfnxc.embedding import pooled
+from tfnxc.errors import InputError
+from tfnxc.scoring import embed
 from tfnxc.serving import export_model, signatures
 
 MAPS = [7, 4, 4]
@@ -16,10 +19,17 @@ NAMES = {
     "match_bytes": ({"probe_bytes", "gallery_bytes"}, {"same", "probabilities"}),
     "embed": ({"image"}, {"features"}),
     "embed_bytes": ({"image_bytes"}, {"features"}),
+    "embed_vector": ({"image"}, {"vector"}),
+    "embed_vector_bytes": ({"image_bytes"}, {"vector"}),
     "match_features": ({"probe_features", "gallery_features"}, {"same", "probabilities"}),
     "rank": ({"probe_features", "gallery_features", "k"}, {"indices", "probabilities"}),
 }
-BYTES = [("match_bytes", "probe_bytes"), ("match_bytes", "gallery_bytes"), ("embed_bytes", "image_bytes")]
+BYTES = [
+    ("match_bytes", "probe_bytes"),
+    ("match_bytes", "gallery_bytes"),
+    ("embed_bytes", "image_bytes"),
+    ("embed_vector_bytes", "image_bytes"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +38,13 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def path(model, tmp_path_factory):
-    return export_model(model, tmp_path_factory.mktemp("served"))
+def embedding(model):
+    return small_embedding(model)
+
+
+@pytest.fixture(scope="module")
+def path(model, embedding, tmp_path_factory):
+    return export_model(model, tmp_path_factory.mktemp("served"), embedding=embedding)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +101,44 @@ def test_pictures_in_bytes_give_what_their_pixels_give(kind, model, asked, tmp_p
     np.testing.assert_allclose(features, asked["embed"](image=pixels)["features"], atol=1e-5)
 
 
+def test_vectors_are_those_of_the_embedding(model, embedding, asked):
+    pictures = np.random.default_rng(6).integers(0, 256, (7, *SHAPE), np.uint8)
+    found = asked["embed_vector"](image=pictures / np.float32(255))["vector"]
+    assert found.dtype == np.float32 and found.shape == (7, DIMENSIONS)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    tower = models.split(model).tower
+    np.testing.assert_allclose(found, embedding.vectors(embed(tower, pictures)), atol=1e-5)
+    # The same by hand, in float64, of the maps that the export gives.
+    maps = asked["embed"](image=pictures / np.float32(255))["features"]
+    kernel, bias = map(np.float64, embedding.model.get_layer("projection").get_weights())
+    projected = pooled(maps) @ kernel + bias
+    np.testing.assert_allclose(found, projected / np.linalg.norm(projected, axis=1, keepdims=True), atol=1e-5)
+
+
+def test_files_become_the_vectors_of_their_pixels_at_any_place_of_a_batch(asked, tmp_path):
+    pixels = []
+    for picture in READ.values():
+        (tmp_path / "picture").write_bytes(picture)
+        pixels.append(resize(read_picture(tmp_path / "picture"), SHAPE[:2]) / np.float32(255))
+    expected = asked["embed_vector"](image=np.stack(pixels))["vector"]
+    found = asked["embed_vector_bytes"](image_bytes=list(READ.values()))["vector"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    one = asked["embed_vector_bytes"](image_bytes=[list(READ.values())[3]])["vector"]
+    np.testing.assert_allclose(one, expected[3:4], atol=1e-5)
+
+
+def test_without_an_embedding_there_are_no_vectors(model, tmp_path):
+    without = graph_of(export_model(model, tmp_path)).signature_def
+    assert set(NAMES) - set(without) == {"embed_vector", "embed_vector_bytes"}
+
+
+def test_an_embedding_of_other_maps_is_refused_before_anything_is_written(embedding, tmp_path):
+    other = models.normxcorr((48, 28, 3), filters=(3, 4), units=8)
+    with pytest.raises(InputError, match=r"takes feature maps \(7, 4, 4\), and normxcorr gives \(9, 4, 4\)"):
+        export_model(other, tmp_path / "served", embedding=embedding)
+    assert not (tmp_path / "served").exists()
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("name, input_", BYTES)
 def test_a_bad_picture_fails_and_is_named_by_its_position(name, input_, kind, asked):
@@ -102,6 +155,8 @@ def test_an_empty_batch_gives_an_empty_answer(asked):
     assert asked["match_bytes"](probe_bytes=no_files, gallery_bytes=no_files)["same"].shape == (0,)
     features = asked["embed"](image=nothing)["features"]
     assert features.shape == (0, *MAPS)
+    assert asked["embed_vector"](image=nothing)["vector"].shape == (0, DIMENSIONS)
+    assert asked["embed_vector_bytes"](image_bytes=no_files)["vector"].shape == (0, DIMENSIONS)
     assert asked["match_features"](probe_features=features, gallery_features=features)["same"].shape == (0,)
 
 

@@ -1,7 +1,5 @@
 """`tfnxc demo`."""
 
-import pathlib
-
 import click
 
 from tfnxc.cli._options import SEED
@@ -43,5 +41,5 @@ def demo(folder, savedmodels, epochs, seed):
     curves = {label: found[0] for label, found in measured.items()}
     visualization.save_figure(visualization.plot_cmc(curves, "Synthetic set, 100 test identities"), picture, dpi=150)
     console.print(f"Picture: {picture}")
-    exported = serving.export_model(run.load_model(), pathlib.Path(savedmodels) / "demo", card=serving.run_card(run))
+    exported = serving.export_run(run, "demo", savedmodels, console=console)
     console.print(f"Exported: {exported}")

@@ -32,7 +32,8 @@ def export(folder, name, savedmodels, **options):
     """Writes the model of a run as a SavedModel: savedmodels/NAME/VERSION.
 
     It needs TensorFlow but not tfnxc: TensorFlow Serving, saved_model_cli or any program loads it. It gives the
-    probability for two images or two JPEG or PNG files, features, and a ranking: docs/serving.md.
+    probability for two images or two JPEG or PNG files, features, a ranking, and where the run has an embedding (tfnxc
+    embed fit) vectors for a vector database: docs/serving.md.
 
     \b
     tfnxc export runs/cuhk01-normxcorr --name campus

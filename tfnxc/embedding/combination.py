@@ -132,8 +132,8 @@ class Combination:
 
 
 PRIOR = Combination(log_odds=0.86, cosine=7.3, same_camera=-2.0, slope=0.83, intercept=-0.09)
-"""The combination where nobody was held back. It was fitted on 100 training people of CUHK01 whom a training of NormXcorr
-held back; the command is in docs/embedding.md."""
+"""The combination where nobody was held back: fitted on 100 training people of CUHK01 whom another training held back.
+docs/embedding.md has the commands."""
 
 _DOUBT = 0.5  # standard deviation of a weight before anything is known, as a share of its prior
 _CAMERA_DOUBT = 2.0  # the same of a common camera, whose prior is 0

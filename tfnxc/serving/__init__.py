@@ -1,13 +1,15 @@
 """SavedModels for TensorFlow Serving and any other loader."""
 
-from tfnxc.serving.card import CARD, WARM_UP, run_card
+from tfnxc.serving.card import CARD, COMBINATION, WARM_UP, embedding_card, run_card
 from tfnxc.serving.export import export_model, export_run
 from tfnxc.serving.variants import VARIANTS, measure_variant, rounded_weights
 
 __all__ = [
     "CARD",
+    "COMBINATION",
     "VARIANTS",
     "WARM_UP",
+    "embedding_card",
     "export_model",
     "export_run",
     "measure_variant",

@@ -1,5 +1,6 @@
 """What lies beside the model in an export: its card, and warm-up requests for TensorFlow Serving."""
 
+import dataclasses
 import importlib.util
 import pathlib
 from collections.abc import Mapping
@@ -7,7 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfnxc.embedding import Embedding
 from tfnxc.files import write_json
+from tfnxc.hashes import short_digest
 from tfnxc.runs import Run, versions
 from tfnxc.serving.signatures import Signature
 
@@ -27,6 +30,14 @@ MISUSE = (
     "cameras or countries unlike those of the data, on which its figures say nothing. Watching people needs a lawful "
     "ground; the model gives none."
 )
+
+COMBINATION = (
+    "score = log_odds * mean of log(p / (1 - p)) over both orders, p the probability of match, no nearer to 0 or 1 "
+    "than 2**-24; plus cosine * the cosine of both vectors; plus same_camera where one camera took both pictures and "
+    "that is to count. Higher is more alike. The probability of one person, where that is as likely as not beforehand, "
+    "is 1 / (1 + exp(-(slope * score + intercept)))."
+)
+"""How an export's vectors and probabilities become one score."""
 
 # What a card says of a result besides its figures.
 _MEASURED = ("dataset", "split", "split_digest", "protocol", "ties", "repeats", "probes", "gallery", "views")
@@ -71,12 +82,44 @@ def run_card(run: Run, state: str = "trained") -> dict[str, Any]:
             "settings": run.settings.to_dict(),
             "versions": run.versions,
         },
+        "embedding": f"none, because the run has none; tfnxc embed fit {run.folder} fits one",
         "model_digest": digest,
     }
 
 
-def write_card(path, name, version, model, variant, signatures, card):
-    """Writes the card of an export into a SavedModel; `card` as in `export_model`."""
+def embedding_card(embedding: Embedding) -> dict[str, Any]:
+    """What the card of an export says of its vectors: whom they were fitted on, and how they go with the pair head.
+
+    Example:
+        >>> fitted = tfnxc.embedding.Discriminant(2).fit(np.eye(6, 20), [0, 0, 1, 1, 2, 2])
+        >>> about = tfnxc.embedding.EmbeddingCard("a1b2c3", "discriminant", (("viper", (4, 5, 9)),), 6)
+        >>> card = embedding_card(tfnxc.embedding.Embedding.of(fitted, (1, 2, 5), about))
+        >>> card["dimensions"], card["fitted_on"]
+        (2, [{'dataset': 'viper', 'identities': 3}])
+    """
+    card = embedding.card
+    weights = b"".join(each.tobytes() for each in embedding.model.get_weights())
+    return {
+        # Vectors of two exports may be compared where these are equal.
+        "digest": short_digest(card.model_digest.encode() + weights),
+        "model_digest": card.model_digest,
+        "dimensions": embedding.dimensions,
+        "distance": "cosine; all vectors have the length 1",
+        "method": card.method,
+        "shrinkage": card.shrinkage,
+        "fitted_on": _counted(card.fitted_on),
+        "pictures": card.pictures,
+        "choice": {"held_back": _counted(card.combined_on), "tried": [dict(each) for each in card.choice]},
+        "combination": {**dataclasses.asdict(card.combination), "how": COMBINATION},
+    }
+
+
+def _counted(people):
+    return [{"dataset": name, "identities": len(identities)} for name, identities in people]
+
+
+def write_card(path, name, version, model, variant, signatures, card, embedding=None):
+    """Writes the card of an export into a SavedModel; `card` and `embedding` as in `export_model`."""
     unknown = dict.fromkeys(("data", "split", "cmc", "licence"), "not said by whoever exported it")
     write_json(
         pathlib.Path(path) / CARD,
@@ -90,7 +133,9 @@ def write_card(path, name, version, model, variant, signatures, card):
             "intended_use": INTENDED_USE,
             "misuse": MISUSE,
             **unknown,
+            "embedding": "none was given to the export",
             **(card or {}),
+            **({} if embedding is None else {"embedding": embedding_card(embedding)}),
             "versions": versions(),
         },
     )

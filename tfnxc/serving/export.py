@@ -12,6 +12,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from tfnxc import models
+from tfnxc.embedding import Embedding, embedding_path
 from tfnxc.errors import InputError
 from tfnxc.keras_line import KERAS_2
 from tfnxc.runs import Run
@@ -35,7 +36,8 @@ def export_run(
 ) -> pathlib.Path:
     """Writes the model of a run by `export_model` as `folder/name/version/`, with the card of `run_card`.
 
-    What a `"float16"` variant costs is measured first, on the test people of the run.
+    With the embedding of that model, if the run has one; without, a note says how to fit it. What a `"float16"` variant
+    costs is measured first, on the test people of the run.
 
     Args:
         run: A `Run` or its folder.
@@ -52,7 +54,8 @@ def export_run(
         The path of the version.
 
     Raises:
-        InputError: If there is no such run, model or data set, the name is invalid, or `export_model` raises it.
+        InputError: If there is no such run, model or data set, the name is invalid, the embedding is broken or of other
+            weights, or `export_model` raises it.
 
     Example:
         >>> export_run("runs/mine", "campus", "exports")
@@ -63,10 +66,14 @@ def export_run(
     run = run if isinstance(run, Run) else Run.open(run)
     if console is not None and run.unfinished:
         console.print(run.unfinished)
-    model, card = run.load_model(state), run_card(run, state)
+    model, card, embedding = run.load_model(state), run_card(run, state), None
+    if embedding_path(run.folder, state).exists():
+        embedding = run.embedding(state)
+    elif console is not None:
+        console.print(f"No signatures of vectors: {card['embedding']}.")
     if variant != "float32":
-        card["variant_loss"] = measure_variant(run, model, variant, data, probes, console)
-    return export_model(model, pathlib.Path(folder) / name, version, variant, card)
+        card["variant_loss"] = measure_variant(run, model, variant, data, probes, console, embedding)
+    return export_model(model, pathlib.Path(folder) / name, version, variant, card, embedding)
 
 
 def export_model(
@@ -75,6 +82,7 @@ def export_model(
     version: int | None = None,
     variant: Literal["float32", "float16"] = "float32",
     card: Mapping[str, Any] | None = None,
+    embedding: Embedding | None = None,
 ) -> pathlib.Path:
     """Writes `folder/version/`, a SavedModel that loads with TensorFlow alone, without tfnxc.
 
@@ -86,6 +94,8 @@ def export_model(
     - `match_bytes`: `probe_bytes` and `gallery_bytes`, JPEG or PNG files of any size, strings `(batch,)`, to the same.
     - `embed`: `image` to `features`, the tower's maps `(batch, rows, columns, channels)`; `embed_bytes`: `image_bytes`
       to the same.
+    - `embed_vector`: `image` to `vector`, `(batch, dimensions)`, unit vectors whose cosine tells how alike two people
+      are, for any vector database; `embed_vector_bytes`: `image_bytes` to the same. Both only with an `embedding`.
     - `match_features`: `probe_features` and `gallery_features` to what `match` gives.
     - `rank`: `probe_features` of one probe, `gallery_features`, and `k`, an int32, to `indices`, int32 positions in the
       gallery, and `probabilities` of the same person, both `(k,)`, best first.
@@ -97,21 +107,30 @@ def export_model(
         model: A model of `tfnxc.models`.
         folder: The folder of this model's versions, e.g. `"savedmodels/campus"`.
         version: A positive integer. Defaults to `None`: one more than the highest there.
-        variant: `"float32"`; or `"float16"`: weights in half the bytes, the same arithmetic. Defaults to `"float32"`.
+        variant: `"float32"`; or `"float16"`: the weights of tower and head in half the bytes, the same arithmetic.
+            Defaults to `"float32"`.
         card: What the card says of data and results, as from `tfnxc.serving.run_card`. Defaults to `None`: nothing is
             known.
+        embedding: The `Embedding` that belongs to this model, as from `Run.embedding`. Defaults to `None`: the export
+            gives no vectors.
 
     Returns:
         The path of the version.
 
     Raises:
-        InputError: If the version exists already or is no positive integer, or the variant is not known.
+        InputError: If the version exists already or is no positive integer, the variant is not known, or the embedding
+            is of feature maps of another shape.
 
     Example:
         >>> export_model(model, "savedmodels/campus")
         PosixPath('savedmodels/campus/1')
     """
     folder, parts = pathlib.Path(folder), smaller(models.split(model), variant)
+    if embedding is not None and embedding.map_shape != tuple(parts.tower.output_shape[1:]):
+        raise InputError(
+            f"the embedding takes feature maps {embedding.map_shape}, and {model.name} gives "
+            f"{tuple(parts.tower.output_shape[1:])}; give that of this very model."
+        )
     if version is None:
         version = 1 + max((int(entry.name) for entry in folder.glob("*") if entry.name.isdecimal()), default=0)
     if not isinstance(version, int) or version < 1:
@@ -120,16 +139,18 @@ def export_model(
     if target.exists():
         raise InputError(f"{target} exists already. Choose another version, or none for the next one.")
     folder.mkdir(parents=True, exist_ok=True)
-    asked = signatures(*parts)
+    vectors = None if embedding is None else embedding.model
+    asked = signatures(*parts, vectors)
     # Written elsewhere and then renamed: a server that watches the folder never sees half a version.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
         written, module = pathlib.Path(scratch) / "model", tf.Module()
         # The bare variables: of the models themselves TensorFlow would save much more.
-        module.kept = [each if KERAS_2 else each.value for part in parts for each in part.weights]
+        weights = [each for part in (*parts, vectors) if part is not None for each in part.weights]
+        module.kept = [each if KERAS_2 else each.value for each in weights]
         # The names of the outputs are the keys of the dict that a function returns.
         traced = {name: tf.function(each.function).get_concrete_function(*each.inputs) for name, each in asked.items()}
         tf.saved_model.save(module, str(written), {"serving_default": traced["match"], **traced})
-        write_card(written, folder.name, target.name, model, variant, asked, card)
+        write_card(written, folder.name, target.name, model, variant, asked, card, embedding)
         write_warm_up(written, folder.name, asked)
         try:
             os.rename(written, target)

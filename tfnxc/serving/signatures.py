@@ -19,10 +19,11 @@ class Signature(NamedTuple):
     about: str
 
 
-def signatures(tower: keras.Model, head: keras.Model) -> dict[str, Signature]:
+def signatures(tower: keras.Model, head: keras.Model, embedding: keras.Model | None = None) -> dict[str, Signature]:
     """The signatures of an export by name, of the tower and the head of `tfnxc.models.split`.
 
-    Inputs whose names end in `_bytes` take encoded JPEG or PNG pictures, which REST clients send as `{"b64": ...}`.
+    With `embedding`, the model of feature maps to unit vectors in an `Embedding`, they include those of vectors. Inputs
+    whose names end in `_bytes` take encoded JPEG or PNG pictures, which REST clients send as `{"b64": ...}`.
     """
     size = tuple(tower.input_shape[1:3])
     image, maps = list(tower.input_shape[1:]), list(tower.output_shape[1:])
@@ -32,6 +33,12 @@ def signatures(tower: keras.Model, head: keras.Model) -> dict[str, Signature]:
 
     def embed_bytes(image_bytes):
         return embed(decode_pictures(image_bytes, size, "image_bytes"))
+
+    def embed_vector(image):
+        return {"vector": tf.cast(_run(embedding, [embed(image)["features"]]), tf.float32)}
+
+    def embed_vector_bytes(image_bytes):
+        return embed_vector(decode_pictures(image_bytes, size, "image_bytes"))
 
     def match_features(probe_features, gallery_features):
         probabilities = _run(head, [probe_features, gallery_features])
@@ -53,15 +60,21 @@ def signatures(tower: keras.Model, head: keras.Model) -> dict[str, Signature]:
     two_images = [batch("probe", image), batch("gallery", image)]
     two_maps = [batch("probe_features", maps), batch("gallery_features", maps)]
     two_files = [batch("probe_bytes", [], tf.string), batch("gallery_bytes", [], tf.string)]
+    one_image, one_file = [batch("image", image)], [batch("image_bytes", [], tf.string)]
     one_to_many = [batch("probe_features", maps, count=1), two_maps[1], tf.TensorSpec([], tf.int32, name="k")]
-    return {
+    found = {
         "match": Signature(match, two_images, "Pairs of images, values in [0, 1], to the probability of one person."),
         "match_bytes": Signature(match_bytes, two_files, "The same of pairs of JPEG or PNG pictures."),
-        "embed": Signature(embed, [batch("image", image)], "Images, values in [0, 1], to the tower's feature maps."),
-        "embed_bytes": Signature(embed_bytes, [batch("image_bytes", [], tf.string)], "The same of JPEG or PNG."),
+        "embed": Signature(embed, one_image, "Images, values in [0, 1], to the tower's feature maps."),
+        "embed_bytes": Signature(embed_bytes, one_file, "The same of JPEG or PNG."),
         "match_features": Signature(match_features, two_maps, "Pairs of feature maps to the probability."),
         "rank": Signature(rank_features, one_to_many, "A probe's and a gallery's feature maps to the k best."),
     }
+    if embedding is not None:
+        about = "Images, values in [0, 1], to unit vectors: the cosine of two tells how alike the people are."
+        found["embed_vector"] = Signature(embed_vector, one_image, about)
+        found["embed_vector_bytes"] = Signature(embed_vector_bytes, one_file, "The same of JPEG or PNG.")
+    return found
 
 
 def rank(head: keras.Model, probe: tf.Tensor, gallery: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -7,11 +7,14 @@ import keras
 import numpy as np
 from rich.console import Console
 
+from tfnxc.console import progress_bar
 from tfnxc.datasets import open_dataset
+from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
-from tfnxc.evaluation import Results, default_protocol, evaluate
-from tfnxc.models.split import Parts
+from tfnxc.evaluation import EvaluationPlan, Results, default_protocol, evaluate
+from tfnxc.models.split import Parts, split
 from tfnxc.runs import Run
+from tfnxc.scoring import Embedder
 
 
 class _HalfStored(keras.mixed_precision.Policy):
@@ -33,7 +36,10 @@ def _half_stored(part):
 
 
 VARIANTS = {"float32": lambda part: part, "float16": _half_stored}
-"""How the weights of an export are kept: as they are, or in half the bytes."""
+"""How the weights of tower and head are kept in an export: as they are, or in half the bytes.
+
+Those of an embedding stay as they are: half precision cannot hold the weights of a pooled number that hardly varies.
+"""
 
 
 def variant(parts: Parts, name: str) -> Parts:
@@ -64,6 +70,7 @@ def measure_variant(
     data: str | None = None,
     probes: int | None = 100,
     console: Console | None = None,
+    embedding: Embedding | None = None,
 ) -> dict[str, Any]:
     """Measures a model of a run with its own weights and with those of a variant; the model is left unchanged.
 
@@ -76,9 +83,12 @@ def measure_variant(
         data: As in `export_run`. Defaults to `None`.
         probes: The most probes. Defaults to 100.
         console: Where a table of both is shown. Defaults to `None`: nowhere.
+        embedding: The `Embedding` of the model, whose vectors are measured alike, by their cosines. Defaults to `None`:
+            it has none.
 
     Returns:
-        Both results and the loss in per cent, as in the card of an export.
+        Both results and the loss in per cent, as in the card of an export; those of vectors under `"vectors"`, with the
+        least cosine of the two vectors of one picture.
 
     Example:
         >>> found = measure_variant(run, run.load_model(), probes=2)
@@ -87,7 +97,8 @@ def measure_variant(
     """
     people = open_dataset(run.settings.dataset, data or run.data)
     protocol = default_protocol(run.settings.dataset, run.split.test_part(people))
-    own, results = model.get_weights(), {}
+    own, results, vectors = model.get_weights(), {}, {}
+    plan = EvaluationPlan.of(protocol, run.split.test_part(people), repeats=1, probes=probes)
     try:
         for name, weights in (("float32", own), (variant, rounded_weights(model))):
             model.set_weights(weights)
@@ -95,11 +106,55 @@ def measure_variant(
                 model, people, split=run.split, protocols=protocol, repeats=1, probes=probes, console=console
             )
             results[name] = dataclasses.replace(result, name=name, label=name, pairs_per_second=None)
+            if embedding is not None:
+                vectors[name] = _vectors(embedding.of_images(split(model).tower), run, people, plan, console)
     finally:
         model.set_weights(own)
     if console is not None:
         console.print(Results(results.values()))
-    ranks = [k for k in (1, 5, 10, 20) if k <= result.gallery]
-    figures = {name: {f"rank {k}": 100 * each.rank(k) for k in ranks} for name, each in results.items()}
     about = {"protocol": result.protocol, "draws": 1, "probes": result.probes, "gallery": result.gallery}
-    return {**about, **figures, "loss": {k: value - figures[variant][k] for k, value in figures["float32"].items()}}
+    found = {**about, **_compared({name: _figures(each, result.gallery) for name, each in results.items()})}
+    if vectors:
+        found["vectors"] = _compared_vectors(vectors, plan, result.gallery)
+        if console is not None:
+            console.print(_told(found["vectors"], variant))
+    return found
+
+
+def _vectors(model, run, people, plan, console):
+    """The unit vectors of the test pictures that a plan reads; 0 of others."""
+    part, needed = run.split.test_part(people), plan.needed_part()
+    read = np.union1d(plan.rows[needed.any(axis=1)], plan.columns[needed.any(axis=0)])
+    images = part.take(read).images(model.input_shape[1:3])
+    found = np.zeros((len(part), model.output_shape[-1]), np.float32)
+    with progress_bar("Vectors", len(read), console=console) as progress:
+        found[read] = Embedder(model)(images, progress)
+    return found
+
+
+def _compared_vectors(vectors, plan, gallery):
+    figures = {}
+    for name, each in vectors.items():
+        curves = plan.measure_part(each[plan.rows] @ each[plan.columns].T)
+        figures[name] = {**_figures(curves, gallery), "mAP": 100 * curves.mean_average_precision}
+    own, smaller = vectors.values()
+    read = own.any(axis=1)
+    cosines = np.sum(own[read] * smaller[read], axis=1, dtype=np.float64)
+    return {**_compared(figures), "least_cosine": float(cosines.min())}
+
+
+def _figures(measured, gallery):
+    return {f"rank {k}": 100 * measured.rank(k) for k in (1, 5, 10, 20) if k <= gallery}
+
+
+def _compared(figures):
+    """Figures of float32 and of a variant, with what the variant loses."""
+    (_, own), (_, smaller) = figures.items()
+    return {**figures, "loss": {name: value - smaller[name] for name, value in own.items()}}
+
+
+def _told(vectors, variant):
+    told = ", ".join(
+        f"{name} {vectors['float32'][name]:.2f} and {vectors[variant][name]:.2f}" for name in ("rank 1", "mAP")
+    )
+    return f"Vectors alone, float32 and {variant}: {told}; least cosine of the two {vectors['least_cosine']:.6f}."
