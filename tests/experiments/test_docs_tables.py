@@ -181,4 +181,4 @@ def test_a_table_is_that_of_the_result_file(name, table):
 def test_the_docs_show_every_result_file():
     files = {path.stem for path in (ROOT / "experiments" / "results").glob("*.json")}
     named = {str(each.values[0]) for each in shown()}
-    assert len(files) == 8 and named == set(tables())
+    assert len(files) == 10 and named == set(tables())

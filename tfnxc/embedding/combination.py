@@ -19,7 +19,7 @@ def log_odds_of(probabilities: ArrayLike) -> np.ndarray:
     """The logarithm of p / (1 - p) in float32; probabilities nearer to 0 or 1 than 2**-24 count as that near.
 
     Example:
-        >>> log_odds_of([0.5, 1.0]).round(2).tolist()
+        >>> [round(float(each), 2) for each in log_odds_of([0.5, 1.0])]
         [0.0, 16.64]
     """
     clipped = np.clip(np.asarray(probabilities, np.float64), _LEAST, 1 - _LEAST)

@@ -89,7 +89,7 @@ class Embedding:
     Example:
         >>> maps = tfnxc.scoring.embed(tfnxc.models.split(model).tower, images)
         >>> pooled = tfnxc.embedding.pooled(maps)
-        >>> fitted = tfnxc.embedding.Discriminant(dimensions=2).fit(pooled, people.identities)
+        >>> fitted = tfnxc.embedding.Discriminant(dimensions=2).fit(pooled, np.repeat([0, 1, 2], 4))
         >>> card = tfnxc.embedding.EmbeddingCard("a1b2c3", "discriminant", (("synthetic", (0, 1, 2)),), len(images))
         >>> embedding = Embedding.of(fitted, maps.shape[1:], card)
         >>> embedding.vectors(maps).shape
