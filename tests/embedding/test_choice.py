@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from tfnxc.embedding import choice
-from tfnxc.embedding.choice import DIMENSIONS, FOLDS, SHRINKAGES, fit_discriminant
+from tfnxc.embedding.choice import DIMENSIONS, FOLDS, SHRINKAGES, HeldBack, fit_discriminant
 from tfnxc.embedding.discriminant import Discriminant
+from tfnxc.errors import InputError
+from tfnxc.metrics import cmc
 
 
 @pytest.fixture
@@ -43,6 +45,26 @@ def test_more_dimensions_are_taken_where_they_cost_little(people, monkeypatch):
         figures[8] = eight
         fitted = fit_discriminant(*people).discriminant
         assert (fitted.dimensions, fitted.shrinkage) == (wanted, 0.1)
+
+
+def test_people_held_back_are_ranked_in_the_place_of_folds(people, rng):
+    features, identities = people
+    others = HeldBack(rng.normal(size=(32, 12)), np.repeat(np.arange(8), 4), np.tile([0, 1], 16))
+    chosen = fit_discriminant(features, identities, np.tile([0, 1], 80), held_back=others)
+    for tried in chosen.tried:
+        fitted = Discriminant(tried["dimensions"], tried["shrinkage"]).fit(features, identities)
+        vectors = fitted.transform(others.features)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        labels = (others.identities,) * 2, (others.cameras,) * 2
+        expected = cmc(vectors @ vectors.T, *labels[0], *labels[1], "market").figures["mAP"].mean
+        assert tried["mAP"] == pytest.approx(expected)
+    few = HeldBack(*(each[:8] for each in others))  # two people say nothing
+    assert fit_discriminant(features, identities, held_back=few).tried == fit_discriminant(features, identities).tried
+
+
+def test_one_picture_each_is_refused(rng):
+    with pytest.raises(InputError, match="0 of 5 identities have two pictures"):
+        fit_discriminant(rng.normal(size=(5, 3)), np.arange(5), mirrored=rng.normal(size=(5, 3)))
 
 
 def test_nobody_who_is_ranked_was_fitted_on(people, monkeypatch):

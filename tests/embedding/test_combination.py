@@ -110,6 +110,14 @@ def test_pairs_that_are_not_looked_at_do_not_matter(rng):
     assert Combination.fit(log_odds, cosines, matches) == fitted
 
 
+def test_matches_may_be_numbers_and_shapes_must_agree(rng):
+    log_odds, cosines, matches, _ = drawn(rng, (0.7, 9.0), probes=20)
+    numbers = [each.tolist() for each in (log_odds, cosines, matches.astype(int))]
+    assert Combination.fit(*numbers) == Combination.fit(log_odds, cosines, matches)
+    with pytest.raises(ValueError, match="one shape"):
+        Combination.fit(log_odds, cosines[:, 1:], matches)
+
+
 def test_nothing_to_fit_on_is_refused():
     with pytest.raises(InputError, match="no probe"):
         Combination.fit(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 3), bool))

@@ -77,11 +77,21 @@ def test_there_are_no_more_components_than_people_less_one(people):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"), [({"dimensions": 0}, "dimensions must be"), ({"shrinkage": 1.0}, "shrinkage must be")]
+    ("parameters", "message"),
+    [
+        ({"dimensions": 0}, "dimensions must be"),
+        ({"shrinkage": 1.0}, "shrinkage must be"),
+        ({"shrinkage": "a"}, "shrinkage must be"),
+    ],
 )
 def test_parameters_are_checked(people, parameters, message):
     with pytest.raises(ValueError, match=message):
         Discriminant(**parameters).fit(*people)
+
+
+def test_transform_before_fit_is_one_line():
+    with pytest.raises(ValueError, match="not fitted; call fit"):
+        Discriminant().transform([[1.0, 2.0]])
 
 
 def test_features_that_are_not_finite_are_refused(people):

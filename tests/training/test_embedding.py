@@ -131,15 +131,63 @@ def test_test_people_of_the_run_are_refused(make_run, people):
 
 def test_a_new_run_holds_the_model_and_knows_who_was_fitted_on(make_run, tmp_path, people):
     run = make_run()
-    split = Split("other", "by hand", (0, 1, 2, 3, 4, 5, 11, 12, 13), (6, 7, 10))
-    fit_embedding(run, people, split=split, identities=5, to=tmp_path / "new")
+    run.note_progress(3, 100)
+    split = Split("other", "by hand", (0, 1, 2, 3, 4, 5, 11, 12, 13), (10, 14))
+    fit_embedding(run, people, split=split, identities=8, to=tmp_path / "new")
     new = Run.open(tmp_path / "new")
     assert new.model_path().read_bytes() == run.model_path().read_bytes() and new.unfinished is None
     own, before = new.trained_on
-    assert own == ("synthetic", list(new.split.train)) and len(own[1]) == 5 and set(own[1]) < set(split.train)
+    assert own == ("synthetic", list(new.split.train)) and len(own[1]) == 8 and set(own[1]) < set(split.train)
     assert before == ("synthetic", list(range(10)))  # the model itself was trained on them
     assert new.split.test == split.test and new.embedding().card.fitted_on == (("synthetic", new.split.train),)
     assert not (run.folder / "embedding.keras").exists()
+
+
+def test_people_who_trained_the_model_are_not_combined_on(make_run, tmp_path, people):
+    """Of 11 people who are fitted on the model has seen nine; nobody but the other two is held back."""
+    run = make_run()
+    run.note_progress(3, 100)  # from now on its model counts as trained
+    split = Split("other", "by hand", (*range(9), 11, 12), (13,))
+    card = fit_embedding(run, people, split=split, to=tmp_path / "new").card
+    assert card.combined_on == (("synthetic", (11, 12)),) and card.combination.identities == 2
+    split = Split("other", "by hand", (*range(9), 11), (13,))  # one is not enough
+    card = fit_embedding(run, people, split=split, to=tmp_path / "prior").card
+    assert card.combined_on == () and card.combination == PRIOR
+    promised = fit_embedding(run, people, split=split, to=tmp_path / "others", other_people=True).card
+    assert promised.combination.identities == 2
+
+
+def test_test_people_of_a_new_run_must_be_unknown_to_its_model(make_run, tmp_path, people):
+    run = make_run()
+    run.note_progress(3, 100)
+    split = Split("other", "by hand", tuple(range(2, 12)), (0, 1, 13))
+    with pytest.raises(InputError, match="trained on 2 of the 3 test identities of other, such as 0"):
+        fit_embedding(run, people, split=split, to=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_fitting_a_run_anew_that_was_made_for_an_embedding_combines_it_again(make_run, tmp_path, people):
+    split = Split("other", "by hand", tuple(range(10)), (13, 14))
+    first = fit_embedding(make_run(), people, split=split, to=tmp_path / "new").card
+    assert first.combination.identities == 2 and fit_embedding(tmp_path / "new").card == first
+
+
+def test_one_picture_each_is_refused_though_mirror_images_are_fitted_on(make_run, people):
+    _, first = np.unique(people.identities, return_index=True)
+    single = dataclasses.replace(
+        people,
+        name="elsewhere",
+        paths=[people.paths[each] for each in first],
+        identities=people.identities[first],
+        cameras=people.cameras[first],
+        read=lambda index: people.read(first[index]),
+    )
+    run = make_run()
+    fit_embedding(run)
+    before = (run.folder / "embedding.keras").read_bytes()
+    with pytest.raises(InputError, match="0 of the 16 identities have two pictures"):
+        fit_embedding(run, single)
+    assert (run.folder / "embedding.keras").read_bytes() == before
 
 
 def test_the_model_of_the_package(tmp_path):

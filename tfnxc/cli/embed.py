@@ -23,7 +23,11 @@ def embed():
 @click.option("--identities", type=click.IntRange(2), help="Fit on so many of them, drawn at random. Default: all.")
 @click.option("--to", type=click.Path(), help="New run folder for the model and the embedding. Default: into RUN.")
 @click.option(
-    "--state", default="trained", show_default=True, type=click.Choice(["trained", "best"]), help="Of the run's model."
+    "--state",
+    default="trained",
+    show_default=True,
+    type=click.Choice(["trained", "best", "initial"]),
+    help="Of the run's model.",
 )
 @OTHER_PEOPLE
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Draws people held back.")
@@ -55,11 +59,6 @@ def fit(run, dataset, data, **options):
         f"Embedding of {embedding.dimensions} numbers, fitted on {card.pictures} pictures of {fitted} identities, "
         f"shrinkage {card.shrinkage:g}."
     )
-    console.print(combination_line(card.combination), soft_wrap=True)
-    console.print(f"Measure it with: tfnxc evaluate {folder} --scorer embedding --scorer both", soft_wrap=True)
-
-
-def combination_line(combination):
-    """One line on the combination with the pair head."""
-    how = f"fitted on {combination.identities} people held back" if combination.identities else "a prior: see docs"
-    return f"With the head: {combination.log_odds:.2f} x its log-odds + {combination.cosine:.1f} x the cosine ({how})."
+    console.print(f"With the head: {card.combination.describe()}.", soft_wrap=True)
+    if dataset is None or options["split"] is not None:  # otherwise all people were fitted on, and nobody can be tested
+        console.print(f"Measure it with: tfnxc evaluate {folder} --scorer embedding --scorer both", soft_wrap=True)

@@ -61,7 +61,8 @@ class Discriminant:
             ValueError: If an argument or a parameter is not as described.
         """
         whole_number("dimensions", self.dimensions, least=1)
-        if not 0 <= self.shrinkage < 1:
+        number = isinstance(self.shrinkage, int | float | np.number) and not isinstance(self.shrinkage, bool)
+        if not number or not 0 <= self.shrinkage < 1:
             raise ValueError(f"shrinkage must be 0 or more and below 1; got {self.shrinkage!r}.")
         values = checked_features(features)
         labels, _ = checked_labels(len(values), identities)
@@ -90,6 +91,8 @@ class Discriminant:
 
     def transform(self, features: ArrayLike) -> np.ndarray:
         """The components of features `(pictures, numbers)`: float64 `(pictures, components)`."""
+        if not hasattr(self, "components_"):
+            raise ValueError("this Discriminant is not fitted; call fit(features, identities) first.")
         return (checked_features(features, len(self.mean_)) - self.mean_) @ self.components_
 
 

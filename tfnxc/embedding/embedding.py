@@ -82,8 +82,8 @@ class Embedding:
     """An embedding of the feature maps of one tower.
 
     Args:
-        model: A Keras model of stock operations: feature maps `(batch, height, width, channels)` to float32 unit
-            vectors `(batch, dimensions)`.
+        model: A Keras model, `StatisticsPooling` and stock layers: feature maps `(batch, height, width, channels)` to
+            float32 unit vectors `(batch, dimensions)`.
         card: The `EmbeddingCard`.
 
     Example:
@@ -150,9 +150,9 @@ class Embedding:
     @classmethod
     def load(cls, folder: str | os.PathLike, state: str = "trained") -> Self:
         """The embedding in a folder; raises `InputError` where there is none or a file is damaged."""
-        path = embedding_path(folder, state)
+        path, command = embedding_path(folder, state), fit_command(folder, state)
         if not path.with_suffix(".json").exists() or not path.exists():
-            raise InputError(f"{path}: no embedding here. Fit one with tfnxc embed fit {folder}.")
+            raise InputError(f"{path}: no embedding here. Fit one with {command}.")
         try:
             record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
             digest = record.pop("embedding_digest")
@@ -160,16 +160,21 @@ class Embedding:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             digest, card = None, None
         if card is None or digest != file_digest(path):
-            raise InputError(f"{path}: damaged, or not of its {path.stem}.json. Fit it anew: tfnxc embed fit {folder}.")
+            raise InputError(f"{path}: damaged, or not of its {path.stem}.json. Fit it anew: {command}.")
         try:
             return cls(keras.models.load_model(path, compile=False), card)
         except Exception as error:  # of many kinds; the digest says that it was written so
-            raise InputError(f"{path}: broken ({error}). Fit it anew: tfnxc embed fit {folder}.") from None
+            raise InputError(f"{path}: broken ({error}). Fit it anew: {command}.") from None
 
 
 def embedding_path(folder: str | os.PathLike, state: str = "trained") -> pathlib.Path:
     """File of the embedding of a model in a state."""
     return pathlib.Path(folder) / f"embedding{'' if state == 'trained' else f'-{state}'}.keras"
+
+
+def fit_command(folder: str | os.PathLike, state: str = "trained") -> str:
+    """The command that fits the embedding of a run's model in a state."""
+    return f"tfnxc embed fit {folder}{'' if state == 'trained' else f' --state {state}'}"
 
 
 def pooled(maps: ArrayLike) -> np.ndarray:

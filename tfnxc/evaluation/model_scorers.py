@@ -198,6 +198,8 @@ class _Combined:
     def fill(self, label, needed, console, release):
         """Scores the pairs of the head that are new; gives what reads combined scores."""
         self._vectors.all(console)
+        if console is not None:
+            console.print(f"{label}: {self._vectors.combination.describe()}", soft_wrap=True)
         _, pairs = self._head.fill(label, needed, console, release, told=True)
         return self._read, pairs
 

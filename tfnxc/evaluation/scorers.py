@@ -57,6 +57,7 @@ def opened(subject: Subject) -> Run | Model | Saved | FittedBaseline | PictureBa
             "normxcorr, pretrained",
             lambda: (models.pretrained(), digest),
             embedding=_pretrained_embedding,
+            of_file=True,
         )
     path = pathlib.Path(subject)
     if path.suffix == ".npz":

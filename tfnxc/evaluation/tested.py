@@ -209,6 +209,16 @@ def refuse_fitted(
         )
 
 
+def related_sets(dataset: str) -> set[str]:
+    """The data sets whose people have the numbers that they have in this one: those that share its splits, and itself.
+
+    Example:
+        >>> related_sets("viper")
+        {'viper'}
+    """
+    return {dataset}.union(*(family.datasets for family in families().values() if dataset in family.datasets))
+
+
 def refuse_seen(
     trained_on: Iterable[tuple[str, Iterable[int]]],
     dataset: str,
@@ -236,7 +246,7 @@ def refuse_seen(
         )
     if other_people:
         return
-    related = {dataset}.union(*(family.datasets for family in families().values() if dataset in family.datasets))
+    related = related_sets(dataset)
     for trained, identities in trained_on:
         seen = sorted(set(split.test) & set(identities)) if trained in related else []
         if seen:

@@ -28,7 +28,9 @@ People = Sequence[tuple[str, Sequence[int]]]  # `(data set, identities)` of each
 
 _RECORD = {"settings", "split", "split_digest", "data", "before", "fitted_before", "versions"}  # keys of `run.json`
 _KEPT = ("model.keras", "checkpoint.keras", "nan.json", "scores", "results")  # not to be taken over by another run
-_EMBEDDINGS = tuple(f"embedding{state}{suffix}" for state in ("", "-best") for suffix in (".keras", ".json"))
+_EMBEDDINGS = tuple(
+    f"embedding{state}{suffix}" for state in ("", "-best", "-initial") for suffix in (".keras", ".json")
+)
 _REPLACED = ("initial.keras", "negatives.npz", "best.keras", "best.json", "history.csv", "progress.json", *_EMBEDDINGS)
 """What a start removes."""
 _STATES = ("initial", "trained", "best", "checkpoint")  # of the model
@@ -341,12 +343,13 @@ class Run:
             InputError: If there is none yet, it is of other weights than those of the model, or a file is broken.
         """
         from tfnxc.embedding import Embedding
+        from tfnxc.embedding.embedding import fit_command
 
         found = Embedding.load(self.folder, state)
         if found.card.model_digest != self.model_digest(state):
             raise InputError(
-                f"{self.folder}: its embedding is of other weights than its model. Fit it anew: tfnxc embed fit "
-                f"{self.folder}."
+                f"{self.folder}: its embedding is of other weights than its model. Fit it anew: "
+                f"{fit_command(self.folder, state)}."
             )
         return found
 

@@ -32,7 +32,8 @@ class Scorer:
         def blocks():
             for start in range(0, len(rows), _BLOCK):
                 block, there = rows[start : start + _BLOCK], allowed[:, start : start + _BLOCK]
-                cosines = vectors @ np.float32(snapshot.vectors_of(block)).T
+                # Kept in half precision, a vector is not quite of length 1.
+                cosines = np.clip(vectors @ np.float32(snapshot.vectors_of(block)).T, -1, 1)
                 if scorer == "embedding":
                     scores = cosines
                 else:

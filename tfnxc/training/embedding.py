@@ -14,9 +14,9 @@ from tfnxc import models
 from tfnxc.console import progress_bar
 from tfnxc.datasets import ImageSet, Split, open_dataset
 from tfnxc.embedding import Combination, Discriminant, Embedding, EmbeddingCard, log_odds_of, pooling_model
-from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, fit_discriminant
+from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_discriminant
 from tfnxc.errors import InputError
-from tfnxc.evaluation.tested import refuse_seen
+from tfnxc.evaluation.tested import refuse_seen, related_sets
 from tfnxc.files import replacing
 from tfnxc.metrics.protocols import whole_number
 from tfnxc.recipes import Recipe
@@ -77,6 +77,7 @@ def fit_embedding(
         >>> embedding.dimensions, Run.open("runs/fitted").embedding().card.pictures
         (9, 40)
     """
+    whole_number("seed", seed, least=0)
     if people is None:
         given = {"split": split, "identities": identities, "to": to}
         _refuse({name: value for name, value in given.items() if value is not None}, "go with people")
@@ -86,14 +87,20 @@ def fit_embedding(
     if to is None and _is_pretrained(run):
         raise ValueError("to must name the folder of a new run where the model is that of the package.")
     chosen = _fitted_people(people, split, identities, seed)
-    target = _opened(run) if to is None else _begun(run, state, people, chosen, to, data)
-    state = state if to is None else "trained"
-    _check_untested(target, people, chosen, other_people)
+    source = None if _is_pretrained(run) else _opened(run)
+    seen = set() if source is None else _seen(source, state, people, other_people)
+    _check_enough(people, chosen)
+    if to is None:
+        _check_untested(source, people, chosen, other_people)
+        target = source
+    else:
+        _check_unseen(chosen, seen)
+        target, state = _begun(source, state, people, chosen, to, data), "trained"
     part = people.of_identities(chosen.train)
     with progress_bar("Reading pictures", len(part), console) as advance:
         pictures = _read(part, advance)
     fitter = EmbeddingFitter(target.load_model(state), target.model_digest(state), people.name, pictures, seed, console)
-    embedding = fitter.fit_and_combine()
+    embedding = fitter.fit_and_combine(seen)
     embedding.save(target.folder, state)
     return embedding
 
@@ -126,12 +133,14 @@ def _of_own_people(run, state, data, seed, console):
     held = people.of_identities([] if run.held_back is None else run.held_back.test)
     with progress_bar("Reading pictures", len(fitted) + len(held), console) as advance:
         own, back = (_read(each, advance) if len(each) else None for each in (fitted, held))
-    return _fit_own(run, state, own, back, seed, console)
+    seen = _seen(run, state, people, False)
+    return _fit_own(run, state, own, back, seed, console, None if seen & set(fitted.people.tolist()) else seen)
 
 
-def _fit_own(run, state, own, held_back, seed, console):
-    digest, dataset = run.model_digest(state), run.settings.dataset
-    embedding = EmbeddingFitter(run.load_model(state), digest, dataset, own, seed, console).fit(held_back)
+def _fit_own(run, state, own, held_back, seed, console, seen=None):
+    """Fits on a run's own people: unless `seen` is given, because its model has seen none of them, it has seen all."""
+    fitter = EmbeddingFitter(run.load_model(state), run.model_digest(state), run.settings.dataset, own, seed, console)
+    embedding = fitter.fit(held_back) if seen is None else fitter.fit_and_combine(seen)
     embedding.save(run.folder, state)
     return embedding
 
@@ -143,26 +152,31 @@ class EmbeddingFitter:
         self._head, self._digest, self._dataset, self._pictures = PairHead(model), digest, dataset, pictures
         self._seed, self._console = seed, console
         with progress_bar("Embedding: towers", 2 * len(pictures.images), console) as advance:
-            pooling = pooling_model(self._head.tower)
-            self._views = [Embedder(pooling, mirrored)(pictures.images, advance) for mirrored in (False, True)]
+            self._pooling = pooling_model(self._head.tower)
+            self._views = [Embedder(self._pooling, mirrored)(pictures.images, advance) for mirrored in (False, True)]
 
     def fit(self, held_back):
-        """The embedding fitted on everyone, combined with the head on `Pictures` of others; on `None` by the prior."""
+        """The embedding fitted on everyone, chosen and combined on `Pictures` of others; by the prior without them."""
         identities, cameras = self._pictures.identities, self._pictures.cameras
+        others = None
+        if held_back is not None:
+            features = Embedder(self._pooling)(held_back.images)
+            others = HeldBack(features, held_back.identities, held_back.cameras)
         with progress_bar("Embedding: fit", FOLDS + 1, self._console) as advance:
             features, mirrored = self._views
-            chosen = fit_discriminant(features, identities, cameras, mirrored, self._seed, advance)
+            chosen = fit_discriminant(features, identities, cameras, mirrored, others, self._seed, advance)
         embedding = self._embedding(chosen)
         return embedding if held_back is None else self._combined(embedding, embedding, held_back)
 
-    def fit_and_combine(self):
-        """The same of people whom the model has not seen: some of them are held back from a first fit."""
+    def fit_and_combine(self, seen=frozenset()):
+        """The same of people of whom the model has seen some at most: others are held back from a first fit."""
         embedding, identities = self.fit(None), self._pictures.identities
         people, counts = np.unique(identities, return_counts=True)
-        people = np.random.default_rng([self._seed, 1]).permutation(people[counts > 1])
-        if len(people) < LEAST_IDENTITIES:
+        unseen = people[(counts > 1) & ~np.isin(people, list(seen))]
+        count = min(len(unseen), np.count_nonzero(counts > 1) // _SHARE)
+        if count < 2:
             return embedding
-        held = np.isin(identities, people[: len(people) // _SHARE])
+        held = np.isin(identities, np.random.default_rng([self._seed, 1]).permutation(unseen)[:count])
         setting = embedding.dimensions, embedding.card.shrinkage
         features = np.concatenate([each[~held] for each in self._views])
         first = Discriminant(*setting).fit(features, np.tile(identities[~held], len(self._views)))
@@ -236,29 +250,56 @@ def _fitted_people(people, split, identities, seed):
     return dataclasses.replace(chosen, name=f"{chosen.name}-{identities}-fitted", train=tuple(drawn.tolist()))
 
 
-def _begun(run, state, people, split, folder, data):
-    """A new run with the model of another, whose split is of the people fitted on."""
-    if _is_pretrained(run):
-        recipe, model, digest = (
-            Recipe.named("grouped", scaling="centred"),
-            "normxcorr",
-            models.pretrained_card()["digest"],
-        )
-        settings, before = RunSettings(people.name, model, recipe, weights=digest), ()
+def _begun(source, state, people, split, folder, data):
+    """A new run with the model of another, `None` for that of the package; its split is of the people fitted on."""
+    if source is None:
+        recipe, digest = Recipe.named("grouped", scaling="centred"), models.pretrained_card()["digest"]
+        settings, before = RunSettings(people.name, "normxcorr", recipe, weights=digest), ()
     else:
-        source = _opened(run)
-        settings = dataclasses.replace(
-            source.settings, dataset=people.name, weights=source.model_digest(state), others=(), validate=0
-        )
-        before = source.trained_on
+        changes = {"dataset": people.name, "weights": source.model_digest(state), "others": (), "validate": 0}
+        settings, before = dataclasses.replace(source.settings, **changes), _trained(source)
     target = Run.start(folder, settings, split, data, before=before)
     with target.alone(), replacing(target.model_path()) as new:
-        if _is_pretrained(run):
+        if source is None:
             models.pretrained().save(new)
         else:
             shutil.copyfile(source.model_path(state), new)
     target.note_progress(0, 0, stopped_early=True)  # the training of this folder is over: there was none
     return target
+
+
+def _seen(run, state, people, other_people):
+    """Those of a data set whom the model of a run was trained on; nobody, where they are promised to be others."""
+    if other_people or state == "initial":
+        return set()
+    related = related_sets(people.name)
+    return {identity for dataset, identities in _trained(run) if dataset in related for identity in identities}
+
+
+def _trained(run):
+    """`(data set, identities)` of those who trained a run's model: its own not where it was made for an embedding."""
+    return run.trained_on if run.epochs_done else run.trained_on[1:]
+
+
+def _check_enough(people, chosen):
+    """Raises `InputError` where too few of those fitted on have two pictures."""
+    labels = people.of_identities(chosen.train).identities
+    count = int(np.count_nonzero(np.unique(labels, return_counts=True)[1] > 1))
+    if count < LEAST_IDENTITIES:
+        raise InputError(
+            f"{count} of the {len(chosen.train)} identities have two pictures, but an embedding is fitted on "
+            f"{LEAST_IDENTITIES} such or more."
+        )
+
+
+def _check_unseen(chosen, seen):
+    """Raises `InputError` where the model of a new run was trained on those whom its split tests."""
+    known = sorted(seen & set(chosen.test))
+    if known:
+        raise InputError(
+            f"the model was trained on {len(known)} of the {len(chosen.test)} test identities of {chosen.name}, such "
+            f"as {known[0]}: its figures there would mean nothing. Name the split that it was trained on."
+        )
 
 
 def _check_untested(run, people, chosen, other_people):
