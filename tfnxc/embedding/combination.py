@@ -86,7 +86,7 @@ class Combination:
 
         Example:
             >>> PRIOR.describe()
-            '1.07 x log-odds of the head + 8.2 x cosine (a prior: nobody was held back)'
+            '1.08 x log-odds of the head + 7.9 x cosine (a prior: nobody was held back)'
         """
         held_back = f"fitted on {self.identities} people held back"
         how = held_back if self.identities else "a prior: nobody was held back"
@@ -148,7 +148,7 @@ class Combination:
         return cls(**record)
 
 
-PRIOR = Combination(log_odds=1.07, cosine=8.16, same_camera=-1.2, slope=0.82, intercept=-1.21)
+PRIOR = Combination(log_odds=1.08, cosine=7.9, same_camera=-2.07, slope=0.80, intercept=-1.38)
 """The combination where nobody was held back: that of the model which comes with the package, fitted on 100 drawn
 people who did not train it, so that it knows nobody of a published split. docs/embedding.md says more."""
 
