@@ -15,7 +15,7 @@ from tfnxc.metrics import cmc
 SHRINKAGES = (0.05, 0.1, 0.2, 0.4)
 DIMENSIONS = (64, 128)
 FOLDS = 4
-MARGIN = 0.01
+MARGIN = 0.02
 """Mean average precision within which numbers of dimensions count as equal: then the larger one is taken."""
 
 LEAST_IDENTITIES = 8

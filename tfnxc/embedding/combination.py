@@ -149,8 +149,8 @@ class Combination:
 
 
 PRIOR = Combination(log_odds=1.08, cosine=7.9, same_camera=-2.07, slope=0.80, intercept=-1.38)
-"""The combination where nobody was held back: that of the model which comes with the package, fitted on 100 drawn
-people who did not train it, so that it knows nobody of a published split. docs/embedding.md says more."""
+"""The combination where nobody was held back: fitted to the model that comes with the package, on 100 drawn people who
+did not train it, so that it knows nobody of a published split. docs/embedding.md says more."""
 
 _DOUBT = 0.5  # standard deviation of a weight before anything is known, as a share of its prior
 _CAMERA_DOUBT = 2.0  # the same of a common camera, whose prior is 0

@@ -91,8 +91,8 @@ def fit_embedding(
     seen = set() if source is None else _seen(source, state, people, other_people)
     _check_enough(people, chosen)
     if to is None:
-        _check_untested(source, people, chosen, other_people)
-        target = source
+        target = _opened(run)
+        _check_untested(target, people, chosen, other_people)
     else:
         _check_unseen(chosen, seen)
         target, state = _begun(source, state, people, chosen, to, data), "trained"
