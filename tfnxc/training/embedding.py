@@ -195,7 +195,7 @@ class EmbeddingFitter:
         chosen = np.isin(held_back.identities, people[:_MOST_IDENTITIES])
         part = Pictures._make(each if each is None else each[chosen] for each in held_back)
         combination = _combination(self._head, measured, part, self._seed, self._console)
-        of = tuple(np.unique(part.identities).tolist())
+        of = tuple(np.unique(held_back.identities).tolist())  # all of them were looked at for the choice
         card = dataclasses.replace(embedding.card, combination=combination, combined_on=((self._dataset, of),))
         return dataclasses.replace(embedding, card=card)
 
