@@ -1,11 +1,11 @@
-"""The loss of groups against NumPy, its gradient against finite differences, and at probabilities of 0 and 1."""
+"""The losses of groups against NumPy, their gradients against finite differences, and at their bounds."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnxc.losses import GroupLoss
+from tfnxc.losses import GroupLoss, GroupRankingLoss
 
 PEOPLE = 3
 SAME = np.tile(np.eye(PEOPLE, dtype=np.int32).ravel(), 2)  # two groups
@@ -158,3 +158,64 @@ def test_bad_arguments_say_what_came_and_what_was_expected(options):
     message = rf"needs identities_per_group of 2 or more.*in \[0, 0.5\); got .*{name}={value}"
     with pytest.raises(ValueError, match=message):
         GroupLoss(**options)
+
+
+PAIRS = np.array([(2 * row, 2 * column + 1) for row in range(PEOPLE) for column in range(PEOPLE)])
+PAIRS = np.concatenate([PAIRS, PAIRS + 2 * PEOPLE])  # of two groups, each image of a person beside the other
+
+
+def ranking_by_hand(vectors, weight=1.0, scale=16.0):
+    """The metric loss in float64, group by group."""
+    found = []
+    for group in np.split(np.asarray(vectors, np.float64), 2):
+        centred = group - group.mean(axis=0)
+        unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+        scores = np.exp(scale * unit[::2] @ unit[1::2].T)
+        own = np.diagonal(scores)
+        found += [-np.log(own / scores.sum(axis=1)).mean() / 2 - np.log(own / scores.sum(axis=0)).mean() / 2]
+    return weight * np.mean(found)
+
+
+@pytest.mark.parametrize("options", [{}, {"weight": 0.3, "scale": 4.0}], ids=str)
+def test_the_metric_loss_is_the_ranking_of_cosines(options, rng):
+    vectors, outputs = rng.normal(size=(4 * PEOPLE, 5)).astype(np.float32), rng.normal(size=(2 * PEOPLE**2, 2))
+    layer = GroupRankingLoss(PEOPLE, **options)
+    given = layer([tf.constant(outputs, tf.float32), vectors, *PAIRS.T])
+    np.testing.assert_array_equal(given, outputs.astype(np.float32))
+    np.testing.assert_allclose(layer.losses, [ranking_by_hand(vectors, **options)], rtol=1e-5)
+    shifted = GroupRankingLoss(PEOPLE, **options)
+    shifted([given, vectors + np.repeat([[3.0], [-2.0]], 2 * PEOPLE, axis=0).astype(np.float32), *PAIRS.T])
+    np.testing.assert_allclose(shifted.losses, layer.losses, rtol=1e-4)  # what a group shares counts for nothing
+
+
+def test_the_gradient_of_the_metric_loss(rng):
+    vectors = rng.normal(size=(4 * PEOPLE, 5))
+    layer = GroupRankingLoss(PEOPLE, scale=2.0, dtype="float64")
+    with tf.GradientTape() as tape:
+        tape.watch(given := tf.constant(vectors))
+        layer([tf.zeros([2 * PEOPLE**2, 2], tf.float64), given, *PAIRS.T])
+        loss = layer.losses[0]
+    found, step = tape.gradient(loss, given).numpy(), 1e-6
+    for place in [(0, 0), (3, 2), (7, 4), (11, 1)]:
+        ends = []
+        for sign in (1, -1):
+            moved = vectors.copy()
+            moved[place] += sign * step
+            ends.append(ranking_by_hand(moved, scale=2.0))
+        np.testing.assert_allclose(found[place], (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-8)
+
+
+def test_the_metric_loss_of_equal_images_is_that_of_chance_and_has_a_gradient():
+    vectors = tf.Variable(tf.ones([4, 3]))
+    layer = GroupRankingLoss(2)
+    with tf.GradientTape() as tape:
+        layer([tf.zeros([4, 2]), vectors, np.array([0, 0, 2, 2]), np.array([1, 3, 1, 3])])
+        loss = layer.losses[0]
+    np.testing.assert_allclose(loss, np.log(2), rtol=1e-6)
+    assert np.isfinite(tape.gradient(loss, vectors)).all()
+
+
+@pytest.mark.parametrize("options", [{"identities_per_group": 1}, {"weight": -1}, {"scale": 0}], ids=str)
+def test_arguments_of_the_metric_loss(options):
+    with pytest.raises(ValueError, match="GroupRankingLoss needs"):
+        GroupRankingLoss(**options)

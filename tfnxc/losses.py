@@ -1,4 +1,4 @@
-"""The loss of pairs that are formed in groups of identities."""
+"""The losses of groups of identities: of the pairs that they form, and of vectors of their images."""
 
 from typing import Any
 
@@ -7,6 +7,14 @@ import tensorflow as tf
 
 _SMALLEST = 1e-30
 """Smallest probability whose logarithm is taken."""
+
+
+def _ranking(scores, identities_per_group):
+    """The cross-entropy of finding each match in its group, by rows and by columns: scores `(pairs,)`, one a group."""
+    scores = tf.reshape(scores, [-1, identities_per_group, identities_per_group])
+    own = tf.linalg.diag_part(scores)
+    rows, columns = (tf.reduce_mean(tf.reduce_logsumexp(scores, axis) - own, axis=1) for axis in (2, 1))
+    return (rows + columns) / 2
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
@@ -74,12 +82,77 @@ class GroupLoss(keras.losses.Loss):
         return self.classification * pairs + self.ranking * self._of_groups(logs[:, 1] - logs[:, 0])
 
     def _of_groups(self, scores):
-        scores = tf.reshape(scores, [-1, self.identities_per_group, self.identities_per_group])
-        own = tf.linalg.diag_part(scores)
-        rows, columns = (tf.reduce_mean(tf.reduce_logsumexp(scores, axis) - own, axis=1) for axis in (2, 1))
-        return tf.repeat((rows + columns) / 2, self.identities_per_group**2)
+        return tf.repeat(_ranking(scores, self.identities_per_group), self.identities_per_group**2)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         own = {name: getattr(self, name) for name in ("identities_per_group", "classification", "ranking", "smoothing")}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="tfnxc")
+class GroupRankingLoss(keras.layers.Layer):
+    """Adds a metric loss to a model: the cosines of the vectors of two images are to find each match in its group.
+
+    The vectors of a group are centred on the mean of its images, so that what all of them share counts for nothing.
+    The loss is the mean over groups of the ranking of `GroupLoss`, with `scale` times the cosines as scores. The other
+    candidates are those of the group, which are by the same cameras as the match: a camera does not give it away. It
+    has no weights.
+
+    Args:
+        identities_per_group: Identities a group, as in `GroupPipeline`. Defaults to `3`.
+        weight: Weight of the loss. Defaults to `1.0`.
+        scale: What the cosines are multiplied by. Defaults to `16.0`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Call arguments:
+        inputs: A list `[outputs, vectors, probe, gallery]`: what the layer gives back; vectors of shape
+            `(images, numbers)`, all those of a group together; and integers `(pairs,)`, the images of each pair, the
+            pairs as in `GroupLoss`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> layer = GroupRankingLoss(2)
+        >>> vectors = tf.constant([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> probe, gallery = tf.constant([0, 0, 2, 2]), tf.constant([1, 3, 1, 3])
+        >>> layer([tf.zeros([4, 2]), vectors, probe, gallery]).shape
+        TensorShape([4, 2])
+        >>> f"{float(layer.losses[0]):.6f}"
+        '0.000000'
+
+    References:
+        Sohn, "Improved Deep Metric Learning with Multi-class N-pair Loss Objective", NIPS 2016.
+    """
+
+    def __init__(self, identities_per_group: int = 3, weight: float = 1.0, scale: float = 16.0, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if identities_per_group < 2 or weight < 0 or scale <= 0:
+            raise ValueError(
+                "GroupRankingLoss needs identities_per_group of 2 or more, a weight of 0 or more and a scale above 0; "
+                f"got identities_per_group={identities_per_group}, weight={weight}, scale={scale}."
+            )
+        self.identities_per_group = identities_per_group
+        self.weight = weight
+        self.scale = scale
+
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        """Adds the loss; gives the outputs back."""
+        outputs, vectors, probe, gallery = inputs
+        size, images = vectors.shape[-1], 2 * self.identities_per_group
+        groups = tf.reshape(vectors, [-1, images, size])
+        centred = tf.reshape(groups - tf.reduce_mean(groups, axis=1, keepdims=True), [-1, size])
+        unit = tf.math.l2_normalize(centred, axis=1, epsilon=1e-12)
+        cosines = tf.reduce_sum(tf.gather(unit, probe) * tf.gather(unit, gallery), axis=1)
+        self.add_loss(self.weight * tf.reduce_mean(_ranking(self.scale * cosines, self.identities_per_group)))
+        return outputs
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Shape of the outputs."""
+        return tuple(input_shape[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        own = {name: getattr(self, name) for name in ("identities_per_group", "weight", "scale")}
         return {**super().get_config(), **own}

@@ -94,6 +94,9 @@ class Recipe:
     light: float = _setting(0.0, "How far exposure, contrast and colours are changed; 1 is much.", Range(0))
     erase: float = _setting(0.0, "Share of images of which a rectangle is hidden.", Range(0, 1))
     ranking: float = _setting(0.0, "Weight of the ranking in the loss, with groups.", Range(0))
+    metric_loss: float = _setting(
+        0.0, "Weight of a metric loss on the towers, beside the loss of the pairs, with groups.", Range(0)
+    )
     smoothing: float = _setting(
         0.0, "Share of the target that goes to the other class, with groups.", Range(0, 0.5, max_open=True)
     )
@@ -117,7 +120,7 @@ class Recipe:
         if self.warmup and self.schedule != "cosine":
             raise InputError(f"warmup is 0, or a number of steps of the schedule cosine; got {self.warmup}.")
         if self.pairs == "separate":
-            names = ("accumulate", "ranking", "smoothing", "identities_per_group")
+            names = ("accumulate", "ranking", "metric_loss", "smoothing", "identities_per_group")
             given = [name for name in names if getattr(self, name) != getattr(type(self), name)]
             if given:
                 raise InputError(f"{', '.join(given)} belong to grouped pairs; got separate ones.")

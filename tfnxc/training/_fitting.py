@@ -19,6 +19,7 @@ from tfnxc.training.checkpoint import KeepProgress, load_latest
 from tfnxc.training.distribution import check_same_start, share_of, written_run
 from tfnxc.training.epoch_negatives import EpochNegatives
 from tfnxc.training.gradient_accumulation import accumulating
+from tfnxc.training.metric_loss import with_metric_loss
 
 
 def fit(run, pictures, recipe, start, weights, validation, callbacks, execution):
@@ -131,6 +132,8 @@ def _fitted(model, recipe, strategy):
     if recipe.pairs == "grouped":
         with precision(recipe.precision):
             fitted = models.in_batch(model)
+            if recipe.metric_loss:
+                fitted = with_metric_loss(fitted, recipe.identities_per_group, recipe.metric_loss)
     # Keras 3 does not count steps whose gradients overflow in float16.
     if recipe.accumulate > 1 or strategy is not None or recipe.precision == "mixed_float16":
         fitted = accumulating(fitted, recipe.batch_size, recipe.accumulate, strategy)
