@@ -40,12 +40,14 @@ class RecipeParts(Experiment):
     """A training for each part and seed."""
 
     folder = "runs/parts"
+    training = Training
+    parts = PARTS
 
     def add_options(self, parser):
         """As in `Experiment`."""
         add_options(parser, epochs=4, recipe=False)
-        told = f"default: all of {', '.join(PARTS)}"
-        parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS, metavar="P", help=told)
+        told = f"default: all of {', '.join(self.parts)}"
+        parser.add_argument("--parts", nargs="+", default=list(self.parts), choices=self.parts, metavar="P", help=told)
         parser.add_argument("--cuhk03", help="CUHK03 to train with: cuhk-03.mat or a folder of extracted pictures")
         parser.add_argument("--seeds", type=int, default=1, help="trainings of each part (default %(default)s)")
         parser.add_argument("--validate", type=int, default=100, help="who is held back (default %(default)s)")
@@ -56,19 +58,23 @@ class RecipeParts(Experiment):
         if everything:
             there = re.compile(r"(.+?)(?:-seed-([1-9]\d*))?")
             found = [there.fullmatch(each.name).groups() for each in options.to.iterdir()]
-            names = sorted((int(seed or 0), part) for part, seed in found if part in PARTS)
+            names = sorted((int(seed or 0), part) for part, seed in found if part in self.parts)
         images = 4 * (_TRAIN - options.validate) + (_OF_CUHK03 if options.cuhk03 else 0)
         trainings = []
         for seed, part in names:
             # An epoch is one over the images: larger groups make more pairs of it.
-            group = dict(zip(PARTS[part][::2], PARTS[part][1::2], strict=True)).get("--identities-per-group", 3)
+            group = dict(zip(self.parts[part][::2], self.parts[part][1::2], strict=True)).get(
+                "--identities-per-group", 3
+            )
             what = {"data": options.data, "split": f"cuhk01-486-{options.partition:02d}", "seed": seed or None}
             what["with"] = f"cuhk03-labeled={options.cuhk03}" if options.cuhk03 else None
-            words = words_of("cuhk01", **what, validate=options.validate, validate_every=options.epochs) + PARTS[part]
+            words = (
+                words_of("cuhk01", **what, validate=options.validate, validate_every=options.epochs) + self.parts[part]
+            )
             name = f"{part}-seed-{seed}" if seed else part
             about = {"part": part, "seed": seed, "model": "normxcorr"}
             how = images, round(options.epochs * 3 / group), RECIPE, options.validate, DRAWS, None, True
-            trainings.append(Training(name, options.to / name, about, words, *how))
+            trainings.append(self.training(name, options.to / name, about, words, *how))
         return trainings
 
     def rows(self, options, measured):

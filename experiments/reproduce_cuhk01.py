@@ -13,6 +13,7 @@ Partitions may be shared among machines: `--partitions 3` here, `--partitions 1 
 together. No picture leaves the data folder.
 """
 
+import dataclasses
 import itertools
 import json
 import pathlib
@@ -21,6 +22,7 @@ from experiments import reporting
 from experiments.experiment import PROTOCOLS, Experiment, Training, add_options, words_of
 from tfnxc.errors import InputError
 from tfnxc.evaluation import TITLES
+from tfnxc.recipes import Recipe
 from tfnxc.training import Run
 
 DRAWS = {486: 1, 100: 10}
@@ -91,26 +93,34 @@ class ReproduceCUHK01(Experiment):
             others, about = _read(path)
             rows += others
             results["added"] += about
-        results["rows"] = sorted(_joined(rows), key=_place)
+        results["rows"] = sorted(_joined(rows), key=self.place)
+        self.compare(results)
+        return results
+
+    def compare(self, results):
+        """Adds to results what was published."""
         shown, results["published"] = {(row["test_identities"], row["model"]) for row in results["rows"]}, []
         for test in DRAWS:
             methods = [title for model, title in TITLES.items() if (test, model) in shown]
             results["published"] += reporting.published_of(methods, test)
-        return results
+
+    def measured(self, training):
+        """The results of a training that are reported, with what a row says of each."""
+        return [(result, {}) for result in training.results().values()]
 
     def rows(self, options, measured):
         """A row for each model, partition and protocol that has a result."""
         rows = []
-        for training, results in measured:
+        for training, _ in measured:
             settings, before = training.run().settings, options.to / f"cuhk03-{training.about['model']}"
             begun = settings.weights and (before / "run.json").exists()
             row = {name: training.about[name] for name in ("test_identities", "model")}
             row |= {"epochs": settings.recipe.epochs, "partitions": [training.about["partition"]]}
             row |= {"drawn": [training.run().drawing, Run.open(before).drawing if begun else None]}
             row |= {"from": [settings.weights]}
-            for result in results.values():
+            for result, about in self.measured(training):
                 figures = reporting.figures_of([result], FIGURES)
-                rows.append({**row, **reporting.measured_of([result]), "figures": figures})
+                rows.append({**row, **about, **reporting.measured_of([result]), "figures": figures})
         return {"data": "CUHK01", "rows": rows}
 
     def tables(self, results):
@@ -143,6 +153,10 @@ class ReproduceCUHK01(Experiment):
             lines += ["", f"Of {each['file']}:", "", *about, "", reporting.version_line(each["versions"])]
         return lines
 
+    def place(self, row):
+        """Where a row stands among others."""
+        return _place(row)
+
 
 def _place(row):
     names = (DRAWS, row["test_identities"]), (TITLES, row["model"]), (PROTOCOLS, row["protocol"])
@@ -174,10 +188,11 @@ def _kind(row, trainings):
     for each in (each for each in trainings if each["model"] == row["model"]):
         own = bool(each["from"]) == begun and each["split"] in row["splits"]
         if own or (begun and each["dataset"] != "cuhk01"):
-            about = [each[name] for name in ("dataset", "search_size", "with", "epochs_done", "recipe")]
+            about = [each[name] for name in ("dataset", "search_size", "with", "epochs_done")]
+            about.append({**dataclasses.asdict(Recipe()), **each["recipe"]})  # files of before a field had its default
             how.add(json.dumps(about, sort_keys=True))
     what = [row[name] for name in ("test_identities", "model", "protocol", "epochs", "drawn", "draws", "both_orders")]
-    return json.dumps([*what, begun, sorted(set(row["probes"])), sorted(how)])
+    return json.dumps([*what, row.get("scorer"), begun, sorted(set(row["probes"])), sorted(how)])
 
 
 def _joined(rows):

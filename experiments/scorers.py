@@ -6,7 +6,8 @@ The folder and the trainings are those of `reproduce_cuhk01`, and so are the sco
 not computed again. Each run is measured by its pair head, by its embedding, and by both together; under `paper` also by
 both with what a common camera is worth. Both orders of a pair are averaged, as probabilities for the head alone, as
 log-odds for both. The embedding is fitted on the training people of the partition. The weights of head and embedding
-are the prior of the package, which comes from a run with people held back: docs/embedding.md.
+are the prior of the package, which comes from a run with people held back: docs/embedding.md. `--add` puts the results
+of several machines together, as there.
 """
 
 import dataclasses
@@ -43,26 +44,16 @@ class Scorers(ReproduceCUHK01):
     measures = "scorers"
     files = "scorers"
 
-    def results(self, options):
-        """As in `Experiment`."""
-        return super(ReproduceCUHK01, self).results(options)
+    def measured(self, training):
+        """As in `ReproduceCUHK01`, by every scorer."""
+        return [(each, {"scorer": each.scorer}) for each in training.measured() if each.shortlist is None]
 
-    def rows(self, options, measured):
-        """A row for each model, scorer and protocol, a value a partition."""
-        found = {}
-        for training, _ in measured:
-            for result in training.measured():
-                key = training.about["test_identities"], training.about["model"], result.scorer, result.protocol
-                if result.shortlist is None:
-                    found.setdefault(key, {})[training.about["partition"]] = result
-        rows = []
-        for (test, model, scorer, protocol), results in found.items():
-            ordered = [results[number] for number in sorted(results)]
-            row = {"test_identities": test, "model": model, "scorer": scorer, "partitions": sorted(results)}
-            figures = reporting.figures_of(ordered, FIGURES)
-            rows.append({**row, "protocol": protocol, **reporting.measured_of(ordered), "figures": figures})
-        rows.sort(key=_place)
-        return {"data": "CUHK01", "rows": rows}
+    def compare(self, results):
+        """Nothing: nobody published figures of other scorers."""
+
+    def place(self, row):
+        """As in `ReproduceCUHK01`, the scorers after the protocols."""
+        return [*super().place(row), list(SCORERS).index(row["scorer"])]
 
     def tables(self, results):
         """A table for each number of test identities that there is."""
@@ -77,15 +68,6 @@ class Scorers(ReproduceCUHK01):
             head = ("model", "protocol", "scorer", *FIGURES, "partitions", "draws", "probes")
             tables[str(test)] = reporting.Table(head, rows, caption)
         return tables
-
-    def lines(self, results):
-        """As in `Experiment`."""
-        return super(ReproduceCUHK01, self).lines(results)
-
-
-def _place(row):
-    known = (TITLES, row["model"]), (PROTOCOLS, row["protocol"]), (SCORERS, row["scorer"])
-    return [-row["test_identities"], *(list(names).index(name) for names, name in known)]
 
 
 EXPERIMENT = Scorers()
