@@ -24,7 +24,7 @@ from experiments import reporting
 from tfnxc import models
 from tfnxc.console import console, progress_bar
 from tfnxc.datasets import open_dataset
-from tfnxc.embedding import KISSME, XQDA, Discriminant, pooling_model
+from tfnxc.embedding import KISSME, XQDA, Discriminant, MetricProjection, pooling_model
 from tfnxc.files import write_json
 from tfnxc.metrics import cmc
 from tfnxc.runs import Run, versions
@@ -43,22 +43,6 @@ class Plain:
     def transform(self, features):
         """The scaled features."""
         return (features - self.mean_) / self.scale_
-
-
-class Scaled:
-    """An estimator on features that are scaled by their deviation."""
-
-    def __init__(self, estimator):
-        self._scaling, self._estimator = Plain(), estimator
-
-    def fit(self, features, identities, cameras=None):
-        """Scales, and fits the estimator."""
-        self._estimator.fit(self._scaling.fit(features, identities).transform(features), identities, cameras)
-        return self
-
-    def transform(self, features):
-        """What the estimator makes of scaled features."""
-        return self._estimator.transform(self._scaling.transform(features))
 
 
 class ByGradient:
@@ -116,8 +100,8 @@ WAYS = {  # of each: towers, whether square roots are taken, whether mirror imag
     "- without mirror images": ("run", True, False, Discriminant),
     "trained further by gradient, 10 epochs": ("run", True, True, ByGradient),
     "trained further by gradient, 30 epochs": ("run", True, True, functools.partial(ByGradient, 30, 3e-3)),
-    "XQDA": ("run", True, True, lambda: Scaled(XQDA(regularization=0.1))),
-    "KISSME": ("run", True, True, lambda: Scaled(KISSME(60))),
+    "XQDA": ("run", True, True, lambda: MetricProjection(XQDA(regularization=0.1))),
+    "KISSME": ("run", True, True, lambda: MetricProjection(KISSME(60))),
     "no projection": ("run", True, True, Plain),
     "discriminant, towers that nobody trained": ("random", True, True, Discriminant),
     "discriminant, colour histograms": ("histograms", True, True, Discriminant),

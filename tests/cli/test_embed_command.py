@@ -54,3 +54,10 @@ def test_what_does_not_go_together_is_one_line(words, message):
 def test_test_people_are_refused(fitted):
     found = run_command(fitted[0], "--on", "synthetic")
     assert found.exit_code == 1 and "its figures there would mean nothing" in found.output
+
+
+def test_another_method(fitted, tmp_path):
+    words = "pretrained", "--on", "synthetic", "--split", "random-80-0", "--identities", 20, "--to", tmp_path / "xqda"
+    found = run_command(*words, "--method", "xqda")
+    assert found.exit_code == 0 and "xqda, regularization" in found.output, found.output
+    assert Run.open(tmp_path / "xqda").embedding().card.method == "xqda"

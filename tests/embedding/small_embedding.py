@@ -7,5 +7,5 @@ def small_embedding(maps, identities, combination=PRIOR, digest="a1b2c3", datase
     """An embedding of these maps that says it is of the model with that digest."""
     fitted = Discriminant(dimensions, 0.5).fit(pooled(maps), identities)
     people = ((dataset, tuple(sorted(set(map(int, identities))))),)
-    card = EmbeddingCard(digest, "discriminant", people, len(maps), shrinkage=0.5, combination=combination)
+    card = EmbeddingCard(digest, "discriminant", people, len(maps), regularization=0.5, combination=combination)
     return Embedding.of(fitted, maps.shape[1:], card)

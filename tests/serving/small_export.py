@@ -23,7 +23,7 @@ def small_embedding(model, digest="a1b2c3"):
     shape = (24, *tower.input_shape[1:])
     maps = embed(tower, np.random.default_rng(9).integers(0, 256, shape, np.uint8))
     fitted = Discriminant(DIMENSIONS).fit(pooled(maps), identities)
-    choice = ({"shrinkage": 0.2, "dimensions": DIMENSIONS, "rank 1": 0.25},)
+    choice = ({"regularization": 0.2, "dimensions": DIMENSIONS, "rank 1": 0.25},)
     on = (("grid", (3, 4, 5, 6, 7)), ("viper", (8,)))
     card = EmbeddingCard(digest, "discriminant", on, 24, 0.2, choice, combined_on=(("grid", (1, 2)),))
     return Embedding.of(fitted, maps.shape[1:], card)

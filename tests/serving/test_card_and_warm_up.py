@@ -39,7 +39,7 @@ def test_the_card_says_what_it_is_and_what_it_is_not_for(path):
 
 def test_the_card_says_what_the_vectors_are_and_how_they_go_with_the_pair_head(path):
     card = json.loads((path / CARD).read_text())["embedding"]
-    assert (card["dimensions"], card["method"], card["shrinkage"], card["pictures"]) == (
+    assert (card["dimensions"], card["method"], card["regularization"], card["pictures"]) == (
         DIMENSIONS,
         "discriminant",
         0.2,
@@ -47,7 +47,7 @@ def test_the_card_says_what_the_vectors_are_and_how_they_go_with_the_pair_head(p
     )
     assert card["model_digest"] == "a1b2c3" and len(card["digest"]) == 12
     assert card["fitted_on"] == [{"dataset": "grid", "identities": 5}, {"dataset": "viper", "identities": 1}]
-    tried = [{"shrinkage": 0.2, "dimensions": DIMENSIONS, "rank 1": 0.25}]
+    tried = [{"regularization": 0.2, "dimensions": DIMENSIONS, "rank 1": 0.25}]
     assert card["choice"] == {"held_back": [{"dataset": "grid", "identities": 2}], "tried": tried}
     combination = card["combination"]
     assert combination.pop("how").startswith("score = log_odds * mean of log(p / (1 - p))")

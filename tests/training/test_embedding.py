@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.training.small_training import RECIPE, SPLIT, small_training, tiny
 from tfnxc import models
 from tfnxc.datasets import Split, synthetic
-from tfnxc.embedding import PRIOR, Embedding
+from tfnxc.embedding import METHODS, PRIOR, Discriminant, Embedding
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
 from tfnxc.runs import Run, RunSettings
@@ -108,7 +108,7 @@ def test_who_is_combined_on_was_not_fitted_on_then(make_run, monkeypatch):
 
     fitted, measured = [], []
 
-    class Watched(module.Discriminant):
+    class Watched(Discriminant):
         def fit(self, features, identities, cameras=None):
             fitted.append(set(identities.tolist()))
             return super().fit(features, identities)
@@ -117,11 +117,27 @@ def test_who_is_combined_on_was_not_fitted_on_then(make_run, monkeypatch):
         measured.append(set(pictures.identities.tolist()))
         return PRIOR
 
-    monkeypatch.setattr(module, "Discriminant", Watched)
+    way = METHODS["discriminant"]._replace(make=lambda shrinkage, count: Watched(count, shrinkage))
+    monkeypatch.setitem(METHODS, "discriminant", way)
     monkeypatch.setattr(module, "_combination", combination)
     fit_embedding(make_run(), dataclasses.replace(synthetic(identities=12, seed=9), name="elsewhere"))
-    assert len(fitted) == len(measured) == 1 and not fitted[0] & measured[0]
-    assert fitted[0] | measured[0] == set(range(12))
+    *chosen, last = fitted  # the choice and the embedding itself come first
+    assert chosen and len(measured) == 1 and not last & measured[0]
+    assert last | measured[0] == set(range(12))
+
+
+@pytest.mark.parametrize("method", ["xqda", "kissme"])
+def test_a_metric_can_be_the_projection(make_run, method):
+    run = make_run()
+    embedding = fit_embedding(
+        run, dataclasses.replace(synthetic(identities=12, seed=9), name="elsewhere"), method=method
+    )
+    card = Run.open(run.folder).embedding().card
+    assert (card.method, card.regularization) == (method, embedding.card.regularization)
+    best = max(card.choice, key=lambda each: each["mAP"])
+    assert best["mAP"] > 0 and embedding.dimensions <= 128
+    with pytest.raises(ValueError, match="method must be one of 'discriminant', 'xqda', 'kissme'"):
+        fit_embedding(run, method="pca")
 
 
 def test_test_people_of_the_run_are_refused(make_run, people):

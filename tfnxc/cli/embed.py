@@ -30,6 +30,13 @@ def embed():
     help="Of the run's model.",
 )
 @OTHER_PEOPLE
+@click.option(
+    "--method",
+    default="discriminant",
+    show_default=True,
+    type=click.Choice(["discriminant", "xqda", "kissme"]),
+    help="How the projection is fitted.",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Draws people held back.")
 def fit(run, dataset, data, **options):
     """Fits the embedding of a run anew: on the people it was trained on, or on labelled pictures of another place.
@@ -57,7 +64,7 @@ def fit(run, dataset, data, **options):
     fitted = sum(len(identities) for _, identities in card.fitted_on)
     console.print(
         f"Embedding of {embedding.dimensions} numbers, fitted on {card.pictures} pictures of {fitted} identities, "
-        f"shrinkage {card.shrinkage:g}."
+        f"{card.method}, regularization {card.regularization:g}."
     )
     console.print(f"With the head: {card.combination.describe()}.", soft_wrap=True)
     if dataset is None or options["split"] is not None:  # otherwise all people were fitted on, and nobody can be tested

@@ -4,18 +4,21 @@ from tfnxc.embedding.combination import PRIOR, Combination, log_odds_of
 from tfnxc.embedding.discriminant import Discriminant
 from tfnxc.embedding.embedding import Embedding, EmbeddingCard, embedding_path, pooled, pooling_model
 from tfnxc.embedding.kissme import KISSME
+from tfnxc.embedding.methods import METHODS, MetricProjection
 from tfnxc.embedding.pooling import StatisticsPooling
 from tfnxc.embedding.pretrained import pretrained_embedding
 from tfnxc.embedding.xqda import XQDA
 
 __all__ = [
     "KISSME",
+    "METHODS",
     "PRIOR",
     "XQDA",
     "Combination",
     "Discriminant",
     "Embedding",
     "EmbeddingCard",
+    "MetricProjection",
     "StatisticsPooling",
     "embedding_path",
     "log_odds_of",

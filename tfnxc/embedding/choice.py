@@ -1,4 +1,4 @@
-"""The choice of a discriminant's shrinkage and dimensions, on people held back from its fit."""
+"""The choice of a projection's regularization and dimensions, on people held back from its fit."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfnxc.embedding.discriminant import Discriminant
+from tfnxc.embedding.methods import METHODS, ProjectionEstimator
 from tfnxc.errors import InputError
 from tfnxc.metrics import cmc
 
-SHRINKAGES = (0.05, 0.1, 0.2, 0.4)
-DIMENSIONS = (64, 128)
 FOLDS = 4
 MARGIN = 0.02
 """Mean average precision within which numbers of dimensions count as equal: then the larger one is taken."""
@@ -33,29 +31,31 @@ class HeldBack(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """A fitted discriminant, and what the choice rests on: of each setting its mAP on people held back."""
+    """A fitted projection, its regularization, and what the choice rests on: of each setting its mAP."""
 
-    discriminant: Discriminant
+    projection: ProjectionEstimator
+    regularization: float
     tried: tuple[dict[str, float], ...]
 
 
-def fit_discriminant(
+def fit_projection(
     features: np.ndarray,
     identities: np.ndarray,
     cameras: np.ndarray | None = None,
     mirrored: np.ndarray | None = None,
     held_back: HeldBack | None = None,
+    method: str = "discriminant",
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> Chosen:
-    """Fits a `Discriminant` whose shrinkage and dimensions rank people best who were held back from the fit.
+    """Fits a projection whose regularization and dimensions rank people best who were held back from the fit.
 
     The identities are divided into four folds; each is ranked by what is fitted on the other three, all pictures of
     other cameras as gallery (where one camera took all, all other pictures). Of the dimensions that come within
-    `MARGIN` of the highest mean average precision the most are taken, and with them the best shrinkage. That setting is
-    fitted on everyone. People who did not train the tower either are the better judges: where eight or more are held
-    back, they are ranked in the place of the folds. With less than eight identities the defaults of `Discriminant` are
-    taken.
+    `MARGIN` of the highest mean average precision the most are taken, and with them the best regularization. That
+    setting is fitted on everyone. People who did not train the tower either are the better judges: where eight or more
+    are held back, they are ranked in the place of the folds. With less than eight identities the method's usual setting
+    is taken.
 
     Args:
         features: float `(pictures, numbers)`, as from `pooled`.
@@ -64,28 +64,32 @@ def fit_discriminant(
         mirrored: The features of the mirror images, which are pictures of the same people to fit on. Defaults to
             `None`: none.
         held_back: Features of other people. Defaults to `None`: nobody.
+        method: One of `tfnxc.embedding.METHODS`. Defaults to `"discriminant"`.
         seed: Draws the folds. Defaults to `0`.
         progress: Called with 1 after each of the `FOLDS` and after the last fit. Defaults to `None`.
 
     Raises:
-        InputError: As `Discriminant.fit`; if less than two identities have two pictures.
+        InputError: As `fit` of the method; if less than two identities have two pictures.
+        ValueError: If there is no such method.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> identities = np.repeat(np.arange(20), 4)
         >>> features = rng.normal(size=(20, 6))[identities] + 0.1 * rng.normal(size=(80, 6))
-        >>> chosen = fit_discriminant(features, identities)
-        >>> chosen.discriminant.components_.shape, len(chosen.tried)
+        >>> chosen = fit_projection(features, identities)
+        >>> chosen.projection.components_.shape, len(chosen.tried)
         ((6, 6), 4)
     """
-    progress = progress or (lambda count: None)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {method!r}.")
+    way, progress = METHODS[method], progress or (lambda count: None)
     views = [features] if mirrored is None else [features, mirrored]
     identities = np.asarray(identities)
     people, counts = np.unique(identities, return_counts=True)
     people = people[counts > 1]
     if len(people) < 2:  # said here, because mirror images would count as second pictures
         raise InputError(f"{len(people)} of {len(counts)} identities have two pictures: an embedding needs two such.")
-    setting = (Discriminant().shrinkage, max(DIMENSIONS))
+    setting = way.usual
     tried: tuple[dict[str, float], ...] = ()
     if held_back is not None and len(np.unique(held_back.identities)) < LEAST_IDENTITIES:
         held_back = None
@@ -94,28 +98,31 @@ def fit_discriminant(
         found: dict[tuple[float, int], list[float]] = {}
         folds = np.array_split(order, FOLDS) if held_back is None else [held_back]
         for fold in folds:
-            for key, figure in _tried(views, identities, cameras, fold):
+            for key, figure in _tried(way, views, identities, cameras, fold):
                 found.setdefault(key, []).append(figure)
             progress(FOLDS // len(folds))
         means = {key: float(np.mean(figures)) for key, figures in found.items() if len(figures) == len(folds)}
+        if not means:
+            raise InputError(f"{len(people)} identities are too few for {method}. Take the method discriminant.")
         least = max(means.values()) - MARGIN
         dimensions = max(key[1] for key, figure in means.items() if figure >= least)
         setting = max((key for key in means if key[1] == dimensions), key=means.__getitem__)
-        tried = tuple({"shrinkage": key[0], "dimensions": key[1], "mAP": figure} for key, figure in means.items())
+        tried = tuple({"regularization": key[0], "dimensions": key[1], "mAP": figure} for key, figure in means.items())
     else:
         progress(FOLDS)
-    fitted = _fitted(views, identities, np.ones(len(identities), bool), *setting)
+    fitted = _fitted(way, views, identities, cameras, np.ones(len(identities), bool), *setting)
     progress(1)
-    return Chosen(fitted, tried)
+    return Chosen(fitted, setting[0], tried)
 
 
-def _fitted(views, identities, chosen, shrinkage, dimensions):
+def _fitted(way, views, identities, cameras, chosen, regularization, dimensions):
     features = np.concatenate([each[chosen] for each in views])
-    return Discriminant(dimensions, shrinkage).fit(features, np.tile(identities[chosen], len(views)))
+    labels = (each if each is None else np.tile(each[chosen], len(views)) for each in (identities, cameras))
+    return way.make(regularization, dimensions).fit(features, *labels)
 
 
-def _tried(views, identities, cameras, fold):
-    """`((shrinkage, dimensions), mAP)` of a fold or of others, for each setting that makes a difference."""
+def _tried(way, views, identities, cameras, fold):
+    """`((regularization, dimensions), mAP)` of a fold or of others, for each setting that makes a difference."""
     if isinstance(fold, HeldBack):
         held, (features, who, by) = np.zeros(len(identities), bool), fold
         ranked = np.isin(who, np.unique(who)[:_MOST_RANKED])
@@ -123,13 +130,19 @@ def _tried(views, identities, cameras, fold):
         held, features, who, by = np.isin(identities, fold), views[0], identities, cameras
         ranked = np.isin(who, fold[:_MOST_RANKED])
     by = np.arange(ranked.sum()) if by is None else by[ranked]
-    for shrinkage in SHRINKAGES:
-        fitted = _fitted(views, identities, ~held, shrinkage, max(DIMENSIONS))
-        numbers = fitted.transform(features[ranked])
-        for smaller, dimensions in itertools.pairwise((0, *DIMENSIONS)):
+    for regularization in way.regularizations:
+        numbers = None
+        for smaller, dimensions in itertools.pairwise((0, *way.dimensions)):
+            if numbers is None or not way.nested:
+                most = max(way.dimensions) if way.nested else dimensions
+                try:
+                    fitted = _fitted(way, views, identities, cameras, ~held, regularization, most)
+                except InputError:  # too few pictures for this setting
+                    break
+                numbers = fitted.transform(features[ranked])
             if numbers.shape[1] > smaller:  # few people have few components
                 figure = _average_precision(numbers[:, :dimensions], who[ranked], by)
-                yield (shrinkage, dimensions), figure
+                yield (regularization, dimensions), figure
 
 
 def _average_precision(vectors, identities, cameras):

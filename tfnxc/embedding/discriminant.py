@@ -68,8 +68,7 @@ class Discriminant:
         labels, _ = checked_labels(len(values), identities)
         _, people = np.unique(labels, return_inverse=True)
         self.mean_ = values.mean(axis=0)
-        deviation = values.std(axis=0)
-        scale = np.where(deviation > 1e-12 * max(1.0, deviation.max()), deviation, 1.0)
+        scale = scale_of(values)
         means, within, counts = _scatter((values - self.mean_) / scale, people.ravel())
         size = len(self.mean_)
         regular = (1 - self.shrinkage) * within + self.shrinkage * np.trace(within) / size * np.eye(size)
@@ -94,6 +93,12 @@ class Discriminant:
         if not hasattr(self, "components_"):
             raise ValueError("this Discriminant is not fitted; call fit(features, identities) first.")
         return (checked_features(features, len(self.mean_)) - self.mean_) @ self.components_
+
+
+def scale_of(features: np.ndarray) -> np.ndarray:
+    """The standard deviation of each number of features `(pictures, numbers)`; 1 where it does not vary."""
+    deviation = features.std(axis=0)
+    return np.where(deviation > 1e-12 * max(1.0, deviation.max()), deviation, 1.0)
 
 
 def _scatter(features, identities):

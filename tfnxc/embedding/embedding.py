@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -15,19 +15,13 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfnxc.embedding.combination import PRIOR, Combination
+from tfnxc.embedding.methods import Projection
 from tfnxc.embedding.pooling import COLUMNS, ROWS, StatisticsPooling
 from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_json
 from tfnxc.hashes import file_digest
 
 _BATCH = 256  # feature maps that are projected at a time
-
-
-class Projection(Protocol):
-    """What an embedding is made of: a fitted `Discriminant` or another linear estimator."""
-
-    mean_: np.ndarray
-    components_: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +33,8 @@ class EmbeddingCard:
         method: How it was fitted, such as `"discriminant"`.
         fitted_on: `(data set, identities)` whose pictures the projection was fitted on.
         pictures: How many pictures that were.
-        shrinkage: Of the `Discriminant`. Defaults to `None`: it was another method.
-        choice: What the choice of shrinkage and dimensions rests on: a dict each tried. Defaults to none.
+        regularization: Of the method; of a `Discriminant` its shrinkage. Defaults to `None`: it is not known.
+        choice: What the choice of regularization and dimensions rests on: a dict each tried. Defaults to none.
         combination: The `Combination` with the pair head. Defaults to the prior.
         combined_on: `(data set, identities)` held back, whom the choice and the combination were fitted on. Defaults
             to none.
@@ -50,7 +44,7 @@ class EmbeddingCard:
     method: str
     fitted_on: tuple[tuple[str, tuple[int, ...]], ...]
     pictures: int
-    shrinkage: float | None = None
+    regularization: float | None = None
     choice: tuple[Mapping[str, float], ...] = ()
     combination: Combination = PRIOR
     combined_on: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -70,7 +64,7 @@ class EmbeddingCard:
             method=str(record["method"]),
             fitted_on=_people(record["fitted_on"]),
             pictures=int(record["pictures"]),
-            shrinkage=None if record["shrinkage"] is None else float(record["shrinkage"]),
+            regularization=None if record["regularization"] is None else float(record["regularization"]),
             choice=tuple({str(key): float(value) for key, value in each.items()} for each in record["choice"]),
             combination=Combination.from_dict(record["combination"]),
             combined_on=_people(record["combined_on"]),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.embedding.metric import MetricEstimator, positive_part
-from tfnxc.embedding.pair_covariances import checked_features, checked_labels, pair_covariances, principal_axes
+from tfnxc.embedding.pair_covariances import pair_covariances, principal_axes
 from tfnxc.errors import InputError
 
 
@@ -56,11 +56,7 @@ class KISSME(MetricEstimator):
                 many dimensions.
         """
         self._check_dimensions()
-        self._check_regularization()
-        values = checked_features(features)
-        people, places = checked_labels(len(values), identities, cameras)
-        mean = values.mean(axis=0)
-        values -= mean  # a copy, which may be large
+        values, mean, people, places = self._centred(features, identities, cameras)
         coordinates, axes = principal_axes(values, self.dimensions)
         inverses = []
         for covariance in pair_covariances(coordinates, people, places):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfnxc.embedding.pair_covariances import checked_features
+from tfnxc.embedding.pair_covariances import checked_features, checked_labels
 from tfnxc.metrics.protocols import whole_number
 
 
@@ -63,14 +63,20 @@ class MetricEstimator:
             raise ValueError(f"this {type(self).__name__} is not fitted; call fit(features, identities) first.")
         return checked_features(features, len(self.components_)) @ self.components_
 
-    def _check_dimensions(self, none_allowed=False):
-        if not (none_allowed and self.dimensions is None):
-            whole_number("dimensions", self.dimensions, least=1)
-
-    def _check_regularization(self):
+    def _centred(self, features, identities, cameras):
+        """Features less their mean, a copy; the mean; checked identities and cameras."""
         value = self.regularization
         if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
             raise ValueError(f"regularization must be a finite number, 0 or above; received {value!r}.")
+        values = checked_features(features)
+        people, places = checked_labels(len(values), identities, cameras)
+        mean = values.mean(axis=0)
+        values -= mean
+        return values, mean, people, places
+
+    def _check_dimensions(self, none_allowed=False):
+        if not (none_allowed and self.dimensions is None):
+            whole_number("dimensions", self.dimensions, least=1)
 
 
 def positive_part(metric: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.embedding.metric import MetricEstimator
-from tfnxc.embedding.pair_covariances import checked_features, checked_labels, pair_covariances, principal_axes
+from tfnxc.embedding.pair_covariances import pair_covariances, principal_axes
 from tfnxc.errors import InputError
 
 
@@ -59,10 +59,7 @@ class XQDA(MetricEstimator):
                 direction tells different people apart.
         """
         self._check_dimensions(none_allowed=True)
-        self._check_regularization()
-        values = checked_features(features)
-        people, places = checked_labels(len(values), identities, cameras)
-        values -= values.mean(axis=0)  # a copy, which may be large
+        values, _, people, places = self._centred(features, identities, cameras)
         coordinates, axes = principal_axes(values)
         intrapersonal, extrapersonal = pair_covariances(coordinates, people, places)
         intrapersonal[np.diag_indices_from(intrapersonal)] += self.regularization

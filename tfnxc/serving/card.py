@@ -106,7 +106,7 @@ def embedding_card(embedding: Embedding) -> dict[str, Any]:
         "dimensions": embedding.dimensions,
         "distance": "cosine; all vectors have the length 1",
         "method": card.method,
-        "shrinkage": card.shrinkage,
+        "regularization": card.regularization,
         "fitted_on": _counted(card.fitted_on),
         "pictures": card.pictures,
         "choice": {"held_back": _counted(card.combined_on), "tried": [dict(each) for each in card.choice]},

@@ -13,8 +13,8 @@ from rich.console import Console
 from tfnxc import models
 from tfnxc.console import progress_bar
 from tfnxc.datasets import ImageSet, Split, open_dataset
-from tfnxc.embedding import Combination, Discriminant, Embedding, EmbeddingCard, log_odds_of, pooling_model
-from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_discriminant
+from tfnxc.embedding import METHODS, Combination, Embedding, EmbeddingCard, log_odds_of, pooling_model
+from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_projection
 from tfnxc.errors import InputError
 from tfnxc.evaluation.tested import refuse_seen, related_sets
 from tfnxc.files import replacing
@@ -39,16 +39,17 @@ def fit_embedding(
     state: str = "trained",
     other_people: bool = False,
     data: str | os.PathLike | None = None,
+    method: str = "discriminant",
     seed: int = 0,
     console: Console | None = None,
 ) -> Embedding:
     """Fits the embedding of a run, on the people whom it was trained on or on others, and keeps it in the run folder.
 
     `tfnxc.training.train` does so at its end, on the training people; no weight of the model changes. On other people
-    the same takes seconds and a few labelled pictures: a model of one place becomes usable in another. Shrinkage and
-    dimensions are chosen on people held back from each fit. The weights of the combination with the pair head
-    are fitted on people whom neither saw: those that the run held back for validation, or of other people a quarter,
-    held back from a first fit. Where there are none, the weights are a prior.
+    the same takes seconds and a few labelled pictures: a model of one place becomes usable in another. Its
+    regularization and dimensions are chosen on people held back from each fit. The weights of the combination with the
+    pair head are fitted on people whom neither saw: those that the run held back for validation, or of other people a
+    quarter, held back from a first fit. Where there are none, the weights are a prior.
 
     Args:
         run: The `Run` or its folder; or `"pretrained"`, the model that comes with the package, with `people` and `to`.
@@ -61,6 +62,8 @@ def fit_embedding(
         other_people: A promise about own pictures, as in `tfnxc.evaluation.evaluate`. Defaults to `False`.
         data: Where the run's data set lies, if not where it was trained from; or, with `to`, where `people` lie.
             Defaults to `None`.
+        method: How the projection is fitted: `"discriminant"`, the default, `"xqda"` or `"kissme"`, whose metrics give
+            vectors that are compared by the cosine.
         seed: Draws identities, folds and probes. Defaults to `0`.
         console: Where it is said what is done. Defaults to `None`: nowhere.
 
@@ -70,7 +73,7 @@ def fit_embedding(
     Raises:
         InputError: If the run has no such model, the people were tested or trained in a way that leaves nobody to
             fit on, or nobody of them has two pictures.
-        ValueError: If arguments do not go together.
+        ValueError: If arguments do not go together; if there is no such method.
 
     Example:
         >>> embedding = fit_embedding(run, tfnxc.datasets.synthetic(identities=10, seed=5), to="runs/fitted")
@@ -78,10 +81,12 @@ def fit_embedding(
         (9, 40)
     """
     whole_number("seed", seed, least=0)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {method!r}.")
     if people is None:
         given = {"split": split, "identities": identities, "to": to}
         _refuse({name: value for name, value in given.items() if value is not None}, "go with people")
-        return _of_own_people(_opened(run), state, data, seed, console)
+        return _of_own_people(_opened(run), state, data, method, seed, console)
     if identities is not None:
         whole_number("identities", identities, least=2)
     if to is None and _is_pretrained(run):
@@ -99,7 +104,8 @@ def fit_embedding(
     part = people.of_identities(chosen.train)
     with progress_bar("Reading pictures", len(part), console) as advance:
         pictures = _read(part, advance)
-    fitter = EmbeddingFitter(target.load_model(state), target.model_digest(state), people.name, pictures, seed, console)
+    known = target.load_model(state), target.model_digest(state), people.name
+    fitter = EmbeddingFitter(*known, pictures, method, seed, console)
     embedding = fitter.fit_and_combine(seen)
     embedding.save(target.folder, state)
     return embedding
@@ -121,25 +127,26 @@ def embed_after_training(
     count = len(data.sets[0])  # the run's own set comes first; the identities of the others have other numbers
     own = Pictures(pictures.images[:count], data.sets[0].identities, _cameras(data.sets[0].cameras))
     try:
-        _fit_own(run, "trained", own, held_back, seed, console)
+        _fit_own(run, "trained", own, held_back, "discriminant", seed, console)
     except InputError as error:
         if console is not None:
             console.print(f"Note: no embedding was fitted: {error}", soft_wrap=True)
 
 
-def _of_own_people(run, state, data, seed, console):
+def _of_own_people(run, state, data, method, seed, console):
     people = open_dataset(run.settings.dataset, data or run.data)
     fitted = people.of_identities(dict(run.fitted_on[:1])[run.settings.dataset])
     held = people.of_identities([] if run.held_back is None else run.held_back.test)
     with progress_bar("Reading pictures", len(fitted) + len(held), console) as advance:
         own, back = (_read(each, advance) if len(each) else None for each in (fitted, held))
     seen = _seen(run, state, people, False)
-    return _fit_own(run, state, own, back, seed, console, None if seen & set(fitted.people.tolist()) else seen)
+    return _fit_own(run, state, own, back, method, seed, console, None if seen & set(fitted.people.tolist()) else seen)
 
 
-def _fit_own(run, state, own, held_back, seed, console, seen=None):
+def _fit_own(run, state, own, held_back, method, seed, console, seen=None):
     """Fits on a run's own people: unless `seen` is given, because its model has seen none of them, it has seen all."""
-    fitter = EmbeddingFitter(run.load_model(state), run.model_digest(state), run.settings.dataset, own, seed, console)
+    known = run.load_model(state), run.model_digest(state), run.settings.dataset
+    fitter = EmbeddingFitter(*known, own, method, seed, console)
     embedding = fitter.fit(held_back) if seen is None else fitter.fit_and_combine(seen)
     embedding.save(run.folder, state)
     return embedding
@@ -148,9 +155,9 @@ def _fit_own(run, state, own, held_back, seed, console, seen=None):
 class EmbeddingFitter:
     """Fits embeddings of one model, with the digest of its file, to the `Pictures` of a data set."""
 
-    def __init__(self, model, digest, dataset, pictures, seed, console):
+    def __init__(self, model, digest, dataset, pictures, method, seed, console):
         self._head, self._digest, self._dataset, self._pictures = PairHead(model), digest, dataset, pictures
-        self._seed, self._console = seed, console
+        self._method, self._seed, self._console = method, seed, console
         with progress_bar("Embedding: towers", 2 * len(pictures.images), console) as advance:
             self._pooling = pooling_model(self._head.tower)
             self._views = [Embedder(self._pooling, mirrored)(pictures.images, advance) for mirrored in (False, True)]
@@ -164,7 +171,8 @@ class EmbeddingFitter:
             others = HeldBack(features, held_back.identities, held_back.cameras)
         with progress_bar("Embedding: fit", FOLDS + 1, self._console) as advance:
             features, mirrored = self._views
-            chosen = fit_discriminant(features, identities, cameras, mirrored, others, self._seed, advance)
+            how = others, self._method, self._seed, advance
+            chosen = fit_projection(features, identities, cameras, mirrored, *how)
         embedding = self._embedding(chosen)
         return embedding if held_back is None else self._combined(embedding, embedding, held_back)
 
@@ -177,17 +185,19 @@ class EmbeddingFitter:
         if count < 2:
             return embedding
         held = np.isin(identities, np.random.default_rng([self._seed, 1]).permutation(unseen)[:count])
-        setting = embedding.dimensions, embedding.card.shrinkage
+        setting = embedding.card.regularization, embedding.dimensions
         features = np.concatenate([each[~held] for each in self._views])
-        first = Discriminant(*setting).fit(features, np.tile(identities[~held], len(self._views)))
+        known = identities, self._pictures.cameras
+        labels = (each if each is None else np.tile(each[~held], len(self._views)) for each in known)
+        first = METHODS[self._method].make(*setting).fit(features, *labels)
         back = Pictures._make(each if each is None else each[held] for each in self._pictures)
-        return self._combined(embedding, self._embedding(Chosen(first, ())), back)
+        return self._combined(embedding, self._embedding(Chosen(first, setting[0], ())), back)
 
     def _embedding(self, chosen):
         of = tuple(np.unique(self._pictures.identities).tolist())
-        about = {"shrinkage": chosen.discriminant.shrinkage, "choice": chosen.tried}
-        card = EmbeddingCard(self._digest, "discriminant", ((self._dataset, of),), len(self._pictures.images), **about)
-        return Embedding.of(chosen.discriminant, self._head.map_shape, card)
+        about = {"regularization": chosen.regularization, "choice": chosen.tried}
+        card = EmbeddingCard(self._digest, self._method, ((self._dataset, of),), len(self._pictures.images), **about)
+        return Embedding.of(chosen.projection, self._head.map_shape, card)
 
     def _combined(self, embedding, measured, held_back):
         """An embedding with the combination of another, which was fitted on nobody of those held back."""
