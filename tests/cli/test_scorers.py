@@ -55,6 +55,19 @@ def test_tables_tell_the_scorers_and_what_the_shortlist_holds(folder):
     next((folder / "results").glob("trained-both-shortlist2-paper-*.csv")).unlink()
 
 
+def test_shortlists_beside_all_pairs_say_what_they_lose(folder):
+    lists = ("--shortlist", "1", "--shortlist", "0.5", "--shortlist", "all")
+    found = run("evaluate", folder, "--scorer", "both", *lists, "--protocol", "market", *FEW)
+    assert found.exit_code == 0, found.output
+    names = sorted(each.name for each in Run.open(folder).results() if each.protocol == "market")
+    assert [name.split("-market")[0] for name in names] == [
+        "trained-both", "trained-both-shortlist1", "trained-both-shortlist50percent"
+    ]  # fmt: skip
+    assert " ".join(found.output.split()).count("To all pairs, probe by probe: rank 1") == 2
+    for path in (folder / "results").glob("trained-both-*market-*"):
+        path.unlink()
+
+
 def test_curves_of_scorers_that_were_measured_stand_side_by_side(folder, monkeypatch):
     shown = legend_of(monkeypatch, folder, "--protocol", "paper", "--both-orders", *FEW)
     assert shown == ["NormXcorr", "NormXcorr, both, shortlist 50 %", "NormXcorr, embedding"]
@@ -83,8 +96,8 @@ def test_saved_scores_of_the_embedding_say_so(folder, tmp_path):
 
 
 def test_bad_options_are_one_clear_error(folder):
-    for text in ("0", "x", "0%", "100%", "1.5"):
-        assert "such as 100, or a share of the gallery, such as 5%" in error_of(
+    for text in ("0", "x", "0%", "100%", "1.5", "inf", "nan"):
+        assert "such as 100, or a share of the gallery, such as 5%, or all" in error_of(
             "evaluate", folder, "--scorer", "both", "--shortlist", text
         )
     assert "--shortlist: no effect without --scorer both" in error_of("evaluate", folder, "--shortlist", 5)

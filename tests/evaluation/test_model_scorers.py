@@ -170,6 +170,23 @@ def test_a_shortlist_is_a_share_of_each_gallery_and_told_beside_the_table(run):
     assert again.shortlist == found[3].shortlist and str(Results(run.results())).count("shortlist of 1 pictures") == 2
 
 
+def test_several_shortlists_are_compared_with_all_pairs(run):
+    found = evaluate(run, scorer=["both", "embedding"], shortlist=[0.5, None, 2], protocols="market")
+    assert [each.label.removeprefix("normxcorr, ") for each in found] == [
+        "both", "both, shortlist 50 %", "both, shortlist 2", "embedding"
+    ]  # fmt: skip
+    every, half, two, _ = found
+    assert every.shortlist is None
+    for each in (half, two):
+        paired = each.shortlist["to_exhaustive"]
+        assert paired["rank 1"]["mean"] == pytest.approx(100 * (each.rank(1) - every.rank(1)))
+        assert paired["mAP"]["mean"] == pytest.approx(100 * (each.figures["mAP"].mean - every.figures["mAP"].mean))
+    (alone,) = evaluate(run, scorer="both", shortlist=2, protocols="market")
+    assert "to_exhaustive" not in alone.shortlist and alone.mean.tolist() == two.mean.tolist()
+    with pytest.raises(ValueError, match="shortlist must be at least one length"):
+        evaluate(run, scorer="both", shortlist=[])
+
+
 def test_scores_of_embedding_and_both_are_saved_and_those_of_shortlists_refused(run, tmp_path):
     found = evaluate(run, scorer=["embedding", "both"], protocols="market", all_pairs=True, batch_size=8)
     paths = found.save_scores(tmp_path / "scores")

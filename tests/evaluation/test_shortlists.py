@@ -57,3 +57,21 @@ def test_a_share_of_the_gallery_and_one_that_holds_all():
     record = shortlist_record(Shortlist(5), plan, curves, 10)
     assert record["inside"]["mean"] == 100
     assert record["mAP_found"]["mean"] == pytest.approx(100 * curves.mean_average_precision)
+
+
+def test_the_difference_to_all_pairs_is_paired_by_probe():
+    plan, two_stages = stages(2)
+    curves = plan.measure_part(two_stages)  # matches at ranks 2 and 5; 5
+    every = plan.measure_part(np.array([[9.0, 1.0, 4.0, 3.0, 2.0], [4.0, 3.0, 9.0, 2.0, 1.0]]))  # at 1 and 5; 1
+    record = shortlist_record(Shortlist(2), plan, curves, 4, rate=8.0, exhaustive=every)
+    assert record["milliseconds"] == 250  # two pictures of eight a second
+    assert record["to_exhaustive"]["rank 1"] == {"mean": -100.0, "standard_error": 0.0}
+    # Average precision 0.45 for 0.7, and 0.2 for 1: differences of -0.25 and -0.8.
+    paired = record["to_exhaustive"]["mAP"]
+    assert (paired["mean"], paired["standard_error"]) == (pytest.approx(-52.5), pytest.approx(27.5))
+    result = Result.of(curves, "mine", dataset="few", split="all", scorer="both", shortlist=record)
+    line = shortlist_line("mine", [result, result])
+    assert "pairs instead of 10, 250 ms a probe. To all pairs, probe by probe: " in line
+    assert line.endswith("rank 1 -100.00 (standard error 0.00), mAP -52.50 (standard error 19.45).")
+    again = Result.from_dict(result.to_dict(), result.mean, result.deviation)
+    assert again.shortlist == result.shortlist

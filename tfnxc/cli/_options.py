@@ -17,15 +17,20 @@ OTHER_PEOPLE = click.option(
 SEED = click.IntRange(0, 2**32 - 1)  # what Keras takes
 
 
-def _shortlist(context, parameter, text):
-    """Pictures, or a share of the gallery of the form `5%`."""
-    if text is None:
+def _shortlists(context, parameter, texts):
+    """Each as pictures, as a share of the gallery of the form `5%` or `0.05`, or `None` for `all`; `None` for none."""
+    return [_length(text) for text in texts] or None
+
+
+def _length(text):
+    if text == "all":
         return None
     try:
-        asked = float(text.removesuffix("%")) / 100 if text.endswith("%") else int(text)
-        return Shortlist(asked).asked
+        if text.isdecimal():
+            return Shortlist(int(text)).asked
+        return Shortlist(float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)).asked
     except ValueError:
-        told = f"pictures, such as 100, or a share of the gallery, such as 5%; got {text!r}."
+        told = f"pictures, such as 100, or a share of the gallery, such as 5%, or all; got {text!r}."
         raise click.BadParameter(told) from None
 
 
@@ -38,10 +43,12 @@ SCORER = click.option(
 )
 SHORTLIST = click.option(
     "--shortlist",
+    "shortlist",
+    multiple=True,
     metavar="K",
-    callback=_shortlist,
+    callback=_shortlists,
     help="Of --scorer both: the head scores only the K pictures of each gallery that the embedding likes best, or K%, "
-    "such as 5%, of each.",
+    "such as 5%, of each. May be given more than once; beside all, which leaves out none, each says what it loses.",
 )
 
 _OF_MODELS = ("both_orders", "flips", "batch_size", "other_people", "scorer", "shortlist")
@@ -77,7 +84,7 @@ def check_scorers(options, save_to=None):
         raise InputError(
             "--shortlist: no effect without --scorer both, whose head scores what the embedding leaves to it."
         )
-    if save_to is not None or options.get("all_pairs"):
+    if any(options["shortlist"]) and (save_to is not None or options.get("all_pairs")):
         raise InputError(
             "--shortlist: its scores are of shortlists inside the galleries that are drawn, and serve no other: leave "
             "out --save-scores and --all-pairs."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from tfnxc.evaluation.scorer import Asked, protocols_of
 from tfnxc.evaluation.shortlists import shortlist_record, shortlisted
 from tfnxc.evaluation.summaries import Measured
 from tfnxc.evaluation.tested import default_protocols
-from tfnxc.metrics import EvaluationPlan, get_protocol
+from tfnxc.metrics import CMC, EvaluationPlan, get_protocol
 from tfnxc.metrics.protocols import whole_number
 from tfnxc.runs import Result
 from tfnxc.runs.result import HEAD
@@ -48,7 +48,7 @@ def evaluate(
     batch_size: int | None = None,
     all_pairs: bool = False,
     scorer: str | Iterable[str] = HEAD,
-    shortlist: int | float | None = None,
+    shortlist: int | float | Sequence[int | float | None] | None = None,
     embedding: Embedding | None = None,
     strategy: tf.distribute.Strategy | None = None,
     console: Console | None = None,
@@ -89,7 +89,8 @@ def evaluate(
             head; `"embedding"`, the cosine of vectors that are computed once an image; `"both"`, their fitted
             combination; or `"both-camera"`, which also knows which pictures one camera took, for `"paper"` alone.
         shortlist: Of `"both"`, how many pictures of each gallery the embedding leaves to the head, or which share of
-            it; the rest stands behind them as the embedding has it. Defaults to `None`: all pairs.
+            it; the rest stands behind them as the embedding has it. Of a list each is measured; with `None` in it, all
+            pairs, the others say how far they are from it. Defaults to `None`: all pairs.
         embedding: The `tfnxc.embedding.Embedding` of a model. Defaults to `None`: that of the run or of
             `"pretrained"`.
         strategy: A `tf.distribute.Strategy` that shares the pairs. Of several workers each makes this call, and the
@@ -128,21 +129,22 @@ def evaluate(
     who: dict[str, Any] = {"state": state, "held_back": held_back, "partial": partial, "other_people": other_people}
     how: dict[str, Any] = {"both_orders": both_orders, "flips": flips, "batch_size": batch_size, "strategy": strategy}
     kinds = Asked.of(scorer, shortlist)
-    if all_pairs and shortlist is not None:
+    if all_pairs and any(each is not None for each in kinds.shortlists):
         raise ValueError("all_pairs: no effect with a shortlist, outside of which no pair is scored; leave out.")
     for kind in kinds.kinds:
         protocols_of(kind, asked, asked)  # one that is not of this scorer fails before anything is scored
     how |= {"asked": kinds, "embedding": embedding}
     found: list[Measured] = []
+    exhaustive: dict[tuple, CMC] = {}
     for each in scorers(subject, people, split=split, data=data, **who, **how, console=console):
         names = protocols_of(each.kind, asked, default_protocols(each.tested.dataset, each.people))
         plans = [EvaluationPlan.of(name, each.people, **draws) for name in names]
-        found += _measure(each, plans, all_pairs, console)
+        found += _measure(each, plans, all_pairs, exhaustive, console)
     return Results(found)
 
 
-def _measure(scorer, plans, all_pairs, console) -> Iterable[Measured]:
-    """What each plan says of one scorer."""
+def _measure(scorer, plans, all_pairs, exhaustive, console) -> Iterable[Measured]:
+    """What each plan says of one scorer; `exhaustive` keeps what scorers of all pairs found, to be compared with."""
     stages = [None if scorer.two_stages is None else scorer.two_stages(plan, console) for plan in plans]
     listed = [
         None if each is None else shortlisted(scorer.label, plan, each, console)
@@ -164,8 +166,12 @@ def _measure(scorer, plans, all_pairs, console) -> Iterable[Measured]:
                 "no probes and count for nothing."
             )
         about = {**scorer.about, "test_identities": len(scorer.people.people), "pairs_per_second": rate}
-        if staged is not None and pairs is not None:
-            about["shortlist"] = shortlist_record(staged.shortlist, plan, curves, int(pairs.sum()))
+        key = scorer.kind, scorer.tested.dataset, scorer.tested.split.digest, plan.protocol
+        if staged is None:
+            exhaustive[key] = curves
+        elif pairs is not None:
+            record = shortlist_record(staged.shortlist, plan, curves, int(pairs.sum()), rate, exhaustive.get(key))
+            about["shortlist"] = record
         result = Result.of(curves, scorer.label, scorer.prefix, plan.probes, **about)
         yield Measured(result, scorer.name, scorer.tested, scorer.folder, read if staged is None else None)
 

@@ -87,14 +87,14 @@ def model_scorers(
     where = [] if tested.at_home else [tested.dataset, tested.split.name]
     head = _Head(model, network, digest, images, shown, batch_size, strategy)
     vectors = _Vectors(model.label, embedding, network, images, flips)
-    last = [kind for kind in asked.kinds if kind != "embedding"][-1:]
-    for kind in asked.kinds:
+    last = [way for way in asked.ways if way[0] != "embedding"][-1:]
+    for way in asked.ways:
+        kind, shortlist = way
         if kind == HEAD:
-            fill = functools.partial(head.fill, model.label, release=[kind] == last)
+            fill = functools.partial(head.fill, model.label, release=[way] == last)
             prefix = "-".join([model.name, *where, *ways])
             yield Scorer(model.label, prefix, tested, about, fill, model.folder)
             continue
-        shortlist = asked.shortlist if kind != "embedding" else None
         names = [kind, *([] if shortlist is None else [shortlist.mark])]
         label = ", ".join([model.label, kind, *([] if shortlist is None else [shortlist.words])])
         known = {**about, "scorer": kind, "embedding": vectors.about}
@@ -108,7 +108,7 @@ def model_scorers(
         prefix = "-".join([model.name, *names, *where, *ways])
         combined = _Combined(head, vectors, tested.part.cameras if kind == "both-camera" else None)
         stages = None if shortlist is None else functools.partial(combined.two_stages, shortlist)
-        fill = functools.partial(combined.fill, label, release=[kind] == last)
+        fill = functools.partial(combined.fill, label, release=[way] == last)
         shown_as = vectors.combination.probabilities
         yield Scorer(label, prefix, tested, known, fill, model.folder, kind, False, stages, shown_as)
 

@@ -22,6 +22,9 @@ from tfnxc.scoring.two_stages import Shortlist, TwoStages
 SCORERS = (HEAD, "embedding", "both", "both-camera")
 """What of a model may score pairs: its head, its embedding, their combination, or that with a common camera."""
 
+COMBINED = ("both", "both-camera")
+"""Those of them that combine head and embedding, and may leave pairs out by a shortlist."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scorer:
@@ -68,10 +71,13 @@ class Scorer:
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """Which scorers of a model are asked for: names of `SCORERS`, and the `Shortlist` of the combined ones, if any."""
+    """Which scorers of a model are asked for: names of `SCORERS`, and each `Shortlist` of the combined ones.
+
+    A shortlist of `None` stands for all pairs.
+    """
 
     kinds: tuple[str, ...] = (HEAD,)
-    shortlist: Shortlist | None = None
+    shortlists: tuple[Shortlist | None, ...] = (None,)
 
     @classmethod
     def of(cls, scorer, shortlist) -> Asked:
@@ -84,9 +90,19 @@ class Asked:
             raise ValueError(f"scorer must be at least one of {', '.join(map(repr, SCORERS))}; got none.")
         if shortlist is None:
             return cls(kinds)
-        if not any(kind.startswith("both") for kind in kinds):
+        if not set(kinds) & set(COMBINED):
             raise ValueError("shortlist: no effect on the head or the embedding alone; ask for the scorer both.")
-        return cls(kinds, Shortlist(shortlist))
+        asked = shortlist if isinstance(shortlist, list | tuple) else [shortlist]
+        if not asked:
+            raise ValueError("shortlist must be at least one length, or None; got none.")
+        # All pairs first: what follows is compared with them, and finds its pairs scored.
+        found = dict.fromkeys(None if each is None else Shortlist(each) for each in asked)
+        return cls(kinds, tuple(sorted(found, key=lambda each: each is not None)))
+
+    @property
+    def ways(self) -> list[tuple[str, Shortlist | None]]:
+        """Each scorer that is asked for, with its shortlist."""
+        return [(kind, each) for kind in self.kinds for each in (self.shortlists if kind in COMBINED else (None,))]
 
     @property
     def needs_embedding(self) -> bool:

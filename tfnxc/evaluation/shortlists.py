@@ -22,7 +22,14 @@ def shortlisted(label: str, plan: EvaluationPlan, stages: TwoStages, console: Co
     return pairs
 
 
-def shortlist_record(shortlist: Shortlist, plan: EvaluationPlan, curves: CMC, pairs: int) -> dict[str, Any]:
+def shortlist_record(
+    shortlist: Shortlist,
+    plan: EvaluationPlan,
+    curves: CMC,
+    pairs: int,
+    rate: float | None = None,
+    exhaustive: CMC | None = None,
+) -> dict[str, Any]:
     """What a `Result` says of a shortlist, in per cent.
 
     Args:
@@ -30,17 +37,39 @@ def shortlist_record(shortlist: Shortlist, plan: EvaluationPlan, curves: CMC, pa
         plan: What was measured.
         curves: The `CMC` of two stages, with the ranks of its matches.
         pairs: How many pairs the head scored for it.
+        rate: How many of them a second. Defaults to `None`: none was new.
+        exhaustive: The `CMC` of the same draws by all pairs, to be compared with probe by probe. Defaults to `None`.
     """
     lengths = [shortlist.lengths(matches.gallery) for matches in curves.matches]
     within = [each.within(length) for each, length in zip(curves.matches, lengths, strict=True)]
-    return {
+    mean_length = float(np.mean([length.mean() for length in lengths]))
+    record: dict[str, Any] = {
         "asked": shortlist.asked,
-        "length": float(np.mean([length.mean() for length in lengths])),
+        "length": mean_length,
         "inside": Spread.of([inside.mean() for inside, _ in within]).to_dict(100),
         "mAP_found": Spread.of([precision.mean() for _, precision in within]).to_dict(100),
         "pairs": pairs,
         "pairs_exhaustive": int(np.count_nonzero(plan.needed_part())),
     }
+    if rate is not None:
+        record["milliseconds"] = 1000 * mean_length / rate
+    if exhaustive is not None:
+        record["to_exhaustive"] = _paired(curves, exhaustive)
+    return record
+
+
+def _paired(curves, exhaustive):
+    """How much two stages differ from all pairs: the mean over the same probes, and the standard error of one draw."""
+    found = {"rank 1": [], "mAP": []}
+    for staged, every in zip(curves.matches, exhaustive.matches, strict=True):
+        found["rank 1"].append((staged.first == 1) * 1.0 - (every.first == 1))
+        found["mAP"].append(staged.average_precision - every.average_precision)
+    record = {}
+    for name, draws in found.items():
+        errors = [each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else 0.0 for each in draws]
+        mean = 100 * float(np.mean([each.mean() for each in draws]))
+        record[name] = {"mean": mean, "standard_error": 100 * float(np.mean(errors))}
+    return record
 
 
 def shortlist_line(label: str, results: Iterable[Result]) -> str:
@@ -51,8 +80,20 @@ def shortlist_line(label: str, results: Iterable[Result]) -> str:
         values = [record[name]["mean"] if name in ("inside", "mAP_found") else record[name] for record in records]
         return float(np.mean(values))
 
-    return (
+    text = (
         f"{label}: {mean('inside'):.2f} % of the true matches of a probe are inside its shortlist of "
         f"{mean('length'):.0f} pictures; if those outside count as not found, mAP is {mean('mAP_found'):.2f}. The head "
-        f"scored {mean('pairs'):,.0f} pairs instead of {mean('pairs_exhaustive'):,.0f}."
+        f"scored {mean('pairs'):,.0f} pairs instead of {mean('pairs_exhaustive'):,.0f}"
     )
+    if all("milliseconds" in record for record in records):
+        text += f", {np.mean([record['milliseconds'] for record in records]):.0f} ms a probe"
+    text += "."
+    if all("to_exhaustive" in record for record in records):
+        told = []
+        for name in ("rank 1", "mAP"):
+            each = [record["to_exhaustive"][name] for record in records]
+            more = np.mean([one["mean"] for one in each])
+            error = np.sqrt(np.sum([one["standard_error"] ** 2 for one in each])) / len(each)
+            told.append(f"{name} {more:+.2f} (standard error {error:.2f})")
+        text += f" To all pairs, probe by probe: {', '.join(told)}."
+    return text

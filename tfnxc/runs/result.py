@@ -58,8 +58,10 @@ class Result:
             or `"both-camera"`.
         shortlist: What is known of two stages: `asked` (pictures, or the share of a gallery), the mean `length` in
             pictures, `inside` (the share of true matches in it), `mAP_found` (with those outside counted as not
-            found), how many `pairs` the head scored, and `pairs_exhaustive`; shares in per cent. Defaults to `None`:
-            there was one stage.
+            found), how many `pairs` the head scored, and `pairs_exhaustive`; where pairs were new, the `milliseconds`
+            of the head a probe; where all pairs were measured too, `to_exhaustive`, the difference to them in `rank 1`
+            and `mAP`, each a `mean` and the `standard_error` over probes. Shares in per cent. Defaults to `None`: there
+            was one stage.
         data: Path of the data set. Defaults to `None`: that of the run.
         pairs_per_second: Speed of scoring. Defaults to `None`: all scores were there before.
         versions: Versions that it was measured with, by name. Defaults to none.
@@ -263,10 +265,18 @@ def _fields(values):
 def _shortlist(value):
     spreads = {name: {key: value[name][key] for key in ("mean", "deviation", "interval95")} for name in _SPREADS}
     counts = {name: int(value[name]) for name in ("pairs", "pairs_exhaustive")}
-    return {"asked": value["asked"], "length": float(value["length"]), **spreads, **counts}
+    known = {"asked": value["asked"], "length": float(value["length"]), **spreads, **counts}
+    known |= {"milliseconds": float(value["milliseconds"])} if "milliseconds" in value else {}
+    if "to_exhaustive" in value:
+        paired = value["to_exhaustive"]
+        known["to_exhaustive"] = {
+            name: {key: float(paired[name][key]) for key in _PAIRED} for name in ("rank 1", "mAP")
+        }
+    return known
 
 
 _SPREADS = ("inside", "mAP_found")  # of a shortlist
+_PAIRED = ("mean", "standard_error")  # of its difference to all pairs
 _TEXTS = ("label", "protocol", "ties", "state", "model_digest", "baseline", "dataset", "split", "split_digest", "data")
 _KINDS: dict[str, Any] = {
     **dict.fromkeys((*_TEXTS, "scorer"), str),
