@@ -18,9 +18,10 @@ from tfnxc.datasets import Split, open_dataset, synthetic
 from tfnxc.distribution import strategy_named
 from tfnxc.embedding import log_odds_of
 from tfnxc.errors import InputError
-from tfnxc.evaluation import EvaluationPlan, Results, SavedScores, evaluate, rank_probes
+from tfnxc.evaluation import EvaluationPlan, ProbeChoice, Results, SavedScores, evaluate, rank_probes
 from tfnxc.runs import Run
 from tfnxc.scoring import PairScorer, views
+from tfnxc.scoring.hubs import KReciprocal
 
 DRAWS = {"repeats": 2, "batch_size": 8}
 
@@ -168,6 +169,39 @@ def test_a_shortlist_is_a_share_of_each_gallery_and_told_beside_the_table(run):
     found.save()
     (again,) = [each for each in run.results() if each.shortlist and each.protocol == "paper"]
     assert again.shortlist == found[3].shortlist and str(Results(run.results())).count("shortlist of 1 pictures") == 2
+
+
+def test_csls_takes_off_how_near_a_vector_is_to_training_pictures(run, tested, alike):
+    found = evaluate(run, scorer=["embedding", "embedding-csls"], protocols="market")
+    assert [each.scorer for each in found] == ["embedding", "embedding-csls"] and found[1].views == found[0].views
+    people = open_dataset("synthetic")
+    training = people.of_identities(run.split.train)
+    vectors, own = (vectors_of(run.embedding(), run.load_model(), each.images()) for each in (training, tested))
+    near = np.sort(own @ vectors.T, axis=1)[:, -10:].mean(axis=1)
+    corrected = alike - near[:, None] / 2 - near / 2
+    same_figures(found[1], EvaluationPlan.of("market", tested).measure_part(corrected))
+    saved = found.saved_scores["mine-trained-embedding-csls"]
+    assert saved.about["scorer"] == "embedding-csls"
+    np.testing.assert_allclose(saved.scores, corrected, atol=1e-6)
+
+
+def test_csls_needs_pictures_that_the_embedding_was_fitted_on(run, tested):
+    with pytest.raises(InputError, match="embedding-csls needs pictures of those whom the embedding was fitted on"):
+        evaluate(run.load_model(), tested, scorer="embedding-csls", embedding=run.embedding())
+
+
+def test_k_reciprocal_looks_at_the_gallery_that_is_drawn(run, tested):
+    found = evaluate(run, scorer="embedding-k-reciprocal", repeats=2)
+    own = vectors_of(run.embedding(), run.load_model(), tested.images())
+    for result in found:
+        plan = EvaluationPlan.of(result.protocol, tested, repeats=2)
+        same_figures(result, plan.measure_part(KReciprocal(own, plan.rows, plan.columns)))
+    assert not found.saved_scores  # they depend on the gallery
+    rankings = rank_probes(run, choice=ProbeChoice(count=1), scorer="embedding-k-reciprocal")
+    ((ranked,),) = (of.values() for of in rankings.ranked.values())
+    (probe,) = rankings.titles
+    scores = KReciprocal(own, *[np.arange(len(own))] * 2).scores(np.array([probe]), ranked.pictures)[0]
+    np.testing.assert_allclose(ranked.scores, scores, atol=1e-6)
 
 
 def test_several_shortlists_are_compared_with_all_pairs(run):

@@ -5,6 +5,7 @@ import click
 from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
 from tfnxc.evaluation import SCORERS
+from tfnxc.evaluation.scorer import VECTORS
 from tfnxc.runs.result import HEAD
 from tfnxc.scoring.two_stages import Shortlist
 
@@ -38,8 +39,8 @@ SCORER = click.option(
     "--scorer",
     multiple=True,
     type=click.Choice(SCORERS),
-    help="What of a run scores: the pair head; the embedding, once a picture; both together; or both with the camera, "
-    "for the protocol paper. May be given more than once. Default: head.",
+    help="What of a run scores: the pair head; the embedding, once a picture, also with a remedy against hubs; both "
+    "together; or both with the camera, for the protocol paper. May be given more than once. Default: head.",
 )
 SHORTLIST = click.option(
     "--shortlist",
@@ -75,7 +76,7 @@ def check_options(folders, baselines, files, options):
 def check_scorers(options, save_to=None):
     """Refuses options without effect on the scorers asked for, and a shortlist that is to be saved."""
     given = [name for name in _OF_PAIRS if options.get(name)]
-    if options["scorer"] == ("embedding",) and given:
+    if options["scorer"] and set(options["scorer"]) <= set(VECTORS) and given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError(f"{names}: no effect on --scorer embedding, which compares no pairs; leave out.")
     if options["shortlist"] is None:
@@ -138,7 +139,7 @@ def measured(folders, baselines, files, dataset, data, split_name, partial, know
                 if scorer == "both-camera" and "paper" not in (options["protocols"] or ("paper",)):
                     continue
                 how = {**of_runs, **options, "scorer": scorer, "shortlist": shortlist}
-                if scorer == "embedding":
+                if scorer in VECTORS:
                     how = {name: value for name, value in how.items() if name not in _OF_PAIRS}
                 yield evaluate(run, **people, **how)
     for baseline in dict.fromkeys(baselines):

@@ -86,8 +86,10 @@ def evaluate(
         batch_size: Pairs at a time. Defaults to `None`: found by itself.
         all_pairs: Whether every pair is scored, so that saved scores serve any protocol. Defaults to `False`.
         scorer: What of a run or a model scores the pairs, or several, each measured: `"head"`, the default, the pair
-            head; `"embedding"`, the cosine of vectors that are computed once an image; `"both"`, their fitted
-            combination; or `"both-camera"`, which also knows which pictures one camera took, for `"paper"` alone.
+            head; `"embedding"`, the cosine of vectors that are computed once an image; `"embedding-csls"`, of a run,
+            which takes off how near each vector is to training pictures; `"embedding-k-reciprocal"`, which re-ranks by
+            all probes and pictures of a gallery; `"both"`, the fitted combination of head and embedding; or
+            `"both-camera"`, which also knows which pictures one camera took, for `"paper"` alone.
         shortlist: Of `"both"`, how many pictures of each gallery the embedding leaves to the head, or which share of
             it; the rest stands behind them as the embedding has it. Of a list each is measured; with `None` in it, all
             pairs, the others say how far they are from it. Defaults to `None`: all pairs.
@@ -153,7 +155,8 @@ def _measure(scorer, plans, all_pairs, exhaustive, console) -> Iterable[Measured
     read, rate = scorer.score(_needed(scorer, plans, listed, all_pairs), console)
     for plan, staged, pairs in zip(plans, stages, listed, strict=True):
         try:
-            curves = plan.measure_part(read(plan.rows, plan.columns) if staged is None else staged)
+            of_trials = staged if scorer.trials is None else scorer.trials(plan)
+            curves = plan.measure_part(read(plan.rows, plan.columns) if of_trials is None else of_trials)
         except InputError as error:
             raise InputError(
                 f"{scorer.label} has no scores of some pairs that {plan.protocol} reads. Measure the run itself with "
@@ -173,7 +176,7 @@ def _measure(scorer, plans, all_pairs, exhaustive, console) -> Iterable[Measured
             record = shortlist_record(staged.shortlist, plan, curves, int(pairs.sum()), rate, exhaustive.get(key))
             about["shortlist"] = record
         result = Result.of(curves, scorer.label, scorer.prefix, plan.probes, **about)
-        yield Measured(result, scorer.name, scorer.tested, scorer.folder, read if staged is None else None)
+        yield Measured(result, scorer.name, scorer.tested, scorer.folder, read if of_trials is None else None)
 
 
 def _needed(scorer, plans, listed, all_pairs):

@@ -22,11 +22,12 @@ from tfnxc import models, ops
 from tfnxc.console import progress_bar, progress_bars
 from tfnxc.distribution import worker_of
 from tfnxc.errors import InputError
-from tfnxc.evaluation.scorer import Asked, Scorer
+from tfnxc.evaluation.scorer import VECTORS, Asked, Scorer
 from tfnxc.evaluation.tested import Tested
 from tfnxc.hashes import short_digest
 from tfnxc.runs.result import HEAD
 from tfnxc.scoring import ModelScores, views
+from tfnxc.scoring.hubs import KReciprocal, hubness
 from tfnxc.scoring.two_stages import TwoStages
 from tfnxc.scoring.vectors import cosines, image_vectors
 
@@ -66,11 +67,12 @@ def model_scorers(
     batch_size: int | None = None,
     strategy: tf.distribute.Strategy | None = None,
     data: str | None = None,
+    references: Callable[[], np.ndarray] | None = None,
 ) -> Iterator[Scorer]:
     """The scorers of a model that are asked for, on the pictures of one test part.
 
     The towers run once an image for the embedding, and once for the head where pairs are new. Scores of the head are
-    shared, so that no pair is scored twice.
+    shared, so that no pair is scored twice. `references` gives pictures of those whom the embedding was fitted on.
     """
     several = worker_of(strategy)[1] > 1
     # The variables of several devices of one process are mirrored; those of several processes are each one's own.
@@ -86,8 +88,8 @@ def model_scorers(
     ways = [way for way, given in (("both-orders", both_orders), ("flips", flips)) if given]
     where = [] if tested.at_home else [tested.dataset, tested.split.name]
     head = _Head(model, network, digest, images, shown, batch_size, strategy)
-    vectors = _Vectors(model.label, embedding, network, images, flips)
-    last = [way for way in asked.ways if way[0] != "embedding"][-1:]
+    vectors = _Vectors(model.label, embedding, network, images, flips, references)
+    last = [way for way in asked.ways if way[0] not in VECTORS][-1:]
     for way in asked.ways:
         kind, shortlist = way
         if kind == HEAD:
@@ -98,11 +100,12 @@ def model_scorers(
         names = [kind, *([] if shortlist is None else [shortlist.mark])]
         label = ", ".join([model.label, kind, *([] if shortlist is None else [shortlist.words])])
         known = {**about, "scorer": kind, "embedding": vectors.about}
-        if kind == "embedding":
+        if kind in VECTORS:
             # An order of the two pictures means nothing to a cosine.
             known["views"] = views(flips=flips)
             prefix = "-".join([model.name, *names, *where, *(way for way in ways if way != "both-orders")])
-            yield Scorer(label, prefix, tested, known, vectors.fill, model.folder, kind, at_once=True)
+            fill, trials = vectors.ways[kind]
+            yield Scorer(label, prefix, tested, known, fill, model.folder, kind, at_once=True, trials=trials)
             continue
         known["combination"] = dataclasses.asdict(vectors.combination)
         prefix = "-".join([model.name, *names, *where, *ways])
@@ -148,9 +151,15 @@ class _Head:
 class _Vectors:
     """The vectors of the pictures, computed when the first scorer asks for them."""
 
-    def __init__(self, label, embedding, network, images, flips):
+    def __init__(self, label, embedding, network, images, flips, references):
         self._label, self._embedding, self._found = label, embedding, None
-        self._made_of = network, images, flips
+        self._made_of, self._references = (network, images, flips), references
+
+    @property
+    def ways(self):
+        """What fills and, where it depends on the gallery, what scores trials, by kind of `VECTORS`."""
+        ways = (self.fill, None), (self._fill_csls, None), (self._fill_k_reciprocal, self._k_reciprocal_trials)
+        return dict(zip(VECTORS, ways, strict=True))
 
     @property
     def combination(self):
@@ -172,13 +181,18 @@ class _Vectors:
         """The vectors of all pictures."""
         if self._found is None:
             network, images, flips = self._made_of
+            if self._references is not None:
+                self._references = self._references()
+                images = np.concatenate([images, self._references])
             towers, begin = len(images) * (1 + flips), time.perf_counter()
             if console is not None:
                 told = _time(towers, _PICTURES)
                 console.print(f"{self._label}, embedding: the towers have {towers} pictures, {told} on two cores.")
             with progress_bar("Embedding, once an image", towers, console) as advance:
-                self._found = image_vectors(self._embedding, models.split(network).tower, images, flips, advance)
+                found = image_vectors(self._embedding, models.split(network).tower, images, flips, advance)
             self._made_of = None
+            count = len(found) - (0 if self._references is None else len(self._references))
+            self._found, self._references = found[:count], found[count:]
             if console is not None:
                 seconds = time.perf_counter() - begin
                 console.print(f"{self._label}, embedding: {towers} pictures in {seconds:.1f} s")
@@ -187,6 +201,25 @@ class _Vectors:
     def fill(self, needed, console):
         """What reads cosines; no pair is scored one by one."""
         return functools.partial(cosines, self.all(console)), 0
+
+    def _fill_csls(self, needed, console):
+        """What reads cosines less the hubness of both vectors."""
+        vectors = self.all(console)
+        half = hubness(vectors, self._references) / 2
+
+        def read(rows, columns):
+            return cosines(vectors, rows, columns) - half[np.asarray(rows)][:, None] - half[np.asarray(columns)]
+
+        return read, 0
+
+    def _fill_k_reciprocal(self, needed, console):
+        """What scores rows and columns as all probes and all of the gallery."""
+        vectors = self.all(console)
+        everyone = np.arange(len(vectors))
+        return KReciprocal(vectors, everyone, everyone).scores, 0
+
+    def _k_reciprocal_trials(self, plan):
+        return KReciprocal(self.all(None), plan.rows, plan.columns)
 
 
 class _Combined:

@@ -16,10 +16,14 @@ from tfnxc.errors import InputError
 from tfnxc.evaluation.summaries import Read
 from tfnxc.evaluation.tested import Tested
 from tfnxc.metrics import EvaluationPlan
+from tfnxc.metrics.ranking import TrialScores
 from tfnxc.runs.result import HEAD
 from tfnxc.scoring.two_stages import Shortlist, TwoStages
 
-SCORERS = (HEAD, "embedding", "both", "both-camera")
+VECTORS = ("embedding", "embedding-csls", "embedding-k-reciprocal")
+"""Scorers that compare vectors: by their cosine, or with a remedy against hubs (`tfnxc.scoring.hubs`)."""
+
+SCORERS = (HEAD, *VECTORS, "both", "both-camera")
 """What of a model may score pairs: its head, its embedding, their combination, or that with a common camera."""
 
 COMBINED = ("both", "both-camera")
@@ -33,7 +37,7 @@ class Scorer:
     `prefix` begins the names of its result files; `about` has fields of a `Result`; `fill` is like `score`, but gives
     how many pairs were scored now; `folder` is that of its run; `kind` is one of `SCORERS`. `at_once` says that it has
     the scores of all pairs, whichever are needed. `two_stages` gives those of a plan where a shortlist is drawn, and
-    `shown` makes of scores what pictures show below a rank.
+    `trials` those that depend on the gallery; `shown` makes of scores what pictures show below a rank.
     """
 
     label: str
@@ -46,6 +50,7 @@ class Scorer:
     at_once: bool = False
     two_stages: Callable[[EvaluationPlan, Console | None], TwoStages] | None = None
     shown: Callable[[np.ndarray], np.ndarray] = np.asarray
+    trials: Callable[[EvaluationPlan], TrialScores] | None = None
 
     @property
     def name(self) -> str:
@@ -111,8 +116,8 @@ class Asked:
 
     @property
     def needs_head(self) -> bool:
-        """Whether one of them is not the embedding alone."""
-        return set(self.kinds) != {"embedding"}
+        """Whether one of them does not compare vectors alone."""
+        return not set(self.kinds) <= set(VECTORS)
 
 
 def protocols_of(kind: str, asked: tuple[str, ...], usual: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What can be evaluated (runs, models, a baseline, saved scores), and how it scores pairs of pictures."""
 
+import functools
 import os
 import pathlib
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from tfnxc import models
 from tfnxc.console import progress_bar
-from tfnxc.datasets import ImageSet
+from tfnxc.datasets import ImageSet, open_dataset
 from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
 from tfnxc.evaluation.baselines import BASELINES, Baseline, FittedBaseline, LomoFeatures, PictureBaseline
@@ -26,6 +27,8 @@ from tfnxc.runs import Run, load_model
 
 Subject: TypeAlias = Run | keras.Model | SavedScores | str | os.PathLike
 """What `tfnxc.evaluation.evaluate` takes."""
+
+_REFERENCES = 2000  # training pictures at most that tell how much of a hub a vector is
 
 
 class Saved(NamedTuple):
@@ -148,6 +151,9 @@ def scorers(
         embedding = embedding_of(subject, embedding)
         for tested in every:
             refuse_fitted(embedding.card, name, tested, other_people, held_back, console)
+    references = None
+    if "embedding-csls" in asked.kinds:
+        references = functools.partial(_references, subject, embedding, people, data, console)
     described = LomoFeatures()
     for tested in every:
         if isinstance(subject, FittedBaseline):
@@ -158,8 +164,25 @@ def scorers(
         if isinstance(subject, PictureBaseline):
             yield _of_baseline(subject, tested, lambda console, images=images: subject.compare(images, images))
         else:
-            options = both_orders, flips, batch_size, strategy, data
+            options = both_orders, flips, batch_size, strategy, data, references
             yield from model_scorers(subject, tested, images, asked, embedding, *options)
+
+
+def _references(model, embedding, people, data, console):
+    """Pictures of people whom the embedding of a run was fitted on."""
+    settings = model.about.get("settings")
+    fitted = {} if settings is None else dict(reversed(embedding.card.fitted_on))  # of one set twice, the first counts
+    if settings is None or settings.dataset not in fitted:
+        raise InputError(
+            f"{model.name}: the scorer embedding-csls needs pictures of those whom the embedding was fitted on, and "
+            "these are not known here. It is for the embedding of a run that was fitted on the run's own set."
+        )
+    if people is None or people.name != settings.dataset:
+        people = open_dataset(settings.dataset, data or Run.open(model.folder).data)
+    part = people.of_identities(fitted[settings.dataset])
+    chosen = np.random.default_rng(0).permutation(len(part))[:_REFERENCES]
+    with progress_bar("Reading training pictures", len(chosen), console) as advance:
+        return part.take(np.sort(chosen)).images(progress=advance)
 
 
 def _refuse(what, arguments):

@@ -16,8 +16,8 @@ from tfnxc.visualization import plot_cmc
 _SHOWN = 20  # ranks of the curves
 _SCORERS = (
     "Without a word after the model's name the pair head scores, as in the paper. Embedding: the cosine of two "
-    "vectors, each of one picture. Both: a fitted sum of the two. Shortlist: the head scores only what the embedding "
-    "likes best, and all others stand behind."
+    "vectors, each of one picture; with csls or k-reciprocal, corrected for vectors that are near to all. Both: a "
+    "fitted sum of the two. Shortlist: the head scores only what the embedding likes best, and all others stand behind."
 )
 _FIRST = ("rank 1", "rank 10", "mAP")  # figures shown at a glance
 _FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP", "mINP")  # those of a table

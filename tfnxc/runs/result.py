@@ -54,8 +54,8 @@ class Result:
         views: How each pair was shown: the `tfnxc.scoring.View`s. Defaults to none: it was not shown to a model.
         settings: The `RunSettings` of its training. Defaults to `None`.
         baseline: Name of the baseline. Defaults to `None`: it is none.
-        scorer: What of the model scored the pairs: `"head"`, the default, the pair head alone; `"embedding"`, `"both"`
-            or `"both-camera"`.
+        scorer: What of the model scored the pairs: `"head"`, the default, the pair head alone; or another one of
+            `tfnxc.evaluation.SCORERS`.
         shortlist: What is known of two stages: `asked` (pictures, or the share of a gallery), the mean `length` in
             pictures, `inside` (the share of true matches in it), `mAP_found` (with those outside counted as not
             found), how many `pairs` the head scored, and `pairs_exhaustive`; where pairs were new, the `milliseconds`
