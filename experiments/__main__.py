@@ -10,6 +10,7 @@ EXPERIMENTS = {
     "scorers": "pair head, embedding and both, on CUHK01",
     "search_windows": "narrow and wide search windows, on CUHK01",
     "claims": "occlusion, light and viewpoint, on drawn people",
+    "metric_loss": "a metric loss on the towers, with it and without, on CUHK01",
     "recipe_parts": "what each part of the recipe grouped buys, on CUHK01",
 }
 """The modules of the experiments, each with its `Experiment` as `EXPERIMENT`, and what they show."""
