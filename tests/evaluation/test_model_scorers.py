@@ -204,6 +204,18 @@ def test_k_reciprocal_looks_at_the_gallery_that_is_drawn(run, tested):
     np.testing.assert_allclose(ranked.scores, scores, atol=1e-6)
 
 
+def test_another_embedding_is_told_from_the_runs_own(run, model):
+    other = fitted_embedding(model, run.model_digest(), fitted_on=range(8))
+    scorers = {"scorer": ["embedding", "both"], "protocols": "market", "batch_size": 8}
+    own, again, found = (evaluate(run, **scorers, embedding=each) for each in (None, run.embedding(), other))
+    assert [each.name for each in own] == [each.name for each in again]
+    assert not {each.name for each in own} & {each.name for each in found}
+    for each in found:
+        digest = each.extra["embedding"]["digest"]
+        assert f"vectors {digest}" in each.label and f"-vectors-{digest}-" in each.name
+    assert (found[0].mean != own[0].mean).any()
+
+
 def test_several_shortlists_are_compared_with_all_pairs(run):
     found = evaluate(run, scorer=["both", "embedding"], shortlist=[0.5, None, 2], protocols="market")
     assert [each.label.removeprefix("normxcorr, ") for each in found] == [
@@ -243,7 +255,8 @@ def test_a_keras_model_takes_an_embedding_and_others_are_refused_with_the_remedy
     (result,) = evaluate(model, drawn, split=SPLIT, **options)
     (of_run,) = evaluate(run, scorer="embedding", protocols="market")
     same_figures(result, of_run)
-    assert result.name.startswith("normxcorr-embedding-synthetic-few-1-market-")
+    digest = result.extra["embedding"]["digest"]
+    assert result.name.startswith(f"normxcorr-embedding-vectors-{digest}-synthetic-few-1-market-")
     with pytest.raises(
         InputError, match=r"normxcorr has no embedding\. Give one with embedding= .* tfnxc embed fit RUN"
     ):

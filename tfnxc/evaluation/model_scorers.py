@@ -68,11 +68,13 @@ def model_scorers(
     strategy: tf.distribute.Strategy | None = None,
     data: str | None = None,
     references: Callable[[], np.ndarray] | None = None,
+    own: bool = True,
 ) -> Iterator[Scorer]:
     """The scorers of a model that are asked for, on the pictures of one test part.
 
     The towers run once an image for the embedding, and once for the head where pairs are new. Scores of the head are
     shared, so that no pair is scored twice. `references` gives pictures of those whom the embedding was fitted on.
+    An embedding that is not the model's `own` is marked by its digest, so that figures of the two are not mixed up.
     """
     several = worker_of(strategy)[1] > 1
     # The variables of several devices of one process are mirrored; those of several processes are each one's own.
@@ -97,8 +99,9 @@ def model_scorers(
             prefix = "-".join([model.name, *where, *ways])
             yield Scorer(model.label, prefix, tested, about, fill, model.folder)
             continue
-        names = [kind, *([] if shortlist is None else [shortlist.mark])]
-        label = ", ".join([model.label, kind, *([] if shortlist is None else [shortlist.words])])
+        other = [] if own else [f"vectors {vectors.about['digest']}"]
+        names = [kind, *(each.replace(" ", "-") for each in other), *([] if shortlist is None else [shortlist.mark])]
+        label = ", ".join([model.label, kind, *other, *([] if shortlist is None else [shortlist.words])])
         known = {**about, "scorer": kind, "embedding": vectors.about}
         if kind in VECTORS:
             # An order of the two pictures means nothing to a cosine.
@@ -169,9 +172,9 @@ class _Vectors:
     @property
     def about(self):
         """What a result says of the embedding."""
-        card, weights = self._embedding.card, self._embedding.model.get_weights()
+        card = self._embedding.card
         return {
-            "digest": short_digest(b"".join(weight.tobytes() for weight in weights)),
+            "digest": _digest_of(self._embedding),
             "method": card.method,
             "dimensions": self._embedding.dimensions,
             "identities": sum(len(identities) for _, identities in card.fitted_on),
@@ -269,16 +272,25 @@ class _Combined:
         return self._vectors.combination.scores(log_odds, alike, same)
 
 
-def embedding_of(model: Model, given: Embedding | None) -> Embedding:
-    """The embedding that is given for a model, or its own; raises `InputError` where there is none."""
-    if given is not None:
-        return given
-    if model.embedding is None:
-        raise InputError(
-            f"{model.name} has no embedding. Give one with embedding= in Python; of a run, which knows whom it was "
-            "trained on, tfnxc embed fit RUN fits it."
-        )
-    return model.embedding()
+def embedding_of(model: Model, given: Embedding | None) -> tuple[Embedding, bool]:
+    """The embedding that is given for a model, or its own; and whether it is the model's own.
+
+    Raises `InputError` where there is none.
+    """
+    if given is None:
+        if model.embedding is None:
+            raise InputError(
+                f"{model.name} has no embedding. Give one with embedding= in Python; of a run, which knows whom it was "
+                "trained on, tfnxc embed fit RUN fits it."
+            )
+        return model.embedding(), True
+    with contextlib.suppress(InputError):
+        return given, model.embedding is not None and _digest_of(given) == _digest_of(model.embedding())
+    return given, False  # it has none that can be read
+
+
+def _digest_of(embedding):
+    return short_digest(b"".join(weight.tobytes() for weight in embedding.model.get_weights()))
 
 
 def _time(count, speed):

@@ -147,11 +147,11 @@ def scorers(
         if people is None:
             raise ValueError("people must be an ImageSet where the subject is no run; got None.")
         name, every = subject.name, splits_of(people, split, partial)
+    references, own = None, True
     if asked.needs_embedding and isinstance(subject, Model):
-        embedding = embedding_of(subject, embedding)
+        embedding, own = embedding_of(subject, embedding)
         for tested in every:
             refuse_fitted(embedding.card, name, tested, other_people, held_back, console)
-    references = None
     if "embedding-csls" in asked.kinds:
         references = functools.partial(_references, subject, embedding, people, data, console)
     described = LomoFeatures()
@@ -164,7 +164,7 @@ def scorers(
         if isinstance(subject, PictureBaseline):
             yield _of_baseline(subject, tested, lambda console, images=images: subject.compare(images, images))
         else:
-            options = both_orders, flips, batch_size, strategy, data, references
+            options = both_orders, flips, batch_size, strategy, data, references, own
             yield from model_scorers(subject, tested, images, asked, embedding, *options)
 
 
