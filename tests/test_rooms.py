@@ -25,7 +25,7 @@ FLOORS = (
     ("metrics",),
     ("datasets",),
     ("ops",),
-    ("console", "errors", "files", "hashes", "identities", "keras_line", "lazy", "locks", "version"),
+    ("console", "errors", "files", "hashes", "identities", "keras_line", "keras_registry", "lazy", "locks", "version"),
 )
 """The rooms of the package, from the top: each may import from itself and from the floors below."""
 

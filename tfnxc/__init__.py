@@ -8,14 +8,17 @@
 - `tfnxc.evaluation`, `tfnxc.metrics`, `tfnxc.scoring`: measuring runs and models, CMC and mAP, scores of pairs.
 - `tfnxc.visualization`, `tfnxc.report`: figures, and a run as one HTML page.
 - `tfnxc.serving`, `tfnxc.search`: SavedModels, and galleries on disk.
+- `tfnxc.identities`, `tfnxc.errors`: labels of pictures that show nobody to be found, and the error of unusable input.
 
-Each part is imported when it is first used.
+Each part is imported when it is first used. Keras finds the serializable classes by their registered names, so that
+`keras.models.load_model` needs no import but this one.
 """
 
 import importlib
 import importlib.util
 from typing import TYPE_CHECKING
 
+from tfnxc import keras_registry
 from tfnxc.version import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not see what is imported later
@@ -26,6 +29,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not see what is imp
         embedding,
         errors,
         evaluation,
+        identities,
         layers,
         losses,
         metrics,
@@ -48,6 +52,8 @@ if importlib.util.find_spec("tensorflow") is None:
         'pip install "tfnxc[cpu]" (any machine) or pip install "tfnxc[gpu]" (Linux with an NVIDIA GPU).'
     )
 
+keras_registry.make_known()
+
 __all__ = [
     "__version__",
     "callbacks",
@@ -56,6 +62,7 @@ __all__ = [
     "embedding",
     "errors",
     "evaluation",
+    "identities",
     "layers",
     "losses",
     "metrics",
