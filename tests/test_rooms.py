@@ -25,7 +25,19 @@ FLOORS = (
     ("metrics",),
     ("datasets",),
     ("ops",),
-    ("console", "errors", "files", "hashes", "identities", "keras_line", "keras_registry", "lazy", "locks", "version"),
+    (
+        "console",
+        "errors",
+        "files",
+        "hashes",
+        "identities",
+        "keras_line",
+        "keras_registry",
+        "lazy",
+        "locks",
+        "number_checks",
+        "version",
+    ),
 )
 """The rooms of the package, from the top: each may import from itself and from the floors below."""
 

@@ -13,6 +13,7 @@ SERIALIZABLE = {
     "CrossInputNeighborhood": "tfnxc.layers",
     "CrossInputSummary": "tfnxc.layers",
     "GroupLoss": "tfnxc.losses",
+    "GroupRankingLoss": "tfnxc.losses",
     "KernelMuon": "tfnxc.optimizers",
     "NormXcorr": "tfnxc.layers",
     "NormXcorrSummary": "tfnxc.layers",

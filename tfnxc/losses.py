@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfnxc.number_checks import real_number, whole_number
+
 _SMALLEST = 1e-30
 """Smallest probability whose logarithm is taken."""
 
@@ -27,7 +29,7 @@ class GroupLoss(keras.losses.Loss):
     looks at, and the softmax spends its gradient on the images that are mistaken for the match.
 
     Args:
-        identities_per_group: Identities a group, as in `GroupPipeline`. Defaults to `3`.
+        identities_per_group: Identities a group, that of the `GroupPipeline` which gives the pairs. Defaults to `3`.
         classification: Weight of the first part. Defaults to `1.0`.
         ranking: Weight of the second part. Defaults to `1.0`.
         smoothing: Share of the target that the first part gives to the other class, in [0, 0.5). Defaults to `0.0`.
@@ -40,7 +42,9 @@ class GroupLoss(keras.losses.Loss):
         y_pred: Probabilities of shape `(pairs, 2)` of (different, same).
 
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range, or the shapes are of no such groups.
+        tf.errors.InvalidArgumentError: With a ranking, if the labels are of groups of another size. Under XLA, which
+            has no assertions, the loss is NaN then.
 
     Example:
         >>> same = tf.constant([1, 0, 0, 1])
@@ -62,27 +66,38 @@ class GroupLoss(keras.losses.Loss):
         **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
-        if identities_per_group < 2 or classification < 0 or ranking < 0 or not 0 <= smoothing < 0.5:
-            raise ValueError(
-                "GroupLoss needs identities_per_group of 2 or more, weights of 0 or more and smoothing in [0, 0.5); "
-                f"got identities_per_group={identities_per_group}, classification={classification}, ranking={ranking}, "
-                f"smoothing={smoothing}."
-            )
-        self.identities_per_group = identities_per_group
-        self.classification = classification
-        self.ranking = ranking
-        self.smoothing = smoothing
+        self.identities_per_group = whole_number("identities_per_group", identities_per_group, least=2)
+        self.classification = real_number("classification", classification)
+        self.ranking = real_number("ranking", ranking)
+        self.smoothing = real_number("smoothing", smoothing)
+        if self.smoothing >= 0.5:
+            raise ValueError(f"smoothing must be less than 0.5, received {smoothing!r}")
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """The loss of each pair; the ranking of a group is shared out among its pairs."""
+        if tf.TensorShape(y_pred.shape)[-1] != 2:
+            raise ValueError(f"GroupLoss takes probabilities of shape (pairs, 2); got {tuple(y_pred.shape)}.")
         logs = tf.math.log(tf.maximum(tf.cast(y_pred, tf.float32), _SMALLEST))
         same = tf.reshape(tf.cast(y_true, tf.float32), [-1])
         target = same + self.smoothing * (1 - 2 * same)
         pairs = -(target * logs[:, 1] + (1 - target) * logs[:, 0])
-        return self.classification * pairs + self.ranking * self._of_groups(logs[:, 1] - logs[:, 0])
+        if not self.ranking:
+            return self.classification * pairs
+        return self.classification * pairs + self.ranking * self._of_groups(same, logs[:, 1] - logs[:, 0])
 
-    def _of_groups(self, scores):
-        return tf.repeat(_ranking(scores, self.identities_per_group), self.identities_per_group**2)
+    def _of_groups(self, same, scores):
+        size = self.identities_per_group
+        groups = f"the labels of groups of {size} identities: {size**2} pairs each, row by row, matches on the diagonal"
+        remedy = "Give GroupLoss the identities_per_group of the GroupPipeline"
+        message = f"GroupLoss({size}) takes {groups}. {remedy}."
+        if scores.shape[0] is not None and scores.shape[0] % size**2:
+            raise ValueError(f"{message[:-1]}; got {scores.shape[0]} pairs.")
+        count = tf.size(scores)
+        place = tf.range(count) % size**2
+        fits = tf.reduce_all((same == 1) == (place // size == place % size)) & (count % size**2 == 0)
+        with tf.control_dependencies([tf.debugging.assert_equal(fits, True, message)]):
+            loss = tf.repeat(_ranking(scores, size), size**2)
+        return tf.where(fits, loss, float("nan"))  # for XLA, which leaves assertions out
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -128,14 +143,9 @@ class GroupRankingLoss(keras.layers.Layer):
 
     def __init__(self, identities_per_group: int = 3, weight: float = 1.0, scale: float = 16.0, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
-        if identities_per_group < 2 or weight < 0 or scale <= 0:
-            raise ValueError(
-                "GroupRankingLoss needs identities_per_group of 2 or more, a weight of 0 or more and a scale above 0; "
-                f"got identities_per_group={identities_per_group}, weight={weight}, scale={scale}."
-            )
-        self.identities_per_group = identities_per_group
-        self.weight = weight
-        self.scale = scale
+        self.identities_per_group = whole_number("identities_per_group", identities_per_group, least=2)
+        self.weight = real_number("weight", weight)
+        self.scale = real_number("scale", scale)
 
     def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         """Adds the loss; gives the outputs back."""

@@ -1,26 +1,15 @@
 """Evaluation protocols as named sets of flags, the labels they look at, and the drawing of probes and galleries."""
 
 import dataclasses
-import operator
 from collections.abc import Iterable
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Literal, Self, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
-
-
-def whole_number(name: str, value: Any, least: int) -> int:
-    """Gives `value` as an `int`; a `ValueError` that names it if it is no whole number or below `least`."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or number < least:
-        raise ValueError(f"{name} must be a whole number, {least} or above, received {value!r}")
-    return number
+from tfnxc.number_checks import whole_number
 
 
 @dataclasses.dataclass(frozen=True)

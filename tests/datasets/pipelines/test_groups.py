@@ -279,6 +279,15 @@ def test_from_any_start_the_batches_are_the_same(number, first_step, rng):
     assert_same(batches(moving(np.random.default_rng(0)).one_epoch(number, first_step)), whole[first_step:])
 
 
+@pytest.mark.parametrize(("first_epoch", "first_step"), [(0, 0), (1, 1)])
+def test_the_endless_dataset_is_one_epoch_after_the_other(first_epoch, first_step, rng):
+    pairs = moving(rng)
+    assert pairs.dataset().element_spec == pairs.one_epoch(0).element_spec
+    expected = [batch for number in range(first_epoch, 3) for batch in batches(pairs.one_epoch(number))][first_step:]
+    assert any((batch["images"] != expected[0]["images"]).any() for batch in expected[1:])
+    assert_same(batches(pairs.dataset(first_epoch, first_step).take(len(expected))), expected)
+
+
 def test_epochs_steps_and_seeds_give_other_groups_and_other_pictures(rng):
     images = rng.integers(1, 255, (1, 40, 20, 3), np.uint8).repeat(len(IDENTITIES), axis=0)  # augmentation alone
     epochs = [
@@ -329,8 +338,9 @@ def test_options_reach_the_dataset():
 
 @pytest.mark.parametrize(("number", "step"), [(-1, 0), (0, -1), (0, 2)])
 def test_there_is_no_epoch_or_step_outside(number, step):
-    with pytest.raises(ValueError, match=f"the steps 0 to 1; got epoch {number}, step {step}"):
-        pipeline().one_epoch(number, step)
+    for batches_from in (pipeline().one_epoch, pipeline().dataset):
+        with pytest.raises(ValueError, match=f"the steps 0 to 1; got epoch {number}, step {step}"):
+            batches_from(number, step)
 
 
 @pytest.mark.parametrize(
@@ -338,11 +348,13 @@ def test_there_is_no_epoch_or_step_outside(number, step):
     [
         (
             {"identities_per_group": 1, "batch_size": 1},
-            "identities_per_group must be 2 or more and hard_share 0 to 1; got 1 and 0.5",
+            "identities_per_group must be a whole number, 2 or above, received 1",
         ),
-        ({"hard_share": 1.5}, "identities_per_group must be 2 or more and hard_share 0 to 1; got 3 and 1.5"),
+        ({"identities_per_group": 2.5}, "identities_per_group must be a whole number, 2 or above, received 2.5"),
+        ({"hard_share": 1.5}, "hard_share must be a finite number, 0 to 1, received 1.5"),
+        ({"domains": ["a"] * 17}, "domains must be integers, one an image; got <U1"),
         ({"batch_size": 20}, "3 identities makes 9 pairs: batch_size must be a multiple of that; got 20"),
-        ({"batch_size": 0}, "batch_size must be 1 or more"),
+        ({"batch_size": 0}, "batch_size must be a whole number, 1 or above"),
         (
             {"identities_per_group": 7, "batch_size": 49},
             "groups of 7 identities need as many in each domain; the smallest has 6 with",
@@ -356,7 +368,7 @@ def test_there_is_no_epoch_or_step_outside(number, step):
         ({"positives": "all"}, "positives must be one of any, cross-camera; got 'all'"),
         ({"positives": "cross-camera"}, "cross-camera positives need cameras"),
         ({"positives": "cross-camera", "cameras": np.zeros(17, int)}, "at least two images by different cameras"),
-        ({"seed": -1}, "seed 0 or more"),
+        ({"seed": -1}, "seed must be a whole number, 0 or above"),
         ({"images": np.zeros((17, 40, 20, 3))}, "images must be uint8"),
     ],
 )

@@ -232,16 +232,30 @@ def test_there_is_no_epoch_or_step_outside(moving, number, step):
     [
         ({"images": np.zeros((8, 40, 20, 3))}, r"images must be uint8 .*; got float64 of shape \(8, 40, 20, 3\)"),
         ({"images": np.zeros((8, 40, 20), np.uint8)}, "images must be uint8 of shape"),
+        ({"images": np.zeros((8, 40, 20, 4), np.uint8)}, r"got uint8 of shape \(8, 40, 20, 4\)\.$"),
+        ({"images": np.zeros((8, 40, 20, 1), np.uint8)}, r"\(8, 40, 20, 1\)\. np.repeat\(images, 3, axis=-1\) gives"),
+        ({"images": np.zeros((8, 0, 20, 3), np.uint8)}, r"got uint8 of shape \(8, 0, 20, 3\)"),
         ({"identities": [1, 1, 2]}, "8 images need as many identities"),
-        ({"batch_size": 0}, "batch_size must be 1 or more"),
-        ({"seed": -1}, "seed 0 or more"),
+        ({"identities": list("aabbccdd")}, "identities must be integers, one an image; got <U1. np.unique.* numbers"),
+        ({"identities": [1, 1, 2, 2, 3, 3, 4, np.nan]}, "identities must be integers, one an image; got float64"),
+        ({"cameras": [0.5] * 8}, "cameras must be integers, one an image; got float64"),
+        ({"cameras": [1e300] * 8}, "cameras must be integers, one an image; got float64"),
+        ({"batch_size": 0}, "batch_size must be a whole number, 1 or above, received 0"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number, 1 or above, received 1.5"),
+        ({"batch_size": "64"}, "batch_size must be a whole number, 1 or above, received '64'"),
+        ({"seed": -1}, "seed must be a whole number, 0 or above, received -1"),
+        ({"seed": 2**63}, r"seed must be less than 2\*\*63, received 9223372036854775808"),
         ({"cameras": [0, 1]}, "8 images need as many cameras"),
         ({"positives": "all"}, "positives must be one of any, cross-camera; got 'all'"),
         ({"shard_policy": "OFF"}, "shard_policy must be one of off, auto, data, file, hint; got 'OFF'"),
         ({"shard": (2, 2)}, r"shard must be \(number, of\) with 0 <= number < of; got \(2, 2\)"),
         ({"shard": (0, 2), "shard_policy": "data"}, "shard goes with shard_policy 'off', .*; got 'data'"),
-        ({"threads": 0}, "threads 1 or more or None; got 4 and 0"),
-        ({"prefetch": 0}, "prefetch must be 1 or more, and threads .*; got 0 and None"),
+        ({"shard": 2}, r"shard must be \(number, of\) with 0 <= number < of; got 2"),
+        ({"shard": (0.5, 2)}, r"shard must be \(number, of\) with 0 <= number < of; got \(0.5, 2\)"),
+        ({"threads": 0}, "threads must be a whole number, 1 or above, received 0"),
+        ({"prefetch": 0}, "prefetch must be a whole number, 1 or above, received 0"),
+        ({"light": np.nan}, "light must be a finite number, 0 or above, received nan"),
+        ({"light": "much"}, "light must be a finite number, 0 or above, received 'much'"),
     ],
 )
 def test_bad_arguments_say_what_came_and_what_was_expected(arguments, message):
@@ -264,7 +278,29 @@ def test_light_and_erasures_change_pictures_and_nothing_else():
     )
 
 
-@pytest.mark.parametrize("options", [{"light": -0.1}, {"erase": 1.1}])
-def test_light_and_erasures_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match="light must be 0 or more and erase 0 to 1; got"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"light": -0.1}, "light must be a finite number, 0 or above, received -0.1"),
+        ({"light": np.inf}, "light must be a finite number, 0 or above, received inf"),
+        ({"erase": 1.1}, "erase must be a finite number, 0 to 1, received 1.1"),
+    ],
+)
+def test_light_and_erasures_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
         pipeline(**options)
+
+
+def test_numbers_of_numpy_and_whole_floats_are_as_good_as_integers():
+    given = {
+        "batch_size": np.int64(4),
+        "seed": np.uint8(3),
+        "prefetch": np.int32(2),
+        "shard": (np.int64(0), np.int64(2)),
+    }
+    found = pipeline(**given, light=np.float32(0.5), erase=np.float64(0.5), augment=True)
+    expected = pipeline(batch_size=4, seed=3, shard=(0, 2), light=0.5, erase=0.5, augment=True)
+    assert_same(batches(found, 2), batches(expected, 2))
+    labelled = PairPipeline(found.images, IDENTITIES.astype(float), 4, cameras=CAMERAS.astype(np.float32))
+    assert labelled.identities.dtype == labelled.cameras.dtype == np.int64
+    assert labelled.identities.tolist() == IDENTITIES.tolist() and labelled.cameras.tolist() == CAMERAS.tolist()

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import functools
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -157,7 +158,8 @@ class GroupPipeline(Pipeline):
         >>> groups = tfnxc.datasets.GroupPipeline(images, people.identities[:12], batch_size=9)
         >>> fitted = tfnxc.models.in_batch(model)
         >>> fitted.compile("adam", tfnxc.losses.GroupLoss(3))
-        >>> history = fitted.fit(groups.one_epoch(0), shuffle=False, verbose=0)
+        >>> steps = groups.steps_per_epoch
+        >>> history = fitted.fit(groups.dataset(), steps_per_epoch=steps, epochs=2, shuffle=False, verbose=0)
     """
 
     batch_size: int = 144
@@ -167,14 +169,13 @@ class GroupPipeline(Pipeline):
     domains: np.ndarray | None = dataclasses.field(default=None, repr=False)
 
     per_image = (*Pipeline.per_image, "domains")
+    whole_numbers: ClassVar = {**Pipeline.whole_numbers, "identities_per_group": 2}
+    real_numbers: ClassVar = {**Pipeline.real_numbers, "hard_share": 1.0}
     drawn_by = 2  # since both sides of a group are by the same cameras
 
     def __post_init__(self):
         super().__post_init__()
         size = self.identities_per_group
-        if size < 2 or not 0 <= self.hard_share <= 1:
-            got = f"{size} and {self.hard_share}"
-            raise ValueError(f"identities_per_group must be 2 or more and hard_share 0 to 1; got {got}.")
         if self.batch_size % size**2:
             makes = f"a group of {size} identities makes {size**2} pairs"
             raise InputError(f"{makes}: batch_size must be a multiple of that; got {self.batch_size}.")
@@ -225,7 +226,9 @@ class GroupPipeline(Pipeline):
         return self._groups.draw(rng, count, self.identities_per_group, hard_identities, self.hard_share)
 
     def one_epoch(self, number: int, first_step: int = 0, hard_identities: np.ndarray | None = None) -> tf.data.Dataset:
-        """The batches of one epoch.
+        """The batches of one epoch, the same as `dataset` gives unless some identities are said to be hard.
+
+        A `fit` with `epochs=10` of this alone is ten times this epoch; `dataset` gives one after the other.
 
         Args:
             number: Number of the epoch, from 0.
@@ -240,11 +243,16 @@ class GroupPipeline(Pipeline):
             one person. The pairs of a group stand together, row by row. With `shard` a share of that.
         """
         self._check_position(number, first_step)
-        images, swapped = self.groups(number, hard_identities)
-        images = images.reshape(self.steps_per_epoch, self.images_per_batch)
-        swapped = swapped.reshape(self.steps_per_epoch, self.groups_per_batch)
-        numbered = tf.data.Dataset.from_tensor_slices((images, swapped)).enumerate(number * self.steps_per_epoch)
-        return self._loaded(numbered.skip(first_step))
+        return self._loaded(self._numbered(*self.groups(number, hard_identities), number).skip(first_step))
+
+    def _epoch(self, number):
+        return self._numbered(*tf.numpy_function(self.groups, [number], [tf.int32, tf.bool]), number)
+
+    def _numbered(self, images, swapped, number):
+        """Batches of the groups of an epoch, each with its number in the whole training."""
+        images = tf.reshape(images, [self.steps_per_epoch, self.images_per_batch])
+        swapped = tf.reshape(swapped, [self.steps_per_epoch, self.groups_per_batch])
+        return tf.data.Dataset.from_tensor_slices((images, swapped)).enumerate(number * self.steps_per_epoch)
 
     def _load(self, step, batch):
         images, swapped = batch

@@ -94,30 +94,10 @@ class PairPipeline(Pipeline):
         """The pairs of one epoch, an array of rows `(probe, gallery, same)`; the arguments are those of `one_epoch`."""
         return pair_indices(self.identities, self.seed, int(number), self._positives, hard_negatives)
 
-    def dataset(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
-        """An endless `tf.data.Dataset` of epochs.
-
-        Args:
-            first_epoch: The epoch to begin with. Defaults to `0`.
-            first_step: The batch in it to begin with. Defaults to `0`.
-
-        Returns:
-            Dataset of `({"probe": images, "gallery": images}, same)`: float32 of shape `(batch, height, width, 3)` in
-            [0, 1], and int32 of shape `(batch,)`, 1 where both show one person. From any start it gives exactly the
-            batches that follow there when it starts at 0.
-        """
-        self._check_position(first_epoch, first_step)
-
-        def one_epoch(number):
-            pairs = tf.ensure_shape(tf.numpy_function(self.pairs, [number], tf.int32), [self.pairs_per_epoch, 3])
-            skipped = tf.where(number == first_epoch, tf.constant(first_step, tf.int64), 0)
-            return self._numbered(pairs, number * self.steps_per_epoch).skip(skipped)
-
-        epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(one_epoch)
-        return self._loaded(epochs, self.shard_policy.upper())
-
     def one_epoch(self, number: int, first_step: int = 0, hard_negatives: np.ndarray | None = None) -> tf.data.Dataset:
         """The batches of one epoch, the same as `dataset` gives unless hard negatives take the place of random ones.
+
+        A `fit` with `epochs=10` of this alone is ten times this epoch; `dataset` gives one after the other.
 
         Args:
             number: Number of the epoch, from 0.
@@ -125,11 +105,20 @@ class PairPipeline(Pipeline):
             hard_negatives: As from `tfnxc.datasets.hard_negatives`. Defaults to `None`: all negatives are random.
 
         Returns:
-            A `tf.data.Dataset` as from `dataset`, which ends with the epoch.
+            A `tf.data.Dataset`, which ends with the epoch, of `({"probe": images, "gallery": images}, same)`: float32
+            of shape `(batch, height, width, 3)` in [0, 1], and int32 of shape `(batch,)`, 1 where both show one person.
         """
         self._check_position(number, first_step)
         batches = self._numbered(tf.constant(self.pairs(number, hard_negatives)), number * self.steps_per_epoch)
-        return self._loaded(batches.skip(first_step), self.shard_policy.upper())
+        return self._loaded(batches.skip(first_step))
+
+    def _epoch(self, number):
+        pairs = tf.ensure_shape(tf.numpy_function(self.pairs, [number], tf.int32), [self.pairs_per_epoch, 3])
+        return self._numbered(pairs, number * self.steps_per_epoch)
+
+    @property
+    def _shard_policy(self):
+        return self.shard_policy.upper()
 
     def _numbered(self, pairs, first):
         """Batches of pairs of indices, each with its number in the whole training."""

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import operator
 import os
 from typing import ClassVar
 
@@ -11,11 +12,13 @@ import tensorflow as tf
 
 from tfnxc.datasets.pipelines.pair_indices import POSITIVES
 from tfnxc.errors import InputError
+from tfnxc.number_checks import real_number, whole_number
 from tfnxc.ops.images import to_input
 
 SHIFT = 0.05  # largest translation, as a share of height and of width (SPEC section 4)
 LIGHT_DRAWS = 6  # random numbers that `relit` takes for an image
 ERASURE_DRAWS = 5  # random numbers that `erased` takes for an image
+_LARGEST_SEED = 2**63 - 1  # that TensorFlow takes
 _AT_ONCE = min(4, os.cpu_count() or 1)  # batches that are made at once
 
 
@@ -107,12 +110,37 @@ def on_the_cpu(array: np.ndarray) -> tf.Tensor:
         return tf.constant(array)
 
 
+def _labels(name, values, count):
+    """An array of `count` integers; whole numbers of another type, such as 1.0, are taken for what they are."""
+    labels = np.asarray(values)
+    if labels.shape != (count,):
+        raise ValueError(f"{count} images need as many {name}; got {labels.shape}.")
+    if labels.dtype.kind in "iu":
+        return labels
+    with np.errstate(invalid="ignore"):  # NaN and infinity equal no integer
+        whole = labels.astype(np.int64) if labels.dtype.kind == "f" else None
+    if whole is None or (whole != labels).any():
+        numbers = "np.unique(labels, return_inverse=True)[1] numbers labels of any kind"
+        raise InputError(f"{name} must be integers, one an image; got {labels.dtype}. {numbers}.")
+    return whole
+
+
+def _shard(shard):
+    try:
+        number, of = map(operator.index, shard)
+    except (TypeError, ValueError):
+        number, of = 0, 0
+    if not 0 <= number < of:
+        raise ValueError(f"shard must be (number, of) with 0 <= number < of; got {shard!r}.")
+    return number, of
+
+
 @dataclasses.dataclass(frozen=True)
 class Pipeline:
     """Batches of pairs of images, one epoch after the other, the same for the same seed.
 
-    Subclasses give `pairs_per_epoch`, `one_epoch` and `_load(step, batch)`, which makes the images of a numbered batch
-    of indices, and describe the arguments.
+    Subclasses give `pairs_per_epoch`, `one_epoch`, `_epoch(number)`, its numbered batches of indices, and `_load(step,
+    batch)`, which makes the images of one, and describe the arguments.
     """
 
     images: np.ndarray = dataclasses.field(repr=False)
@@ -131,27 +159,28 @@ class Pipeline:
     shard: tuple[int, int] | None = None
 
     per_image: ClassVar[tuple[str, ...]] = ("identities", "cameras")  # fields of one number an image, or `None`
+    whole_numbers: ClassVar[dict[str, int]] = {"batch_size": 1, "seed": 0, "prefetch": 1, "threads": 1}  # and the least
+    real_numbers: ClassVar[dict[str, float]] = {"light": math.inf, "erase": 1.0}  # and the most
     drawn_by: ClassVar[int | None] = None  # the way of drawing pairs: a training does not go on with another
 
     def __post_init__(self):
         shape, dtype = np.shape(self.images), getattr(self.images, "dtype", None)
-        if len(shape) != 4 or dtype != np.uint8:
-            raise ValueError(f"images must be uint8 of shape (images, height, width, 3); got {dtype} of shape {shape}.")
+        if len(shape) != 4 or shape[3] != 3 or 0 in shape[1:] or dtype != np.uint8:
+            grey = " np.repeat(images, 3, axis=-1) gives grey images three channels." if shape[3:] == (1,) else ""
+            got = f"got {dtype} of shape {shape}"
+            raise ValueError(f"images must be uint8 of shape (images, height, width, 3); {got}.{grey}")
         for name in self.per_image:
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, np.asarray(getattr(self, name)))
-                if getattr(self, name).shape != shape[:1]:
-                    raise ValueError(f"{shape[0]} images need as many {name}; got {getattr(self, name).shape}.")
-        if self.batch_size < 1 or self.seed < 0:
-            raise ValueError(f"batch_size must be 1 or more and seed 0 or more; got {self.batch_size} and {self.seed}.")
-        if self.prefetch < 1 or (self.threads is not None and self.threads < 1):
-            got = f"{self.prefetch} and {self.threads}"
-            raise ValueError(f"prefetch must be 1 or more, and threads 1 or more or None; got {got}.")
-        if self.light < 0 or not 0 <= self.erase <= 1:
-            raise ValueError(f"light must be 0 or more and erase 0 to 1; got {self.light} and {self.erase}.")
-        number, of = self._share
-        if not 0 <= number < of:
-            raise ValueError(f"shard must be (number, of) with 0 <= number < of; got {self.shard}.")
+                object.__setattr__(self, name, _labels(name, getattr(self, name), shape[0]))
+        for name, least in self.whole_numbers.items():
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
+        if self.seed > _LARGEST_SEED:
+            raise ValueError(f"seed must be less than 2**63, received {self.seed}")
+        for name, most in self.real_numbers.items():
+            object.__setattr__(self, name, real_number(name, getattr(self, name), most))
+        if self.shard is not None:
+            object.__setattr__(self, "shard", _shard(self.shard))
         self._check_known("positives", POSITIVES)
         if (self.identities < 0).any():
             raise InputError("junk and distractors are nobody's pictures: train with split.training_part(people).")
@@ -191,6 +220,29 @@ class Pipeline:
         """Batches in one epoch."""
         return math.ceil(self.pairs_per_epoch / self.batch_size)
 
+    def dataset(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
+        """An endless `tf.data.Dataset` of epochs, for a `fit` of several: give that `steps_per_epoch` too.
+
+        Args:
+            first_epoch: The epoch to begin with. Defaults to `0`.
+            first_step: The batch in it to begin with. Defaults to `0`.
+
+        Returns:
+            A `tf.data.Dataset` of batches as `one_epoch` gives them. From any start it gives exactly the batches that
+            follow there when it starts at 0.
+        """
+        self._check_position(first_epoch, first_step)
+
+        def one_epoch(number):
+            skipped = tf.where(number == first_epoch, tf.constant(first_step, tf.int64), 0)
+            return self._epoch(number).skip(skipped)
+
+        return self._loaded(tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(one_epoch))
+
+    def _epoch(self, number):
+        """The numbered batches of indices of an epoch, whose number is a tensor."""
+        raise NotImplementedError
+
     def _check_position(self, number, step):
         if number < 0 or not 0 <= step < self.steps_per_epoch:
             steps = f"the steps 0 to {self.steps_per_epoch - 1}"
@@ -210,11 +262,16 @@ class Pipeline:
         numbers = 3 + LIGHT_DRAWS * bool(self.light) + ERASURE_DRAWS * bool(self.erase)
         return tf.random.stateless_uniform([numbers, count], tf.stack([tf.constant(self.seed, tf.int64), step]))
 
-    def _loaded(self, batches, shard_policy="OFF"):
+    @property
+    def _shard_policy(self):
+        """The name of the `tf.data.experimental.AutoShardPolicy`."""
+        return "OFF"
+
+    def _loaded(self, batches):
         """The images and labels of numbered batches, under the options of this pipeline."""
         options = tf.data.Options()
         options.deterministic = self.deterministic
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy[shard_policy]
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy[self._shard_policy]
         if self.threads is not None:
             options.threading.private_threadpool_size = self.threads
         # TensorFlow's tuning of such numbers takes turns of seconds, for which the end of each epoch would wait.
