@@ -9,7 +9,10 @@ import pytest
 
 from tfnxc import models
 from tfnxc.errors import InputError
+from tfnxc.optimizers import KernelMuon
 from tfnxc.recipes import Recipe, make_optimizer
+
+PRECISIONS = "float32", "mixed_bfloat16", "mixed_float16"
 
 
 def rate(optimizer, step):
@@ -46,6 +49,17 @@ def test_of_few_images_groups_make_more_epochs():
 def test_a_cosine_may_begin_with_a_rise():
     warm = make_optimizer(Recipe(schedule="cosine", learning_rate=0.1, warmup=20), steps=100)
     np.testing.assert_allclose([rate(warm, step) for step in (0, 10, 20, 60, 100)], [0, 0.05, 0.1, 0.05, 0], atol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("kernel-muon", KernelMuon), ("sgd", keras.optimizers.SGD)])
+def test_in_half_precision_every_optimizer_scales_the_loss(name, kind):
+    made = {each: make_optimizer(Recipe(optimizer=name, precision=each), 1) for each in PRECISIONS}
+    assert {each: type(optimizer) for each, optimizer in made.items()} == {
+        "float32": kind,
+        "mixed_bfloat16": kind,
+        "mixed_float16": type(keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD())),
+    }
+    assert type(made["mixed_float16"].inner_optimizer) is kind
 
 
 def test_an_unknown_optimizer_is_one_clear_error():

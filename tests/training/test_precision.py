@@ -9,6 +9,7 @@ import pytest
 from tests.training.small_training import CAMERAS, GROUPED, IDENTITIES, At, make_images, small_training, tiny
 from tfnxc import models
 from tfnxc.errors import InputError
+from tfnxc.optimizers import KernelMuon
 from tfnxc.recipes import make_loss, make_pipeline
 from tfnxc.scoring.pair_scorer import PairScorer
 from tfnxc.training import Run
@@ -20,9 +21,9 @@ SMALL = functools.partial(models.normxcorr, filters=(3, 4), units=8)
 RECIPE = dataclasses.replace(GROUPED, learning_rate=0.01)  # a step an epoch
 
 
-def trained(folder, name, **options):
+def trained(folder, name, recipe=RECIPE, **options):
     with unittest.mock.patch.dict(models.BUILDERS, normxcorr=SMALL):
-        recipe = dataclasses.replace(RECIPE, precision=name)
+        recipe = dataclasses.replace(recipe, precision=name)
         return small_training(folder, recipe, "normxcorr", **options)
 
 
@@ -66,17 +67,19 @@ def scale_and_steps(optimizer):
     return float(optimizer.loss_scale), int(optimizer.dynamic_counter)
 
 
-def test_the_scale_of_the_loss_is_kept_with_the_model(tmp_path):
-    model = trained(tmp_path, "mixed_float16")
+@pytest.mark.parametrize("optimizer", ["sgd", "kernel-muon"])
+def test_the_scale_of_the_loss_is_kept_with_the_model(tmp_path, optimizer):
+    model = trained(tmp_path, "mixed_float16", recipe=dataclasses.replace(RECIPE, optimizer=optimizer))
     assert scale_and_steps(model.optimizer) == (2.0**15, 3)
     assert scale_and_steps(load_latest(Run.open(tmp_path))[0].optimizer) == (2.0**15, 3)
 
 
-def test_a_step_that_overflows_moves_nothing_and_counts():
+@pytest.mark.parametrize("kind", [keras.optimizers.SGD, KernelMuon])
+def test_a_step_that_overflows_moves_nothing_and_counts(kind):
     with precision("mixed_float16"):
         model = SMALL((40, 28, 3))
         fitted = accumulating(models.in_batch(model), RECIPE.batch_size)
-    optimizer = keras.mixed_precision.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**100)
+    optimizer = keras.mixed_precision.LossScaleOptimizer(kind(0.1), initial_scale=2.0**100)
     fitted.compile(optimizer, make_loss(RECIPE), metrics=["accuracy"], jit_compile=False)
     before = model.get_weights()
     fitted.fit(make_pipeline(RECIPE, make_images(), IDENTITIES, CAMERAS).one_epoch(0), verbose=0, shuffle=False)

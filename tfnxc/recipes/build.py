@@ -38,16 +38,20 @@ def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     elif recipe.schedule == "cosine":
         rate = schedules.CosineDecay(rate, steps)
     name = recipe.optimizer.lower()
+    kind = _optimizer_class(name)
+    made = kind(rate, momentum=0.9) if name == "sgd" else kind(rate)
+    return keras.mixed_precision.LossScaleOptimizer(made) if recipe.precision == "mixed_float16" else made
+
+
+def _optimizer_class(name):
     if name == "kernel-muon":
-        return optimizers.KernelMuon(rate)
+        return optimizers.KernelMuon
     try:
-        kind = type(keras.optimizers.get(name))
+        return type(keras.optimizers.get(name))
     except (ValueError, TypeError, KeyError):
         raise InputError(
             f"optimizer must be kernel-muon or the name of a Keras optimizer, such as sgd or adam; got {name!r}."
         ) from None
-    made = kind(rate, momentum=0.9) if name == "sgd" else kind(rate)
-    return keras.mixed_precision.LossScaleOptimizer(made) if recipe.precision == "mixed_float16" else made
 
 
 def make_loss(recipe: Recipe) -> keras.losses.Loss:
