@@ -18,12 +18,8 @@ OTHER_PEOPLE = click.option(
 SEED = click.IntRange(0, 2**32 - 1)  # what Keras takes
 
 
-def _shortlists(context, parameter, texts):
-    """Each as pictures, as a share of the gallery of the form `5%` or `0.05`, or `None` for `all`; `None` for none."""
-    return [_length(text) for text in texts] or None
-
-
 def _length(text):
+    """Pictures, or a share of the gallery of the form `5%` or `0.05`; `None` for `all`."""
     if text == "all":
         return None
     try:
@@ -31,8 +27,8 @@ def _length(text):
             return Shortlist(int(text)).asked
         return Shortlist(float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)).asked
     except ValueError:
-        told = f"pictures, such as 100, or a share of the gallery, such as 5%, or all; got {text!r}."
-        raise click.BadParameter(told) from None
+        told = "pictures, such as 100, or a share of the gallery, such as 5%, or all"
+        raise click.BadParameter(f"{told}; got {text!r}.") from None
 
 
 SCORER = click.option(
@@ -47,7 +43,7 @@ SHORTLIST = click.option(
     "shortlist",
     multiple=True,
     metavar="K",
-    callback=_shortlists,
+    callback=lambda context, parameter, texts: [_length(text) for text in texts] or None,
     help="Of --scorer both: the head scores only the K pictures of each gallery that the embedding likes best, or K%, "
     "such as 5%, of each. May be given more than once; beside all, which leaves out none, each says what it loses.",
 )

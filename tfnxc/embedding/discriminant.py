@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from tfnxc.embedding.pair_covariances import checked_features, checked_labels
 from tfnxc.errors import InputError
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 
 
 class Discriminant:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.embedding.pair_covariances import checked_features, checked_labels
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 
 
 class MetricEstimator:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 
 ROWS, COLUMNS = 12, 2
 """The grid: stripes from head to feet, each a left and a right half."""

@@ -17,7 +17,7 @@ from tfnxc.evaluation.shortlists import shortlist_record, shortlisted
 from tfnxc.evaluation.summaries import Measured
 from tfnxc.evaluation.tested import default_protocols
 from tfnxc.metrics import CMC, EvaluationPlan, get_protocol
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 from tfnxc.runs import Result
 from tfnxc.runs.result import HEAD
 

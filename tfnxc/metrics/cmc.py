@@ -9,8 +9,9 @@ from typing import Protocol as Interface
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfnxc.metrics.protocols import Protocol, draw, whole_number
+from tfnxc.metrics.protocols import Protocol, draw
 from tfnxc.metrics.ranking import Matches, TrialScores, check_scores, rank_matches
+from tfnxc.number_checks import whole_number
 
 REPORTED_RANKS = (1, 5, 10, 20, 50)
 """The ranks that results name one by one."""

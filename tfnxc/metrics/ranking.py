@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
-from tfnxc.metrics.protocols import Labels, Protocol, Trial, draw, get_protocol, whole_number
+from tfnxc.metrics.protocols import Labels, Protocol, Trial, draw, get_protocol
+from tfnxc.number_checks import whole_number
 
 TIES = ("pessimistic", "optimistic")
 """How ties may be counted: whoever scores the same as a true match stands before it, or behind it."""

@@ -15,7 +15,7 @@ import numpy as np
 from tfnxc.errors import InputError
 from tfnxc.files import write_json, write_text
 from tfnxc.metrics.cmc import CMC, REPORTED_RANKS, Spread
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 from tfnxc.runs.settings import RunSettings
 from tfnxc.version import __version__
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfnxc import models
 from tfnxc.console import ProgressCallback
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 from tfnxc.ops.images import to_input
 
 _IN_MEMORY = 1 << 32  # bytes of feature maps kept in memory, those of about 96,000 images; more go into a file

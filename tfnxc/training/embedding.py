@@ -18,7 +18,7 @@ from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fi
 from tfnxc.errors import InputError
 from tfnxc.evaluation.tested import refuse_seen, related_sets
 from tfnxc.files import replacing
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 from tfnxc.recipes import Recipe
 from tfnxc.runs import Run, RunSettings
 from tfnxc.scoring.pair_head import Embedder, PairHead

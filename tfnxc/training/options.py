@@ -14,7 +14,7 @@ from rich.console import Console
 from tfnxc import models
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 from tfnxc.ops.arguments import check_search_size
 from tfnxc.runs import Run, load_model
 from tfnxc.training.data import Pictures
