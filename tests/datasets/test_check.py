@@ -21,6 +21,13 @@ def test_a_set_without_official_counts_is_whole_where_everything_can_be_read(tmp
     assert broken.file == str(path) and broken.reason.startswith("not a picture")
 
 
+def test_what_is_not_read_is_not_whole(tmp_path):
+    lay_out(tmp_path, "anna/1_c305.png", "anna/2_c2.png", "berta/1.tif")
+    report = check_dataset("folder", tmp_path)
+    assert report.verdict == "1 not read" and report.unread == (str(tmp_path / "berta" / "1.tif"),)
+    assert len(report.remarks) == 1 and report.to_dict()["unread"] == list(report.unread)
+
+
 def test_counts_stand_beside_the_official_ones_and_missing_pictures_are_named(tmp_path):
     report = check_dataset("grid", lay_out(tmp_path / "grid", *GRID))
     probe, gallery, distractors = report.counts.parts
@@ -37,7 +44,7 @@ def test_a_report_is_plain_types(campus, tmp_path):
     found = json.loads(json.dumps(report.to_dict()))
     assert list(found) == [
         *("name", "data", "pictures", "identities", "cameras", "probes", "distractors", "junk"),
-        *("parts", "missing", "broken", "whole"),
+        *("parts", "missing", "broken", "unread", "remarks", "whole"),
     ]
     assert found["data"] == str(campus) and found["parts"][0]["differs"] is True and found["whole"] is False
 

@@ -81,10 +81,11 @@ def info(name, data, as_json):
 @click.option("--data", type=click.Path(), help="The folder or file to check: the data set, or it prepared.")
 @_AS_JSON
 def check(name, data, as_json):
-    """Reads every picture, counts, and names each one that is missing or broken.
+    """Reads every picture, counts, and names each one that is missing, broken, or not read.
 
-    The counts are compared with those of the official set, part by part. Of prepared pictures the checksum of every
-    shard is compared, too. Exits with 1 if anything is missing, broken or otherwise than official.
+    Not read are files that may be pictures and are of no format, name or place that the set has. The counts are
+    compared with those of the official set, part by part. Of prepared pictures the checksum of every shard is compared,
+    too. Exits with 1 if anything is missing, broken, not read or otherwise than official.
 
     \b
     tfnxc datasets check cuhk01 --data cuhk01/campus
@@ -96,10 +97,11 @@ def check(name, data, as_json):
         print_json(report.to_dict())
     else:
         _print_counts(report.counts, data)
-        missing = [f"  missing: {path}" for path in report.missing]
-        more = [f"  missing: {len(missing) - 50} more; --json lists all"] * (len(missing) > 50)
-        print_lines(*missing[:50], *more)
+        for what, files in (("missing", report.missing), ("not read", report.unread)):
+            more = [f"  {what}: {len(files) - 50} more; --json lists all"] * (len(files) > 50)
+            print_lines(*(f"  {what}: {path}" for path in files[:50]), *more)
         print_lines(*(f"  broken: {each.file}: {each.reason}" for each in report.broken))
+        print_lines(*(f"Note: {remark}" for remark in report.remarks))
         print_lines(f"{name}: {report.verdict}")
     if not report.whole:
         raise click.exceptions.Exit(1)
@@ -125,6 +127,7 @@ def prepare(name, data, folder, height, width, shards, workers):
     tfnxc train cuhk01 --data prepared/cuhk01
     """
     people = open_dataset(name, data)
+    print_lines(*(f"Note: {remark}" for remark in people.notes()))
     with progress_bar("Preparing pictures", len(people)) as advance:
         made = prepare_pictures(people, folder, (height, width), shards, workers, advance)
     print_lines(

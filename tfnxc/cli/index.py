@@ -22,8 +22,8 @@ from tfnxc.errors import InputError
 def index(model, pictures, index_folder, add, delete, keep, compact, check, layout):
     """Keeps pictures in an index, in which tfnxc search finds people.
 
-    PICTURES is a folder (every PNG, JPEG and BMP file in it and below) or a CSV file with the columns path and, if you
-    like, identity, camera and time. A picture that cannot be read is passed over and named. A killed command leaves all
+    PICTURES is a folder (every PNG, JPEG, BMP and WebP file in it and below) or a CSV file with the columns path and,
+    if you like, identity, camera and time. What cannot be read is passed over and named. A killed command leaves all
     that it had committed; given again, it goes on. One command writes at a time, any number search.
 
     MODEL is a .keras file with its embedding beside it, or the word pretrained. The index holds a copy of both and, of
@@ -53,7 +53,14 @@ def index(model, pictures, index_folder, add, delete, keep, compact, check, layo
     from tfnxc.search.picture import printable
 
     listed = pictures or add
-    to_add = list_pictures(listed, layout.split("/") if layout else ()) if listed else None
+
+    def say(what):
+        console.print(f"Passed over: {printable(what)}", markup=False)
+
+    unread: list[str] = []
+    to_add = list_pictures(listed, layout.split("/") if layout else (), unread.append) if listed else None
+    for file in unread:
+        say(f"{file}: not of a format that is read.")
     gallery = Gallery(model) if pictures is None else Gallery.start(index_folder, model, keep=keep, console=console)
     if delete:
         gallery.delete(delete)
@@ -61,8 +68,9 @@ def index(model, pictures, index_folder, add, delete, keep, compact, check, layo
         with progress_bar("Indexing", len(to_add)) as advance:
             result = gallery.add(to_add, progress=advance)
         for message in result.broken:
-            console.print(f"Passed over: {printable(message)}", markup=False)
-        console.print(f"{result.added} added, {result.known} there already, {len(result.broken)} passed over.")
+            say(message)
+        left = len(result.broken) + len(unread)
+        console.print(f"{result.added} added, {result.known} there already, {left} passed over.")
         if len(result.broken) == len(to_add):
             raise InputError(f"{listed}: no picture in it can be read.")
     if compact:

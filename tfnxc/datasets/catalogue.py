@@ -284,6 +284,16 @@ def entry_of(name: str) -> CatalogueEntry:
     return CATALOGUE[name]
 
 
+def own_pictures(name: str) -> bool:
+    """Whether a data set of this name is a user's own, whose numbers mean people in it alone: no published set has it.
+
+    Example:
+        >>> own_pictures("folder"), own_pictures("street"), own_pictures("viper")
+        (True, True, False)
+    """
+    return name not in CATALOGUE or CATALOGUE[name].identities is None
+
+
 def open_dataset(name: str, path: str | os.PathLike | None = None) -> ImageSet:
     """The pictures of a data set, from what a user has on disk.
 

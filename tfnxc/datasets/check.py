@@ -70,23 +70,28 @@ class BrokenFile:
 
 @dataclasses.dataclass(frozen=True)
 class DatasetReport:
-    """What `check_dataset` found in the data set that lies at `data`; `missing` is as from `missing_pictures`."""
+    """What `check_dataset` found in the data set that lies at `data`.
+
+    `missing` is as from `missing_pictures`, `unread` and `remarks` are those of the `ImageSet`.
+    """
 
     name: str
     data: str | None
     counts: DatasetCounts
     missing: tuple[str, ...]
     broken: tuple[BrokenFile, ...]
+    unread: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is missing, broken, or otherwise than official."""
+        """Whether nothing is missing, broken, not read, or otherwise than official."""
         return self.verdict == "whole"
 
     @property
     def verdict(self) -> str:
-        """In a line: `"whole"`, or what is missing, broken or otherwise than official."""
-        found = {"missing": self.missing, "broken": self.broken}
+        """In a line: `"whole"`, or what is missing, broken, not read or otherwise than official."""
+        found = {"missing": self.missing, "broken": self.broken, "not read": self.unread}
         wrong = [f"{len(files)} {what}" for what, files in found.items() if files]
         wrong += ["counts differ from the official ones"] * self.counts.differs
         return ", ".join(wrong) or "whole"
@@ -95,6 +100,7 @@ class DatasetReport:
         """The report as plain types."""
         broken = [dataclasses.asdict(each) for each in self.broken]
         found = {**self.counts.to_dict(), "missing": list(self.missing), "broken": broken}
+        found |= {"unread": list(self.unread), "remarks": list(self.remarks)}
         return {"name": self.name, "data": self.data, **found, "whole": self.whole}
 
 
@@ -122,7 +128,7 @@ def count_dataset(people: ImageSet) -> DatasetCounts:
 def check_dataset(
     name: str, path: str | os.PathLike | None = None, progress: Callable[[int, int], object] | None = None
 ) -> DatasetReport:
-    """Reads every picture of a data set, counts, and names each one that is missing or broken.
+    """Reads every picture of a data set, counts, and names each one that is missing, broken or no part of it.
 
     Of prepared pictures the checksum of every shard is compared, too.
 
@@ -161,4 +167,6 @@ def check_dataset(
         wrong = broken_shards(prepared, lambda count: progress(count, total))
         broken += [BrokenFile(file, what) for file, what in wrong.items()]
     data = None if path is None else str(path)
-    return DatasetReport(name, data, count_dataset(people), tuple(entry_of(name).missing(people)), tuple(broken))
+    missing = tuple(entry_of(name).missing(people))
+    beside = tuple(people.unread), tuple(people.remarks)
+    return DatasetReport(name, data, count_dataset(people), missing, tuple(broken), *beside)

@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -31,9 +33,13 @@ class ImageSet:
             `query`); a picture that is not belongs to the gallery. Defaults to `None`: the protocol decides.
         read_many: `(indices, size) -> their pictures of that size in turn`, where there is a faster way than one by
             one; it gives `None` for a size that has none. Defaults to `None`: `images()` reads one by one.
+        names: What each person is called, by number, where numbers were given to names: a run keeps them, and knows
+            people by them in another reading of the set. Defaults to `None`: the numbers are all that is known.
+        unread: Files beside the pictures that are none of the set: of another format, name or place. Defaults to none.
+        remarks: What whoever uses the set should be told, a line each. Defaults to none.
 
     Raises:
-        ValueError: If the sequences differ in length.
+        ValueError: If the sequences differ in length, or a person has no name where others have.
 
     Example:
         >>> people = tfnxc.datasets.synthetic(identities=4, seed=7)
@@ -50,17 +56,29 @@ class ImageSet:
     read_many: Callable[[np.ndarray, tuple], Iterable[np.ndarray] | None] | None = dataclasses.field(
         default=None, repr=False
     )
+    names: Mapping[int, str] | None = dataclasses.field(default=None, repr=False)
+    unread: Sequence[str] = dataclasses.field(default=(), repr=False)
+    remarks: Sequence[str] = dataclasses.field(default=(), repr=False)
 
     def __post_init__(self):
         columns = self.paths, self.identities, self.cameras, self.probes
         lengths = tuple(len(column) for column in columns if column is not None)
         if len(set(lengths)) != 1:
             raise ValueError(f"paths, identities, cameras and probes must be equally many; got {lengths}.")
+        nameless = [] if self.names is None else sorted(set(self.people.tolist()) - self.names.keys())
+        if nameless:
+            raise ValueError(f"names must have a name for each person; got none for {nameless[0]}.")
 
     @property
     def people(self) -> np.ndarray:
         """The identities in this set, ascending, each once: neither junk nor distractors."""
         return np.unique(self.identities[self.identities >= 0])
+
+    def notes(self) -> list[str]:
+        """What whoever uses the set should be told, a line each: its remarks, and what is not read."""
+        few = ", ".join(self.unread[:5]) + (", ..." if len(self.unread) > 5 else "")
+        count = f"{len(self.unread)} files are" if len(self.unread) > 1 else "1 file is"
+        return [*self.remarks, *([f"{count} not read and no part of {self.name}: {few}."] if self.unread else [])]
 
     def __len__(self):
         return len(self.paths)
@@ -129,3 +147,15 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if image.shape[:2] == tuple(size):
         return image
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def picture_names(paths: Sequence[str]) -> list[str]:
+    """The paths from the folder on that all of them share, so that a set that has moved keeps its names.
+
+    Example:
+        >>> picture_names(["/home/crops/anna/1.png", "/home/crops/carl/1.png"])
+        ['crops/anna/1.png', 'crops/carl/1.png']
+    """
+    paths = [os.path.abspath(path) for path in paths]
+    above = os.path.dirname(os.path.commonpath([os.path.dirname(path) for path in paths]))
+    return [pathlib.Path(os.path.relpath(path, above)).as_posix() for path in paths]

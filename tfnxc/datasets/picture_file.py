@@ -7,7 +7,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tfnxc.errors import InputError
 
-FORMATS = ("PNG", "JPEG", "BMP")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 MOST_PIXELS = 4096 * 4096  # a crop of a person is far smaller; a picture above this is refused before it is decoded
 MOST_PER_SIDE = 65535  # what JPEG can say; resizing a picture of `MOST_PIXELS` in one row would take much memory

@@ -3,11 +3,11 @@
 import os
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tfnxc.datasets import ImageSet
 from tfnxc.datasets.readers.csv_file import csv_rows
-from tfnxc.datasets.readers.folder import EXTENSIONS, existing_folder
+from tfnxc.datasets.readers.folder import EXTENSIONS, existing_folder, may_be_picture, not_listed
 from tfnxc.errors import InputError
 from tfnxc.search.picture import Picture, parse_time
 
@@ -15,12 +15,15 @@ _PICTURE = re.compile(rf"[^.].*\.(?:{EXTENSIONS})", re.IGNORECASE | re.DOTALL)
 _KNOWN = ("identity", "camera")
 
 
-def list_pictures(path: str | os.PathLike, layout: Sequence[str] = ()) -> list[Picture]:
+def list_pictures(
+    path: str | os.PathLike, layout: Sequence[str] = (), unread: Callable[[str], object] | None = None
+) -> list[Picture]:
     """The pictures of a folder or a CSV file, at least one, all at once: a mistake is found before any is added.
 
     Args:
         path: A folder, for `folder_pictures`; or a CSV file, for `csv_pictures`.
         layout: As in `folder_pictures`. Defaults to nothing.
+        unread: As in `folder_pictures`. Defaults to `None`.
 
     Raises:
         InputError: As from these two; if the CSV file lists no picture; or if there is a `layout` and no folder.
@@ -30,7 +33,7 @@ def list_pictures(path: str | os.PathLike, layout: Sequence[str] = ()) -> list[P
         24
     """
     if pathlib.Path(path).is_dir():
-        return list(folder_pictures(path, layout))
+        return list(folder_pictures(path, layout, unread))
     if layout:
         raise InputError(f"{path}: not a folder, to which alone a layout applies. A CSV file has columns of its own.")
     found = list(csv_pictures(path))
@@ -39,14 +42,17 @@ def list_pictures(path: str | os.PathLike, layout: Sequence[str] = ()) -> list[P
     return found
 
 
-def folder_pictures(folder: str | os.PathLike, layout: Sequence[str] = ()) -> Iterator[Picture]:
+def folder_pictures(
+    folder: str | os.PathLike, layout: Sequence[str] = (), unread: Callable[[str], object] | None = None
+) -> Iterator[Picture]:
     """The pictures in a folder and in all folders below it, by name; nothing is read yet.
 
     Args:
-        folder: A folder with PNG, JPEG or BMP files, at any depth. What is hidden (a name with a dot first) is passed
-            over.
+        folder: A folder with PNG, JPEG, BMP or WebP files, at any depth. What is hidden (a name with a dot first) is
+            passed over.
         layout: What the names of the folders below it say, from the outside in: `"identity"` and `"camera"`, each once.
             Defaults to nothing.
+        unread: Called with the path of each file that may be a picture and has another extension. Defaults to `None`.
 
     Raises:
         InputError: If there is no such folder or no picture in it, one in it cannot be listed, or a picture lies in too
@@ -60,9 +66,12 @@ def folder_pictures(folder: str | os.PathLike, layout: Sequence[str] = ()) -> It
     if len(set(layout)) != len(layout) or not set(layout) <= set(_KNOWN):
         raise InputError(f"a layout is made of {' and '.join(_KNOWN)}, each once; got {'/'.join(layout)}.")
     found = False
-    for root, folders, files in os.walk(above, onerror=_not_listed):
+    for root, folders, files in os.walk(above, onerror=not_listed):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         parts = pathlib.Path(root).relative_to(above).parts
+        for file in sorted(filter(may_be_picture, files)):
+            if unread is not None and not _PICTURE.fullmatch(file):
+                unread(os.path.join(root, file))
         for file in sorted(filter(_PICTURE.fullmatch, files)):
             path = os.path.join(root, file)
             if len(parts) < len(layout):
@@ -73,17 +82,13 @@ def folder_pictures(folder: str | os.PathLike, layout: Sequence[str] = ()) -> It
         raise InputError(f"{folder}: no picture here; expected files called {EXTENSIONS.replace('|', ', ')}.")
 
 
-def _not_listed(error):
-    raise InputError(f"{error.filename}: cannot be listed ({error.strerror}).") from None
-
-
 def csv_pictures(path: str | os.PathLike) -> Iterator[Picture]:
     """The pictures that a CSV file lists, one a line; none of them is read yet.
 
     Args:
-        path: A file in UTF-8 whose first line names its columns: `path`, a PNG, JPEG or BMP file, relative to the CSV
-            file; and, if you like, `identity`, `camera` and `time` (ISO 8601, in UTC where it names no zone), which may
-            be empty. Other columns are passed over.
+        path: A file in UTF-8 whose first line names its columns: `path`, a PNG, JPEG, BMP or WebP file, relative to
+            the CSV file; and, if you like, `identity`, `camera` and `time` (ISO 8601, in UTC where it names no zone),
+            which may be empty. Other columns are passed over.
 
     Raises:
         InputError: If the file cannot be read or a line is not of this form; the message has its number.

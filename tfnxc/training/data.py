@@ -93,7 +93,8 @@ class TrainingData:
             split = Split(name, "everybody trains", everyone, (everyone[-1] + 1,))
         paths = [f"{name}/{number}" for number in range(len(images))]
         by = np.zeros(len(images), int) if pictures.cameras is None else pictures.cameras
-        people = ImageSet(name, paths, pictures.identities, by, images.__getitem__)
+        names = {identity: str(identity) for identity in np.unique(identities).tolist() if identity >= 0}
+        people = ImageSet(name, paths, pictures.identities, by, images.__getitem__, names=names)
         return cls(people, split, pictures=pictures)
 
     @functools.cached_property

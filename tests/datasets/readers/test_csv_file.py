@@ -1,4 +1,5 @@
 import re
+import unicodedata
 
 import pytest
 
@@ -33,6 +34,37 @@ def test_what_a_spreadsheet_writes_is_read(table):
     text = 'Camera,Path, identity ,note\r\nlift,a.png,Ärzte,"x, y"\r\n\r\ndoor,b.png,anna,\r\n'
     people = csv_file(table(text, "utf-8-sig"))
     assert people.identities.tolist() == [1, 0] and people.cameras.tolist() == [1, 0]
+
+
+def test_whole_numbers_are_read_as_spreadsheets_and_pandas_write_them(table):
+    people = csv_file(table("path,identity,camera\na.png,1.0,2.\nb.png,+2.00,03\nin/c.png,1,2\nin/d.png,-0.0,2\n"))
+    assert people.identities.tolist() == [1, 2, 1, 0] and people.cameras.tolist() == [2, 3, 2, 2]
+    people = csv_file(table("path,identity,camera\na.png,1.0,0\nb.png,anna,0\nin/c.png,1,0\n"))
+    assert people.identities.tolist() == [0, 1, 0] and people.names == {0: "1.0", 1: "anna"}
+    large = csv_file(table(f"path,identity,camera\na.png,{10**17 + 1},0\nb.png,{10**17},0\n"))
+    assert large.identities.tolist() == [10**17 + 1, 10**17]
+
+
+@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", "NULL", "<NA>", "n/a", "NaT"])
+@pytest.mark.parametrize("column", ["identity", "camera"])
+def test_a_missing_value_is_nobody(table, nothing, column):
+    row = {"identity": "1", "camera": "0", column: nothing}
+    message = f"people.csv, line 3: the {column} {nothing}, which stands for a missing value"
+    with pytest.raises(InputError, match=re.escape(message)):
+        csv_file(table(f"path,identity,camera\na.png,2,0\nb.png,{row['identity']},{row['camera']}\n"))
+
+
+@pytest.mark.parametrize("number", ["1.5", "1.23457e+12", "inf", "-Infinity"])
+def test_a_number_that_is_not_whole_is_refused(table, number):
+    message = f"line 2: the identity {number}; expected a whole number, with all of its digits, or a name"
+    with pytest.raises(InputError, match=re.escape(message)):
+        csv_file(table(f"path,identity,camera\na.png,{number},0\n"))
+
+
+def test_a_path_in_the_other_unicode_form_is_found(table, tmp_path):
+    lay_out(tmp_path, unicodedata.normalize("NFD", "é.png"))
+    written = unicodedata.normalize("NFC", "path,identity,camera\né.png,Zoé,0\na.png,") + "Zoe\u0301,1\n"
+    assert csv_file(table(written)).identities.tolist() == [0, 0]
 
 
 def test_nobody_and_roles(table):
@@ -76,6 +108,7 @@ def test_an_absolute_path_is_taken_as_it_is(table, tmp_path):
             "path,identity,camera\na.png,-1,0\n",
             "line 2: the identity -1; expected a number of 0 or above or a name, or one of",
         ),
+        ("path,identity,camera\na.png,-1.0,0\n", "line 2: the identity -1.0; expected a number of 0 or above"),
         ("path,identity,camera\na.png,1,-1\n", "line 2: the camera -1; expected a number of 0 or above or a name."),
         ("path,identity,camera\na.png,1,0\n./a.png,2,0\n", "line 3: ./a.png is listed in line 2 already"),
         ('path,identity,camera\n"a.png"x,1,0\n', "line 2: not CSV"),

@@ -1,4 +1,5 @@
 import re
+import unicodedata
 
 import pytest
 
@@ -42,6 +43,11 @@ def test_folders_in_an_identity_are_its_cameras(tmp_path):
         ("x-Camera_12-7.png", 12),
         ("hall C4.png", 4),
         ("CAM-0_c9.png", 0),
+        ("x_c12s3.png", 12),
+        ("3fa85f64-c305-4562-c9fc-2c963f66afa6.png", 0),  # a UUID
+        ("3fa85f64_5717_c562_b3fc_2c963f66afa6_c2.jpg", 2),
+        ("c8d93fa85f645717.png", 0),  # a hash
+        ("é_ec3.png", 0),
     ],
 )
 def test_a_camera_is_read_off_the_name(tmp_path, name, camera):
@@ -66,6 +72,48 @@ def test_a_camera_is_read_off_the_name(tmp_path, name, camera):
 def test_what_cannot_be_told_is_refused(tmp_path, names, message):
     with pytest.raises(InputError, match=re.escape(message)):
         identity_folders(lay_out(tmp_path, *names))
+
+
+def test_what_is_not_read_is_named_a_whole_person_too(tmp_path):
+    folder = lay_out(
+        tmp_path,
+        "1/door/a.jpe",
+        "1/door/b.jfif",
+        "1/door/c.webp",
+        "2/a.gif",
+        "3/door/a.png",
+        "3/door/deep/a.png",
+        "x.png",
+    )
+    (folder / "3" / "notes.txt").write_text("no picture")
+    people = identity_folders(folder)
+    assert (
+        people.identities.tolist() == [1, 1, 1, 3] and [people.read(each).shape for each in range(3)] == [(8, 4, 3)] * 3
+    )
+    assert people.unread == [str(folder / name) for name in ("x.png", "2/a.gif", "3/door/deep/a.png")]
+    (note,) = people.notes()
+    assert note.startswith("3 files are not read and no part of folder: ") and "2/a.gif" in note
+    with pytest.raises(InputError, match=r"1 other files are here, such as .*a\.gif"):
+        identity_folders(lay_out(tmp_path / "other", "1/a.gif"))
+
+
+def test_a_layout_whose_cameras_look_accidental_is_said(tmp_path):
+    (remark,) = identity_folders(lay_out(tmp_path / "a", "1/x_c305.png", "1/y_c2.png")).notes()
+    assert "2 cameras to 2 pictures, such as c305 in x_c305.png, which looks accidental" in remark
+    (remark,) = identity_folders(lay_out(tmp_path / "b", *(f"1/x_c{each}.png" for each in range(10)))).notes()
+    assert "10 cameras to 10 pictures" in remark
+    assert identity_folders(lay_out(tmp_path / "c", *(f"1/x_c{each}.png" for each in range(9)))).notes() == []
+
+
+def test_people_keep_their_names(tmp_path):
+    people = identity_folders(lay_out(tmp_path / "named", "zoe/1.png", "7/1.png", "junk/1.png"))
+    assert people.names == {0: "7", 1: "zoe"}
+    assert identity_folders(lay_out(tmp_path / "numbered", "0007/1.png")).names == {7: "0007"}
+
+
+def test_two_unicode_forms_are_one_name(tmp_path):
+    with pytest.raises(InputError, match="the same identity twice"):
+        identity_folders(lay_out(tmp_path, *(f"{unicodedata.normalize(form, 'Zoé')}/a.png" for form in ("NFC", "NFD"))))
 
 
 def test_a_missing_folder_is_named(tmp_path):

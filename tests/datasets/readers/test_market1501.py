@@ -21,6 +21,14 @@ def test_folders_are_parts_and_names_give_identity_and_camera(tmp_path, inside):
     assert people.read(8)[0, 0, 0] == 8
 
 
+def test_longer_numbers_and_other_extensions_are_read_and_what_does_not_fit_is_named(tmp_path):
+    larger = ("bounding_box_train/12345_c10s1_000451_03.png", "bounding_box_train/00002_c6s12_000776_01.jpeg")
+    odd = ("bounding_box_train/0002_c0s1_000451_03.jpg", "query/0003_c4_015641_00.jpg")
+    people = market1501(lay_out(tmp_path, *MARKET1501[2:], *larger, *odd))
+    assert people.identities[:3].tolist() == [2, 7, 12345] and people.cameras[:3].tolist() == [5, 2, 9]
+    assert people.unread == [str(tmp_path / each) for each in odd]
+
+
 def test_the_split_is_that_of_the_folders(tmp_path):
     people = market1501(lay_out(tmp_path, *MARKET1501))
     split = market1501_split(people)

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -41,7 +42,10 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What a prepared folder holds; `fingerprint` is `Labels.fingerprint` of the set that was prepared."""
+    """What a prepared folder holds; `fingerprint` is `Labels.fingerprint` of the set that was prepared.
+
+    `people_names` are the names of people by number, `None` where the set has none.
+    """
 
     name: str
     size: tuple[int, int]
@@ -50,10 +54,13 @@ class Manifest:
     fingerprint: str
     index_sha256: str
     shards: tuple[Shard, ...]
+    people_names: Mapping[int, str] | None = None
 
     def write(self, folder: str | os.PathLike) -> None:
         """Writes `manifest.json`."""
         written = {"format": _FORMAT, "version": _VERSION, "tfnxc": __version__, **dataclasses.asdict(self)}
+        if self.people_names is None:
+            del written["people_names"]
         write_json(pathlib.Path(folder) / MANIFEST, written)
 
     @classmethod
@@ -79,6 +86,7 @@ class Manifest:
                 fingerprint=_text(data, "fingerprint", _SHA256),
                 index_sha256=_text(data, "index_sha256", _SHA256),
                 shards=_shards(data),
+                people_names=_people_names(data),
             )
         except InputError as error:
             raise damaged(path, error) from None
@@ -130,6 +138,18 @@ def _count(data, key, least):
     return value
 
 
+def _people_names(data):
+    names = data.get("people_names")
+    if names is None:
+        return None
+    sound = isinstance(names, dict) and all(
+        re.fullmatch(r"0|[1-9][0-9]{0,18}", number) and isinstance(name, str) for number, name in names.items()
+    )
+    if not sound:
+        raise InputError("people_names must be texts by number")
+    return {int(number): name for number, name in names.items()}
+
+
 def checked_size(size: Any) -> tuple[int, int]:
     """`(height, width)` as two integers; raises `InputError` where they are none that a picture may have."""
     sides = list(size) if isinstance(size, (list, tuple, np.ndarray)) else []
@@ -167,11 +187,13 @@ class Labels:
     identities: np.ndarray
     cameras: np.ndarray
     probes: np.ndarray | None
+    people_names: Mapping[int, str] | None = None
 
     def fingerprint(self, size: tuple[int, int]) -> str:
         """SHA-256 of these labels and the size of the pictures: equal where the same is prepared."""
         probes = None if self.probes is None else np.asarray(self.probes, int).tolist()
         lists = [self.names, self.identities.tolist(), self.cameras.tolist(), probes]
+        lists += [] if self.people_names is None else [sorted(self.people_names.items())]
         return hashlib.sha256(json.dumps([self.set_name, list(size), *lists]).encode()).hexdigest()
 
 
@@ -237,7 +259,10 @@ def _parse_rows(manifest, rows):
     if not set(probes) <= {"0", "1"} and set(probes) != {""}:
         raise InputError("the probes must be 0 or 1 everywhere, or empty everywhere")
     probes = None if probes[0] == "" else np.array([probe == "1" for probe in probes])
-    return Labels(manifest.name, list(names), identities, cameras, probes), Records(*records)
+    labels = Labels(manifest.name, list(names), identities, cameras, probes, manifest.people_names)
+    if labels.people_names is not None and not set(identities[identities >= 0].tolist()) <= labels.people_names.keys():
+        raise InputError(f"an identity has no name in {MANIFEST}")
+    return labels, Records(*records)
 
 
 def _whole_numbers(cells):

@@ -20,7 +20,7 @@ from typing import Self
 
 import numpy as np
 
-from tfnxc.datasets.image_set import IMAGE_SIZE, ImageSet, resize
+from tfnxc.datasets.image_set import IMAGE_SIZE, ImageSet, picture_names, resize
 from tfnxc.datasets.prepared.manifest import (
     FRAME,
     Labels,
@@ -129,7 +129,9 @@ class _Plan:
             raise InputError(f"shards must be 1 to {count}, the number of pictures; got {shards}.")
         identities, cameras = (np.asarray(values, np.int64) for values in (people.identities, people.cameras))
         probes = None if people.probes is None else np.asarray(people.probes, bool)
-        labels = Labels(checked_name(people.name), _names(people.paths), identities, cameras, probes)
+        labels = Labels(
+            checked_name(people.name), picture_names(people.paths), identities, cameras, probes, people.names
+        )
         by_bytes = math.ceil(count * _picture_bytes(size) / SHARD_BYTES)
         by_count = min(_SHARDS, math.ceil(count / _PICTURES_A_SHARD))
         return cls(labels, size, shards or min(count, max(by_bytes, by_count)), labels.fingerprint(size))
@@ -239,7 +241,10 @@ class _Work:
         people = plan.labels.identities[plan.labels.identities >= 0]
         counts = len(plan.labels.names), len(np.unique(people))
         shards = tuple(Shard(plan.file(at), len(s.lengths), s.bytes, s.sha256) for at, s in enumerate(written))
-        manifest = Manifest(plan.labels.set_name, plan.size, *counts, plan.fingerprint, index_sha256, shards)
+        labels = plan.labels
+        manifest = Manifest(
+            labels.set_name, plan.size, *counts, plan.fingerprint, index_sha256, shards, labels.people_names
+        )
         manifest.write(self.whole)
         if target.is_dir():
             target.rmdir()  # it is empty, or this is an error
@@ -254,13 +259,6 @@ class _Sums:
     sha256: str
     lengths: list[int]
     checksums: list[int]
-
-
-def _names(paths):
-    """The paths from the folder on that all of them share, so that a set that has moved keeps its names."""
-    paths = [os.path.abspath(path) for path in paths]
-    above = os.path.dirname(os.path.commonpath([os.path.dirname(path) for path in paths]))
-    return [pathlib.Path(os.path.relpath(path, above)).as_posix() for path in paths]
 
 
 def _picture_bytes(size):

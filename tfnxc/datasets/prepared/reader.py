@@ -52,7 +52,7 @@ def prepared(folder: str | os.PathLike, verify: bool = False) -> ImageSet:
     pictures = _open(folder, verify)
     labels = pictures.labels
     known = labels.set_name, labels.names, labels.identities, labels.cameras
-    return ImageSet(*known, pictures.read, labels.probes, pictures.read_many)
+    return ImageSet(*known, pictures.read, labels.probes, pictures.read_many, labels.people_names)
 
 
 def broken_shards(folder: str | os.PathLike, progress: Callable[[int], object] | None = None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import csv
 import os
 import pathlib
+import unicodedata
 
 import numpy as np
 
@@ -58,15 +59,15 @@ def csv_file(path: str | os.PathLike) -> ImageSet:
     """Your own pictures, listed in a CSV file.
 
     Args:
-        path: A file in UTF-8 whose first line names its columns: `path` (a PNG, JPEG or BMP file, relative to the CSV
-            file), `identity` and `camera`; and, if you like, `role`: `probe`, `gallery` or nothing, for pictures that
-            are always the one or the other. The order of the columns is free, and others are passed over. Identities
-            called `junk` and `distractor` are nobody's (`tfnxc.identities`).
+        path: A file in UTF-8 whose first line names its columns: `path` (a PNG, JPEG, BMP or WebP file, relative to
+            the CSV file), `identity` and `camera`; and, if you like, `role`: `probe`, `gallery` or nothing, for
+            pictures that are always the one or the other. The order of the columns is free, and others are passed over.
+            Identities called `junk` and `distractor` are nobody's (`tfnxc.identities`).
 
     Returns:
-        An `ImageSet` called `"csv"`, in the order of the lines. Identities keep their numbers where all are numerals,
-        such as `0007`; otherwise they are numbered from 0 in the order of their names. So are cameras. `probes` is
-        there where a line has a role. No picture is read.
+        An `ImageSet` called `"csv"`, in the order of the lines. Identities keep their numbers where all are whole
+        numbers, such as `0007` or `7.0`; otherwise they are numbered from 0 in the order of their names, which `names`
+        keeps. So are cameras. `probes` is there where a line has a role. No picture is read.
 
     Raises:
         InputError: If the file cannot be read, a column is missing, a line is not of this form (the message has its
@@ -83,18 +84,19 @@ def csv_file(path: str | os.PathLike) -> ImageSet:
         raise InputError(f"{path}: no picture in it; expected a line a picture after the header.")
     paths = _paths(path, rows)
     places = [f"{path}, line {line}" for line, _ in rows]
-    identities, cameras = (
-        np.array(numbers([row[column] for _, row in rows], places, column, nobody))
+    (identities, names), (cameras, _) = (
+        numbers([row[column] for _, row in rows], places, column, nobody)
         for column, nobody in (("identity", NOBODY), ("camera", ()))
     )
-    return pictures("csv", paths, identities, cameras, _probes(path, rows, identities))
+    probes = _probes(path, rows, identities)
+    return pictures("csv", paths, np.array(identities), np.array(cameras), probes, names=names)
 
 
 def _paths(path, rows):
     """The file of each picture, all of which exist and are listed once."""
     lines, paths, missing = {}, [], []
     for line, row in rows:
-        picture = os.path.normpath(path.parent / row["path"])
+        picture = _existing_form(os.path.normpath(path.parent / row["path"]))
         if picture in lines:
             raise InputError(f"{path}, line {line}: {row['path']} is listed in line {lines[picture]} already.")
         lines[picture] = line
@@ -106,6 +108,12 @@ def _paths(path, rows):
         lack = f"{len(missing)} of {len(rows)} files are missing: {shown}"
         raise InputError(f"{path}: {lack}. Paths are relative to {path.parent}.")
     return paths
+
+
+def _existing_form(path):
+    """The path, in the other Unicode form where only that is there: some systems have a form of their own."""
+    forms = (path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD")))
+    return next(filter(os.path.isfile, forms), path)
 
 
 def _probes(path, rows, identities):

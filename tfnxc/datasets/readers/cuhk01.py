@@ -37,10 +37,10 @@ def cuhk01(folder: str | os.PathLike) -> ImageSet:
     path = existing_folder(folder, "the folder campus of CUHK01")
     path = path / "campus" if (path / "campus").is_dir() else path
     files = "no picture of CUHK01 here; expected files named PPPPKKK.png, such as 0001001.png"
-    found = matching(path, _NAME, files)
+    found, unread = matching(path, _NAME, files)
     identities = np.array([int(match[1]) for _, match in found])
     cameras = np.array([int(match[2] > "002") for _, match in found])
-    return pictures("cuhk01", [path for path, _ in found], identities, cameras)
+    return pictures("cuhk01", [path for path, _ in found], identities, cameras, unread=unread)
 
 
 def missing_cuhk01(people: ImageSet) -> list[str]:

@@ -107,7 +107,8 @@ def _from_pictures(folder, boxes):
         raise InputError(f"{folder}: by its name these are {other} boxes, not {boxes}. Open them as cuhk03-{other}.")
     expected = f"expected cuhk-03.mat, the folder images_{boxes}, or files such as 1_266_2_06.png"
     files: dict[tuple[int, ...], str] = {}
-    for path, match in matching(folder, _NAME, f"no picture of CUHK03 here; {expected}"):
+    found, unread = matching(folder, _NAME, f"no picture of CUHK03 here; {expected}")
+    for path, match in found:
         key = tuple(map(int, match.groups()))
         if key in files:
             raise InputError(f"{folder}: {files[key]} and {path} are the same picture of CUHK03; delete one of them.")
@@ -116,4 +117,5 @@ def _from_pictures(folder, boxes):
     pair, number, camera, _ = np.array(keys).T
     # Files of another zero-padding are listed under the name that published lists know them by.
     labels = [str(folder / f"{_LISTED(*key)}{pathlib.Path(files[key]).suffix}") for key in keys]
-    return pictures(f"cuhk03-{boxes}", [files[key] for key in keys], 1000 * pair + number, camera - 1, labels=labels)
+    paths, known = [files[key] for key in keys], {"labels": labels, "unread": unread}
+    return pictures(f"cuhk03-{boxes}", paths, 1000 * pair + number, camera - 1, **known)

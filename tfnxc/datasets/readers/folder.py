@@ -1,7 +1,9 @@
 """What the readers of pictures in folders share."""
 
+import os
 import pathlib
 import re
+import unicodedata
 
 import numpy as np
 
@@ -10,7 +12,10 @@ from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
 
-EXTENSIONS = "png|jpg|jpeg|bmp"  # of the picture formats that are read, as a piece of a regular expression
+EXTENSIONS = "png|jpg|jpeg|jpe|jfif|bmp|webp"  # of the formats that are read, as a piece of a regular expression
+_BESIDE = re.compile(
+    r".*\.(?:txt|md|csv|tsv|json|xml|yaml|yml|html|log|db|ini|py|mat|npy|npz)", re.IGNORECASE | re.DOTALL
+)
 NOBODY = {"junk": JUNK, "distractor": DISTRACTOR}  # how a user's folder or file says that a picture is nobody's
 
 
@@ -42,26 +47,50 @@ def entries(folder):
     return sorted(found, key=lambda entry: entry.name)
 
 
-def matching(folder, pattern, expected):
-    """`(path, match)` of the files of a folder whose whole name matches, by name; `expected` is for the message."""
-    found = [(str(entry), match) for entry in entries(folder) if (match := pattern.fullmatch(entry.name))]
-    if not found:
-        raise InputError(f"{folder}: {expected}.")
+def may_be_picture(name):
+    """Whether nothing says that a file is no picture: it is neither hidden nor of a kind that lies beside pictures."""
+    return not name.startswith(".") and not _BESIDE.fullmatch(name)
+
+
+def unread_in(folder, read):
+    """The files in a folder, at any depth and by name, that may be pictures and are not among the paths `read`."""
+    read, found = set(map(os.fspath, read)), []
+    for above, folders, files in os.walk(folder, onerror=not_listed):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        paths = (os.path.join(above, file) for file in sorted(filter(may_be_picture, files)))
+        found += [path for path in paths if path not in read]
     return found
 
 
+def not_listed(error):
+    """What `os.walk` is to do with a folder that cannot be listed."""
+    raise InputError(f"{error.filename}: cannot be listed ({error.strerror}).") from None
+
+
+def matching(folder, pattern, expected):
+    """`(found, unread)` of a folder: `(path, match)` of the files whose whole name matches, by name; and the others.
+
+    `expected` is for the message where none matches.
+    """
+    found = [(str(entry), match) for entry in entries(folder) if (match := pattern.fullmatch(entry.name))]
+    if not found:
+        raise InputError(f"{folder}: {expected}.")
+    return found, unread_in(folder, [path for path, _ in found])
+
+
 def matching_parts(folder, parts, pattern, expected):
-    """`(paths, matches, part)` of the files in several sub-folders; `part` is the position of each file's folder."""
-    found = [matching(folder / part, pattern, expected) for part in parts]
+    """`(paths, matches, part, unread)` of several sub-folders; `part` is the position of each file's folder."""
+    found, unread = zip(*(matching(folder / part, pattern, expected) for part in parts), strict=True)
     paths, matches = zip(*(each for part in found for each in part), strict=True)
-    return list(paths), list(matches), np.repeat(np.arange(len(parts)), [len(part) for part in found])
+    of = np.repeat(np.arange(len(parts)), [len(part) for part in found])
+    return list(paths), list(matches), of, [file for part in unread for file in part]
 
 
-def pictures(name, paths, identities, cameras, probes=None, labels=None):
+def pictures(name, paths, identities, cameras, probes=None, labels=None, **known):
     """An `ImageSet` of picture files; `labels` are its paths where they are not those of the files."""
     paths = list(paths)
     shown = paths if labels is None else labels
-    return ImageSet(name, shown, identities, cameras, lambda index: read_picture(paths[index]), probes)
+    return ImageSet(name, shown, identities, cameras, lambda index: read_picture(paths[index]), probes, **known)
 
 
 def unseen(people, identities):
@@ -70,14 +99,44 @@ def unseen(people, identities):
     return [(each, camera) for each in identities for camera in (0, 1) if (each, camera) not in there]
 
 
+_WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-][0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_NOTHING = re.compile(r"nan|none|null|nat|na|n/a|#n/a|<na>", re.IGNORECASE)
+_LONGEST = 18  # digits of a number, so that it has 64 bits
+
+
+def label(name: str) -> str:
+    """A name as it is compared with others: a whole number without zeros around it, a text in one Unicode form."""
+    name = unicodedata.normalize("NFC", name)
+    if not _WHOLE.fullmatch(name):
+        return name
+    digits = name.partition(".")[0].lstrip("+-").lstrip("0") or "0"
+    return f"-{digits}" if name.startswith("-") and digits != "0" else digits
+
+
 def numbers(names, places, what, nobody=()):
-    """A number for each name: what it says where all are numerals, else its place in order; `nobody` as in `NOBODY`."""
+    """`(a number for each name, the name of each number)`; `nobody` as in `NOBODY`, `places` are for messages.
+
+    The number is what a name says where all are whole numbers, else its place in order. Names that `label` takes for
+    one are one.
+    """
+    words = f" or one of the words {' and '.join(nobody)}" if nobody else ""
     for name, place in zip(names, places, strict=True):
-        if re.fullmatch(r"-[0-9]+", name):
-            others = f", or one of the words {' and '.join(nobody)}" if nobody else ""
-            raise InputError(f"{place}: the {what} {name}; expected a number of 0 or above or a name{others}.")
-    number = {name: NOBODY[name.lower()] for name in names if name.lower() in nobody}
-    others = sorted(set(names) - set(number))
-    numerals = all(re.fullmatch(r"[0-9]{1,15}", name) for name in others)
-    number |= {name: int(name) if numerals else place for place, name in enumerate(others)}
-    return [number[name] for name in names]
+        if _NOTHING.fullmatch(name):
+            raise InputError(
+                f"{place}: the {what} {name}, which stands for a missing value; expected a number of 0 or above or a "
+                f"name{',' + words if words else ''}. Where it is a name, write it otherwise."
+            )
+        if label(name).startswith("-") and _WHOLE.fullmatch(name):
+            raise InputError(
+                f"{place}: the {what} {name}; expected a number of 0 or above or a name{',' + words if words else ''}."
+            )
+        if _NUMBER.fullmatch(name) and not _WHOLE.fullmatch(name):
+            raise InputError(f"{place}: the {what} {name}; expected a whole number, with all of its digits, or a name.")
+    labels = [label(name) for name in names]
+    shown = dict(zip(reversed(labels), reversed(names), strict=True))  # as it is written first
+    number = {each: NOBODY[each.lower()] for each in shown if each.lower() in nobody}
+    others = sorted(shown.keys() - number.keys(), key=lambda each: unicodedata.normalize("NFC", shown[each]))
+    numerals = all(re.fullmatch(rf"[0-9]{{1,{_LONGEST}}}", each) for each in others)
+    number |= {each: int(each) if numerals else place for place, each in enumerate(others)}
+    return [number[each] for each in labels], {number[each]: shown[each] for each in others}

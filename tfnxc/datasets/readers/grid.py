@@ -36,12 +36,12 @@ def grid(folder: str | os.PathLike) -> ImageSet:
     expected = "the folder underground_reid of QMUL GRID, with the folders probe and gallery"
     folder = inside(folder, _SIDES, "underground_reid", expected)
     files = "no picture of QMUL GRID here; expected files such as 0001_1_25004_107_32_106_221.jpeg"
-    paths, matches, cameras = matching_parts(folder, _SIDES, _NAME, files)
+    paths, matches, cameras, unread = matching_parts(folder, _SIDES, _NAME, files)
     numbers = np.array([int(match[1]) for match in matches])
     nobody = (numbers < 1) | (numbers > _LAST_IDENTITY)
     for index in np.flatnonzero(nobody & (cameras == 0)):
         raise InputError(f"{paths[index]}: a distractor among the probes; expected identities 0001 to 0250 here.")
-    return pictures("grid", paths, np.where(nobody, DISTRACTOR, numbers), cameras)
+    return pictures("grid", paths, np.where(nobody, DISTRACTOR, numbers), cameras, unread=unread)
 
 
 def missing_grid(people: ImageSet) -> list[str]:

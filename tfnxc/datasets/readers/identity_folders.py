@@ -7,26 +7,39 @@ import re
 import numpy as np
 
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.readers.folder import EXTENSIONS, NOBODY, entries, existing_folder, numbers, pictures
+from tfnxc.datasets.readers.folder import (
+    EXTENSIONS,
+    NOBODY,
+    entries,
+    existing_folder,
+    may_be_picture,
+    numbers,
+    pictures,
+    unread_in,
+)
 from tfnxc.errors import InputError
 
 _PICTURE = re.compile(rf".+\.(?:{EXTENSIONS})", re.IGNORECASE)
-_CAMERA = re.compile(r"(?<![a-z0-9])(?:(?:camera|cam)[_-]?|c)([0-9]{1,9})(?![0-9])", re.IGNORECASE)
+# A word of its own: a c inside of a hash is no camera, and the words of a UUID are none.
+_CAMERA = re.compile(r"(?<![^\W_])(?:(?:camera|cam)[_-]?|c)([0-9]{1,9})(?:s[0-9]+)?(?![^\W_])", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}([_-])[0-9a-f]{4}(?:\1[0-9a-f]{4}){2}\1[0-9a-f]{12}", re.IGNORECASE)
+_MOST_CAMERAS, _FEW_PICTURES = 99, 10  # a higher number, or one for every other of more pictures, looks accidental
 
 
 def identity_folders(folder: str | os.PathLike) -> ImageSet:
     """Your own pictures, sorted into a folder an identity.
 
     Args:
-        folder: A folder of `IDENTITY/picture` or `IDENTITY/CAMERA/picture`, with pictures called .png, .jpg, .jpeg or
-            .bmp. Without folders of cameras, the camera of a picture is the number in a word of its name such as `c3`,
-            `cam2` or `camera_1`; where no name has one, all pictures are of camera 0. Identities called `junk` and
-            `distractor` are nobody's (`tfnxc.identities`).
+        folder: A folder of `IDENTITY/picture` or `IDENTITY/CAMERA/picture`, with pictures called .png, .jpg, .jpeg,
+            .jpe, .jfif, .bmp or .webp. Without folders of cameras, the camera of a picture is the number in a word of
+            its name such as `c3`, `c3s1`, `cam2` or `camera_1`; where no name has one, all pictures are of camera 0.
+            Identities called `junk` and `distractor` are nobody's (`tfnxc.identities`).
 
     Returns:
         An `ImageSet` called `"folder"`, in the order of the paths. The numbers of identities are the names of their
         folders where all are numerals, such as `0007`; otherwise identities are numbered from 0 in the order of their
-        names. So are cameras. No picture is read.
+        names, which `names` keeps. So are cameras. `unread` has all other files that may be pictures, and `remarks`
+        says so where numbers in names look like no cameras. No picture is read.
 
     Raises:
         InputError: If there is no such folder or no picture in it, an identity has pictures beside folders of cameras,
@@ -39,19 +52,29 @@ def identity_folders(folder: str | os.PathLike) -> ImageSet:
     """
     folder = existing_folder(folder, "a folder of folders, one an identity")
     found = [(entry, *each) for entry in entries(folder) if entry.is_dir() for each in _pictures_of(entry)]
+    paths = [path for _, _, path in found]
+    unread = _unread(folder, paths)
     if not found:
         called = ", ".join(f".{extension}" for extension in EXTENSIONS.split("|"))
         expected = f"IDENTITY/picture or IDENTITY/CAMERA/picture, with pictures called {called}"
-        raise InputError(f"{folder}: no picture here; expected {expected}.")
+        others = f" {len(unread)} other files are here, such as {unread[0]}." if unread else ""
+        raise InputError(f"{folder}: no picture here; expected {expected}.{others}")
     folders = [entry for entry, _, _ in found]
-    paths = [path for _, _, path in found]
-    identities = numbers([entry.name for entry in folders], folders, "identity", NOBODY)
+    identities, names = numbers([entry.name for entry in folders], folders, "identity", NOBODY)
     first: dict[int, pathlib.Path] = {}
     for entry, identity in zip(folders, identities, strict=True):
         if first.setdefault(identity, entry) != entry:
             raise InputError(f"{first[identity]} and {entry.name}: the same identity twice; put them into one folder.")
-    cameras = _cameras([camera for _, camera, _ in found], paths)
-    return pictures("folder", map(str, paths), np.array(identities), np.array(cameras))
+    cameras, remarks = _cameras([camera for _, camera, _ in found], paths)
+    known = {"names": names, "unread": unread, "remarks": remarks}
+    return pictures("folder", map(str, paths), np.array(identities), np.array(cameras), **known)
+
+
+def _unread(folder, paths):
+    """All files that may be pictures and are not read: beside the folders of identities, or in one."""
+    loose = [str(entry) for entry in entries(folder) if not entry.is_dir() and may_be_picture(entry.name)]
+    # An identity may be a link to a folder, into which a walk from above would not go.
+    return loose + [file for entry in entries(folder) if entry.is_dir() for file in unread_in(entry, paths)]
 
 
 def _pictures_of(identity):
@@ -69,15 +92,30 @@ def _pictures_in(folder):
 
 
 def _cameras(names, paths):
-    """The camera of each picture, by its folder or else by its own name."""
+    """`(the camera of each picture, remarks)`, by its folder or else by its own name."""
     if any(name is not None for name in names):
         if None in names:
             raise InputError(f"{paths[names.index(None)]}: in no folder of a camera, as others are; put it into one.")
-        return numbers(names, [path.parent for path in paths], "camera")
-    words = [_CAMERA.search(path.name) for path in paths]
+        return numbers(names, [path.parent for path in paths], "camera")[0], ()
+    words = [_CAMERA.search(_UUID.sub("", path.name)) for path in paths]
     if not any(words):
-        return [0] * len(paths)
+        return [0] * len(paths), ()
     if None in words:
-        missing = "no camera in the name, such as _c2, as others have; rename it, or use a folder a camera"
-        raise InputError(f"{paths[words.index(None)]}: {missing}.")
-    return [int(word[1]) for word in words]
+        missing = "no camera in the name, such as _c2, as others have"
+        example = next(f"{word[0]} in {path.name}" for word, path in zip(words, paths, strict=True) if word)
+        raise InputError(f"{paths[words.index(None)]}: {missing} ({example}); rename it, or use a folder a camera.")
+    cameras = [int(word[1]) for word in words]
+    return cameras, _accidental(cameras, words, paths)
+
+
+def _accidental(cameras, words, paths):
+    """A remark where numbers in names look like no cameras."""
+    count, highest = len(set(cameras)), max(cameras)
+    if highest <= _MOST_CAMERAS and (len(cameras) < _FEW_PICTURES or 2 * count <= len(cameras)):
+        return ()
+    at = cameras.index(highest)
+    return (
+        f"The names of the pictures give {count} cameras to {len(cameras)} pictures, such as {words[at][0]} in "
+        f"{paths[at].name}, which looks accidental. If these are no cameras, rename the files, or use a folder a "
+        "camera.",
+    )

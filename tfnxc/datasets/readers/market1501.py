@@ -6,15 +6,17 @@ import re
 import numpy as np
 
 from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.readers.folder import inside, matching_parts, pictures
+from tfnxc.datasets.readers.folder import EXTENSIONS, inside, matching_parts, pictures
 from tfnxc.datasets.splits import Split
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
 
 # One file of the published set ends in .jpg.jpg.
-_NAME = re.compile(r"(-1|[0-9]{4})_c([1-9])s[0-9]+_[0-9]+_[0-9]+\.jpg(?:\.jpg)?", re.IGNORECASE)
+_NAME = re.compile(
+    rf"(-1|[0-9]{{4,18}})_c(0*[1-9][0-9]{{0,8}})s[0-9]+_[0-9]+_[0-9]+\.(?:{EXTENSIONS})(?:\.jpg)?", re.IGNORECASE
+)
 _FOLDERS = ("bounding_box_train", "query", "bounding_box_test")
-_NOBODY = {"-1": JUNK, "0000": DISTRACTOR}
+_NOBODY = {-1: JUNK, 0: DISTRACTOR}
 
 
 def market1501(folder: str | os.PathLike) -> ImageSet:
@@ -22,8 +24,9 @@ def market1501(folder: str | os.PathLike) -> ImageSet:
 
     Args:
         folder: The folder with `bounding_box_train`, `query` and `bounding_box_test`, whose files are called
-            `PPPP_cCsS_FFFFFF_NN.jpg` (identity, camera, sequence, frame, box); or the folder that holds it under the
-            name `Market-1501-v15.09.15`, as the archive unpacks it.
+            `PPPP_cCsS_FFFFFF_NN.jpg` (identity, camera, sequence, frame, box), where identities may have more digits,
+            cameras too, and pictures another extension; or the folder that holds it under the name
+            `Market-1501-v15.09.15`, as the archive unpacks it.
 
     Returns:
         An `ImageSet` called `"market1501"`: the three folders one after the other, each in the order of the file names.
@@ -41,11 +44,11 @@ def market1501(folder: str | os.PathLike) -> ImageSet:
     expected = f"the folder of Market-1501, with the folders {', '.join(_FOLDERS)}"
     folder = inside(folder, _FOLDERS, "Market-1501-v15.09.15", expected)
     files = "no picture of Market-1501 here; expected files named PPPP_cCsS_FFFFFF_NN.jpg"
-    paths, matches, where = matching_parts(folder, _FOLDERS, _NAME, files)
-    identities = np.array([_NOBODY.get(match[1]) or int(match[1]) for match in matches])
+    paths, matches, where, unread = matching_parts(folder, _FOLDERS, _NAME, files)
+    identities = np.array([_NOBODY.get(int(match[1])) or int(match[1]) for match in matches])
     _check(folder, paths, identities, where)
     cameras = np.array([int(match[2]) - 1 for match in matches])
-    return pictures("market1501", paths, identities, cameras, probes=where == _FOLDERS.index("query"))
+    return pictures("market1501", paths, identities, cameras, where == _FOLDERS.index("query"), unread=unread)
 
 
 def _check(folder, paths, identities, where):

@@ -31,8 +31,8 @@ def viper(folder: str | os.PathLike) -> ImageSet:
     """
     folder = inside(folder, _SIDES, "VIPeR", "the folder of VIPeR, with the folders cam_a and cam_b")
     files = "no picture of VIPeR here; expected files named IDENTITY_ANGLE.bmp, such as 000_45.bmp"
-    paths, matches, cameras = matching_parts(folder, _SIDES, _NAME, files)
-    return pictures("viper", paths, np.array([int(match[1]) for match in matches]), cameras)
+    paths, matches, cameras, unread = matching_parts(folder, _SIDES, _NAME, files)
+    return pictures("viper", paths, np.array([int(match[1]) for match in matches]), cameras, unread=unread)
 
 
 def missing_viper(people: ImageSet) -> list[str]:
