@@ -212,6 +212,27 @@ def test_own_people_with_the_numbers_of_others_are_told_apart_by_a_promise(tmp_p
     assert no_effect.exit_code == 1 and "--other-people: no effect" in no_effect.output
 
 
+def test_a_run_knows_the_names_of_its_people_and_is_resumed_with_no_others(trained, tmp_path):
+    own_pictures(tmp_path / "people", ["anna", "berta", "carl", "dora"])
+    (tmp_path / "people" / "anna" / "scan.tif").write_text("no picture that is read")
+    command = ["train", "folder", "--data", tmp_path / "people", "--split", "random-2-0", "--run", tmp_path / "run"]
+
+    def train():
+        return CliRunner().invoke(main, list(map(str, command)))
+
+    first = train()
+    assert first.exit_code == 0, first.output
+    assert "Note: 1 file is not read and no part of folder: " in first.output and "anna/scan.tif" in first.output
+    run = Run.open(tmp_path / "run")
+    assert run.names == [{0: "anna", 1: "berta", 2: "carl", 3: "dora"}] and len(run.trained_on) == 1
+    (tmp_path / "run" / "model.keras").touch()  # something was trained
+    assert train().exit_code == 0
+    (tmp_path / "people" / "anna").rename(tmp_path / "people" / "emil")
+    result = train()
+    told = "of other people (missing: anna; new: emil; with other numbers: berta, carl, dora)"
+    assert result.exit_code == 1 and told in " ".join(result.output.split())
+
+
 def test_a_promise_about_published_people_is_refused(train):
     result = train("--split", "random-2-0", "--other-people")
     assert result.exit_code == 1 and "--other-people is for own pictures" in result.output

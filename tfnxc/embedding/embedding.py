@@ -38,6 +38,8 @@ class EmbeddingCard:
         combination: The `Combination` with the pair head. Defaults to the prior.
         combined_on: `(data set, identities)` held back, whom the choice and the combination were fitted on. Defaults
             to none.
+        names: Who all of these are, by number, as `tfnxc.datasets.known_people.names_of` gives it. Defaults to
+            `None`: their numbers say it.
     """
 
     model_digest: str
@@ -48,17 +50,21 @@ class EmbeddingCard:
     choice: tuple[Mapping[str, float], ...] = ()
     combination: Combination = PRIOR
     combined_on: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    names: Mapping[int, str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types for JSON."""
-        return dataclasses.asdict(self)
+        """Plain types for JSON; the names only where there are some."""
+        record = dataclasses.asdict(self)
+        names = record.pop("names")
+        return record if names is None else {**record, "names": {str(number): name for number, name in names.items()}}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """The card of a dict as from `to_dict`; raises `ValueError`, `KeyError` or `TypeError` where it is none."""
         names = {field.name for field in dataclasses.fields(cls)}
-        if set(record) != names:
+        if {*record, "names"} != names:
             raise ValueError(f"the card of an embedding has {', '.join(sorted(names))}")
+        known = record.get("names")
         return cls(
             model_digest=str(record["model_digest"]),
             method=str(record["method"]),
@@ -68,6 +74,7 @@ class EmbeddingCard:
             choice=tuple({str(key): float(value) for key, value in each.items()} for each in record["choice"]),
             combination=Combination.from_dict(record["combination"]),
             combined_on=_people(record["combined_on"]),
+            names=None if known is None else {int(number): str(name) for number, name in known.items()},
         )
 
 

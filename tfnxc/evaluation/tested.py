@@ -6,12 +6,14 @@ import dataclasses
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 
 from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, families, get_splits, open_dataset
+from tfnxc.datasets.catalogue import own_pictures
+from tfnxc.datasets.known_people import difference, numbers_in
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
 from tfnxc.runs import Run
@@ -114,6 +116,7 @@ def splits_of_run(
 ) -> list[Tested]:
     """The splits that a run is tested on, if none tests people whom it was trained on; arguments as in `evaluate`."""
     own = people is None or people.name == run.settings.dataset
+    named = split is not None
     if people is None:
         people = open_dataset(run.settings.dataset, data or run.data)
         # Where nothing else is named, these are the people of whom the training was told.
@@ -130,31 +133,78 @@ def splits_of_run(
             console.print(f"Note: the people held back chose the best model of {run.folder}; it does better on them.")
         split = run.held_back
     elif split is None and own:
-        _check_same_people(run, people, partial)
         split = run.split
+    if own and not named:
+        refuse_other_people(run, people, partial)
     if state != "initial":
+        seen = seen_in(people, run.fitted_on if held_back else run.trained_on, run.names)
         for tested in splits_of(people, split):
-            _check_unseen(run, run.fitted_on if held_back else run.trained_on, tested, other_people)
+            _check_unseen(run, seen, tested, other_people)
+    own = own and not _difference(run, people, partial)
     return [
         dataclasses.replace(tested, at_home=own and tested.split.digest == run.split.digest)
         for tested in splits_of(people, split, partial)
     ]
 
 
-def _check_same_people(run, people, partial):
-    """Own pictures are numbered by their names, and drawn people by a seed: others have the same numbers."""
-    entry, known = CATALOGUE.get(run.settings.dataset), {*run.split.train, *run.split.test}
+def refuse_other_people(run: Run, people: ImageSet, partial: bool = False) -> None:
+    """Raises an error if people are not those of a run's own data set, so that its split means others.
+
+    Own pictures are numbered in the order of their names, and drawn people by a seed: others have the same numbers. A
+    run keeps the names of everyone in the set that it was trained from.
+
+    Args:
+        run: The `Run`.
+        people: An `ImageSet` of the run's data set.
+        partial: Whether people may be missing, or more than there were. Defaults to `False`.
+
+    Raises:
+        InputError: If people are others, with the names that differ.
+    """
+    entry = CATALOGUE.get(run.settings.dataset)
     if entry is not None and not entry.needs_path and (people.read(0) != open_dataset(entry.name).read(0)).any():
         raise InputError(
             f"these people are not the set {entry.name} of {run.folder}: they are drawn otherwise. Test on them as a "
             "set of their own: dataclasses.replace(people, name=...), and a split=."
         )
-    if (entry is None or entry.identities is None) and not partial and set(people.people.tolist()) != known:
+    differs = _difference(run, people, partial)
+    if differs:
         raise InputError(
-            f"the people on disk are not those of {run.folder}, so that their numbers may be other people's. Test on "
-            "them as another set: name a split, such as random-100-0 (--split, in Python split=), and add "
-            "--other-people (other_people=True)."
+            f"the people on disk are not those of {run.folder} ({differs}), so that their numbers may be other "
+            "people's. Test on them as another set: name a split, such as random-100-0 (--split, in Python split=), "
+            "and where they are others with the same names or numbers add --other-people (other_people=True)."
         )
+
+
+def _difference(run, people, partial):
+    """How the people of a run's own data set differ from those whom it was trained and tested on, in words."""
+    if not own_pictures(people.name):
+        return ""
+    if run.names[0] is not None:
+        return difference(run.names[0], people, partial)
+    known = {*run.split.train, *run.split.test}
+    others = sorted(known.symmetric_difference(people.people.tolist()))
+    return "" if partial or not others else f"{len(others)} identities are on one side only, such as {others[0]}"
+
+
+def seen_in(
+    people: ImageSet, seen: Iterable[tuple[str, Iterable[int]]], names: Iterable[Mapping[int, str] | None]
+) -> list[tuple[str, Iterable[int]]]:
+    """Those seen in a training, with the numbers that they have in `people`: of own pictures, by their names.
+
+    Args:
+        people: An `ImageSet`.
+        seen: `(data set, identities)` of what was trained on.
+        names: Who they are, for each of these, as from `tfnxc.datasets.known_people.names_of`.
+
+    Returns:
+        `seen`, where it is of own pictures with names and `people` are too, with the identities of `people`.
+    """
+    related = related_sets(people.name) if own_pictures(people.name) else ()
+    return [
+        (dataset, identities if known is None or dataset not in related else numbers_in(people, identities, known))
+        for (dataset, identities), known in zip(seen, names, strict=True)
+    ]
 
 
 def _check_unseen(run, trained_on, tested, other_people):
@@ -199,9 +249,11 @@ def refuse_fitted(
             "fit RUN."
         )
 
-    seen = card.fitted_on if held_back else (*card.fitted_on, *card.combined_on)
-    refuse_seen(seen, tested.dataset, tested.split, other_people, says)
-    chosen = {one for dataset, people in card.combined_on if dataset == tested.dataset for one in people}
+    fitted, combined = (
+        seen_in(tested.people, seen, [card.names] * len(seen)) for seen in (card.fitted_on, card.combined_on)
+    )
+    refuse_seen(fitted if held_back else (*fitted, *combined), tested.dataset, tested.split, other_people, says)
+    chosen = {one for dataset, people in combined if dataset == tested.dataset for one in people}
     if held_back and console is not None and chosen & set(tested.split.test):
         console.print(
             f"Note: the embedding of {name} was chosen, and combined with the head, on the people held back; it does "
@@ -209,14 +261,20 @@ def refuse_fitted(
         )
 
 
+_OWN = tuple(name for name in CATALOGUE if own_pictures(name))
+
+
 def related_sets(dataset: str) -> set[str]:
     """The data sets whose people have the numbers that they have in this one: those that share its splits, and itself.
+
+    A user's own pictures are one set, whether in folders or listed in a CSV file.
 
     Example:
         >>> related_sets("viper")
         {'viper'}
     """
-    return {dataset}.union(*(family.datasets for family in families().values() if dataset in family.datasets))
+    own = _OWN if dataset in _OWN else ()
+    return {dataset, *own}.union(*(family.datasets for family in families().values() if dataset in family.datasets))
 
 
 def refuse_seen(
@@ -238,7 +296,7 @@ def refuse_seen(
     Raises:
         InputError: If test identities were trained on; if the promise is about a published set.
     """
-    own = dataset not in CATALOGUE or CATALOGUE[dataset].identities is None
+    own = own_pictures(dataset)
     if other_people and not own:
         raise InputError(
             f"--other-people is for own pictures (folder, csv), in Python other_people=True; the numbers of {dataset} "

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from tfnxc.datasets.known_people import difference
 from tfnxc.datasets.splits.split import Split
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary, write_json
@@ -85,6 +86,7 @@ class Run:
         data: str | os.PathLike | None = None,
         before: People = (),
         fitted_before: People | None = None,
+        names: Sequence[Mapping[int, str] | None] = (),
         take_over: bool = True,
     ) -> Run:
         """A new run with these settings, or the one that is already in the folder if its settings are the same.
@@ -97,6 +99,8 @@ class Run:
             before: Identities that the weights are also trained on: of other sets, and of the run whose weights this
                 one starts from. Defaults to none.
             fitted_before: `before` without those held back for validation. Defaults to `None`: `before`.
+            names: Of the data set and of each entry of `before`, what `tfnxc.datasets.known_people.names_of` gives:
+                who its people are, whatever their numbers. Defaults to none: nothing is known of them.
             take_over: Whether a folder in which nothing was trained takes other settings. Defaults to `True`.
 
         Returns:
@@ -115,15 +119,16 @@ class Run:
             "fitted_before": _listed(before if fitted_before is None else fitted_before),
             "versions": versions(),
         }
+        if any(each is not None for each in names):
+            record["names"] = [each and {str(number): name for number, name in each.items()} for each in names]
         if (folder / "run.json").exists():
             run = cls.open(folder)
-            differing = run._differences(settings, split)
+            differing = run._differences(settings, split, names)
             if not differing:
                 return run
             if not take_over or any((folder / name).exists() for name in _KEPT):
-                raise InputError(
-                    f"{folder} holds a run with other settings ({_told(differing)}). Choose another folder."
-                )
+                other = "of other people" if differing[0][0] == "people" else "with other settings"
+                raise InputError(f"{folder} holds a run {other} ({_told(differing)}). Choose another folder.")
             with run.alone():
                 run._forget()
                 write_json(folder / "run.json", record)
@@ -133,10 +138,14 @@ class Run:
         write_json(folder / "run.json", record)
         return cls.open(folder)
 
-    def _differences(self, settings, split):
-        """What differs from other settings and another split: `(name, own, other)`, sorted by name."""
+    def _differences(self, settings, split, names=()):
+        """What differs from other settings, another split and other people: `(name, own, other)`, sorted by name."""
         splits = ("split", self.split.digest, split.digest)
-        return sorted([*self.settings.differences(settings), *([splits] if self.split.digest != split.digest else [])])
+        differing = [*self.settings.differences(settings), *([splits] if self.split.digest != split.digest else [])]
+        for known, given in () if differing else zip(self.names, names, strict=False):
+            if known is not None and given is not None and (how := difference(known, given)):
+                differing.append(("people", how, None))
+        return sorted(differing)
 
     def _forget(self):
         """Removes what an unfinished start left behind, so that no later one resumes from it."""
@@ -185,6 +194,15 @@ class Run:
     def trained_on(self) -> list[tuple[str, list[int]]]:
         """`(data set, identities)` of everyone whom this run is trained on, its own set first."""
         return [(self.settings.dataset, list(self.split.train)), *map(tuple, self._record["before"])]
+
+    @property
+    def names(self) -> list[dict[int, str] | None]:
+        """Who the people are, for each entry of `trained_on`: their names by number; `None` where nobody knows.
+
+        They are also those of the people who test.
+        """
+        names = self._record.get("names", [None] * len(self.trained_on))
+        return [each and {int(number): name for number, name in each.items()} for each in names]
 
     @property
     def fitted_on(self) -> list[tuple[str, list[int]]]:
@@ -399,4 +417,6 @@ def _listed(people):
 
 
 def _told(differing):
-    return "; ".join(f"{name}: {there} there, {now} now" for name, there, now in differing)
+    return "; ".join(
+        there if name == "people" else f"{name}: {there} there, {now} now" for name, there, now in differing
+    )

@@ -13,10 +13,11 @@ from rich.console import Console
 from tfnxc import models
 from tfnxc.console import progress_bar
 from tfnxc.datasets import ImageSet, Split, open_dataset
+from tfnxc.datasets.known_people import names_of, numbers_in
 from tfnxc.embedding import METHODS, Combination, Embedding, EmbeddingCard, log_odds_of, pooling_model
 from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_projection
 from tfnxc.errors import InputError
-from tfnxc.evaluation.tested import refuse_seen, related_sets
+from tfnxc.evaluation.tested import refuse_other_people, refuse_seen, related_sets, seen_in
 from tfnxc.files import replacing
 from tfnxc.number_checks import whole_number
 from tfnxc.recipes import Recipe
@@ -105,7 +106,7 @@ def fit_embedding(
     with progress_bar("Reading pictures", len(part), console) as advance:
         pictures = _read(part, advance)
     known = target.load_model(state), target.model_digest(state), people.name
-    fitter = EmbeddingFitter(*known, pictures, method, seed, console)
+    fitter = EmbeddingFitter(*known, pictures, method, seed, console, names_of(part))
     embedding = fitter.fit_and_combine(seen)
     embedding.save(target.folder, state)
     return embedding
@@ -135,6 +136,7 @@ def embed_after_training(
 
 def _of_own_people(run, state, data, method, seed, console):
     people = open_dataset(run.settings.dataset, data or run.data)
+    refuse_other_people(run, people)
     fitted = people.of_identities(dict(run.fitted_on[:1])[run.settings.dataset])
     held = people.of_identities([] if run.held_back is None else run.held_back.test)
     with progress_bar("Reading pictures", len(fitted) + len(held), console) as advance:
@@ -146,18 +148,18 @@ def _of_own_people(run, state, data, method, seed, console):
 def _fit_own(run, state, own, held_back, method, seed, console, seen=None):
     """Fits on a run's own people: unless `seen` is given, because its model has seen none of them, it has seen all."""
     known = run.load_model(state), run.model_digest(state), run.settings.dataset
-    fitter = EmbeddingFitter(*known, own, method, seed, console)
+    fitter = EmbeddingFitter(*known, own, method, seed, console, run.names[0])
     embedding = fitter.fit(held_back) if seen is None else fitter.fit_and_combine(seen)
     embedding.save(run.folder, state)
     return embedding
 
 
 class EmbeddingFitter:
-    """Fits embeddings of one model, with the digest of its file, to the `Pictures` of a data set."""
+    """Fits embeddings of one model, with the digest of its file, to the `Pictures` of a data set and their `names`."""
 
-    def __init__(self, model, digest, dataset, pictures, method, seed, console):
+    def __init__(self, model, digest, dataset, pictures, method, seed, console, names=None):
         self._head, self._digest, self._dataset, self._pictures = PairHead(model), digest, dataset, pictures
-        self._method, self._seed, self._console = method, seed, console
+        self._method, self._seed, self._console, self._names = method, seed, console, names
         with progress_bar("Embedding: towers", 2 * len(pictures.images), console) as advance:
             self._pooling = pooling_model(self._head.tower)
             self._views = [Embedder(self._pooling, mirrored)(pictures.images, advance) for mirrored in (False, True)]
@@ -195,7 +197,7 @@ class EmbeddingFitter:
 
     def _embedding(self, chosen):
         of = tuple(np.unique(self._pictures.identities).tolist())
-        about = {"regularization": chosen.regularization, "choice": chosen.tried}
+        about = {"regularization": chosen.regularization, "choice": chosen.tried, "names": self._names}
         card = EmbeddingCard(self._digest, self._method, ((self._dataset, of),), len(self._pictures.images), **about)
         return Embedding.of(chosen.projection, self._head.map_shape, card)
 
@@ -268,7 +270,8 @@ def _begun(source, state, people, split, folder, data):
     else:
         changes = {"dataset": people.name, "weights": source.model_digest(state), "others": (), "validate": 0}
         settings, before = dataclasses.replace(source.settings, **changes), _trained(source)
-    target = Run.start(folder, settings, split, data, before=before)
+    names = [names_of(people), *(source.names[-len(before) :] if before else ())]
+    target = Run.start(folder, settings, split, data, before=before, names=names)
     with target.alone(), replacing(target.model_path()) as new:
         if source is None:
             models.pretrained().save(new)
@@ -282,8 +285,9 @@ def _seen(run, state, people, other_people):
     """Those of a data set whom the model of a run was trained on; nobody, where they are promised to be others."""
     if other_people or state == "initial":
         return set()
-    related = related_sets(people.name)
-    return {identity for dataset, identities in _trained(run) if dataset in related for identity in identities}
+    related, trained = related_sets(people.name), _trained(run)
+    seen = seen_in(people, trained, run.names[-len(trained) :] if trained else ())
+    return {identity for dataset, identities in seen if dataset in related for identity in identities}
 
 
 def _trained(run):
@@ -322,7 +326,9 @@ def _check_untested(run, people, chosen, other_people):
             "run's split, or write a new run (--to FOLDER, in Python to=)."
         )
 
-    refuse_seen([(people.name, chosen.train)], run.settings.dataset, run.split, other_people, says)
+    own, names = run.names[0], names_of(people)
+    fitted = chosen.train if own is None or names is None else numbers_in(own, chosen.train, names)
+    refuse_seen([(people.name, fitted)], run.settings.dataset, run.split, other_people, says)
 
 
 def _read(people, advance):

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import keras
@@ -27,6 +27,7 @@ class FirstWeights(NamedTuple):
     digest: str | None = None
     trained_on: Sequence[tuple[str, Sequence[int]]] = ()
     fitted_on: Sequence[tuple[str, Sequence[int]]] = ()
+    names: Sequence[Mapping[int, str] | None] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,12 +79,15 @@ class Start:
                 )
             return FirstWeights(models.pretrained(), models.pretrained_card()["digest"])  # no data set has its people
         if isinstance(given, Run):
-            return FirstWeights(given.load_model(), given.model_digest(), given.trained_on, given.fitted_on)
+            return FirstWeights(
+                given.load_model(), given.model_digest(), given.trained_on, given.fitted_on, given.names
+            )
         path = pathlib.Path(given)
         if path.is_dir():
             return dataclasses.replace(self, weights=Run.open(path)).read_weights()
         trained = Run.open(path.parent) if (path.parent / "run.json").exists() else None
-        return FirstWeights(*load_model(path), *((trained.trained_on, trained.fitted_on) if trained else ()))
+        known = (trained.trained_on, trained.fitted_on, trained.names) if trained else ()
+        return FirstWeights(*load_model(path), *known)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from tfnxc.console import progress_bar
 from tfnxc.datasets import CATALOGUE
+from tfnxc.datasets.known_people import names_of
 from tfnxc.distribution import is_chief, training_strategy
 from tfnxc.errors import InputError
-from tfnxc.evaluation.tested import default_protocol, of_one_camera, refuse_seen
+from tfnxc.evaluation.tested import default_protocol, of_one_camera, refuse_seen, seen_in
 from tfnxc.metrics import EvaluationPlan, draw_trials
 from tfnxc.recipes import Recipe, make_optimizer
 from tfnxc.runs import Run, RunSettings
@@ -85,9 +86,11 @@ def train(
     weights = start.read_weights()
     others = [(each.name, each.people) for each in data.sets[1:]]
     trained_on, fitted_on = [*weights.trained_on, *others], [*weights.fitted_on, *others]
-    _refuse_tested(data, data.chosen_split, trained_on, "test identities")
+    names = [*weights.names, *map(names_of, data.sets[1:])]
+    _refuse_tested(data, data.chosen_split, seen_in(data.people, trained_on, names), "test identities")
     if fitted is not data:
-        _refuse_tested(data, fitted.chosen_split, fitted_on, "people whom --validate holds back")
+        seen = seen_in(data.people, fitted_on, names)
+        _refuse_tested(data, fitted.chosen_split, seen, "people whom --validate holds back")
     settings = RunSettings(
         dataset=data.people.name,
         model=start.model,
@@ -100,8 +103,11 @@ def train(
         other_people=data.other_people,
         validate=ranked.identities,
     )
+    for note in (note for each in (data.people, *data.others) for note in each.notes()):
+        execution.say(f"Note: {note}")
     folder = run.folder if isinstance(run, Run) else run
-    begun = start_run(execution.strategy, folder, settings, data.chosen_split, data.path, trained_on, fitted_on)
+    who = trained_on, fitted_on, [names_of(data.people), *names]
+    begun = start_run(execution.strategy, folder, settings, data.chosen_split, data.path, *who)
     shown = execution.console if fitted.pictures is None else None
     with progress_bar("Reading pictures", len(fitted) + len(held_back or ()), shown) as advance:
         pictures = fitted.read(begun.settings.domains, advance)

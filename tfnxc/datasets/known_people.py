@@ -1,0 +1,86 @@
+"""Who the people of own pictures are, whatever their numbers: so that they are known again in another reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tfnxc.datasets.catalogue import own_pictures
+from tfnxc.datasets.image_set import ImageSet, picture_names
+from tfnxc.datasets.readers.folder import label
+
+_PICTURE = "the picture "
+_SHOWN = 5  # names in a message
+
+
+def names_of(people: ImageSet) -> dict[int, str] | None:
+    """What tells the people of own pictures from others, by number; `None` of a published set, whose numbers do.
+
+    It is the name of each; where a set has no names, it is the first picture of each by name.
+
+    Example:
+        >>> own = dataclasses.replace(people, name="mine", names={each: f"person {each}" for each in range(6)})
+        >>> names_of(own)[3], names_of(people)
+        ('person 3', None)
+    """
+    if not own_pictures(people.name):
+        return None
+    if people.names is not None:
+        return {identity: people.names[identity] for identity in people.people.tolist()}
+    return {identity: min(known) for identity, known in _pictures_of(people).items()}
+
+
+def known_by(people: ImageSet | Mapping[int, str]) -> dict[int, set[str]]:
+    """Everything by which each person can be known, by number: of a set, or of what `names_of` gave."""
+    if not isinstance(people, ImageSet):
+        return {identity: {label(name)} for identity, name in people.items()}
+    names = people.names or {}
+    pictures = _pictures_of(people)
+    return {identity: {label(names.get(identity, str(identity))), *known} for identity, known in pictures.items()}
+
+
+def numbers_in(people: ImageSet | Mapping[int, str], identities: Iterable[int], names: Mapping[int, str]) -> list[int]:
+    """The numbers that some identities, whose `names` are from another reading, have in `people`."""
+    meant = {label(names[identity]) for identity in identities if identity in names}
+    return [identity for identity, known in known_by(people).items() if known & meant]
+
+
+def difference(names: Mapping[int, str], people: ImageSet | Mapping[int, str], partial: bool = False) -> str:
+    """How people differ from those who had these `names`, in words; an empty text where they are the same.
+
+    Args:
+        names: What `names_of` gave.
+        people: An `ImageSet`, or what `names_of` gave of it.
+        partial: Whether persons who are missing, and new ones, are no difference. Defaults to `False`.
+
+    Example:
+        >>> difference({0: "anna", 1: "carl"}, {0: "carl", 1: "dora"})
+        'missing: anna; new: dora; with other numbers: carl'
+    """
+    there, meant = known_by(people), {label(name) for name in names.values()}
+    current = names_of(people) or {} if isinstance(people, ImageSet) else people
+    everyone = set().union(*there.values())
+    found = {
+        "missing": [name for name in names.values() if label(name) not in everyone],
+        "new": [current.get(each, str(each)) for each, known in there.items() if not known & meant],
+        "with other numbers": [
+            name
+            for each, name in names.items()
+            if label(name) in everyone and not (each in there and label(name) in there[each])
+        ],
+    }
+    if partial and not found["with other numbers"]:
+        return ""
+    return "; ".join(f"{what}: {_few(each)}" for what, each in found.items() if each)
+
+
+def _few(names):
+    """A few names in a line."""
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _pictures_of(people):
+    found = {identity: set() for identity in people.people.tolist()}
+    for name, identity in zip(picture_names(people.paths), people.identities.tolist(), strict=True):
+        if identity in found:
+            found[identity].add(_PICTURE + name)
+    return found
