@@ -2,7 +2,7 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tfnxc.datasets import read_picture
 from tfnxc.errors import InputError
@@ -17,6 +17,21 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
     np.testing.assert_array_equal(image, np.asarray(picture.convert("RGB")))
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_is_turned_as_its_exif_orientation_says(tmp_path, format, orientation):
+    picture = Image.new("RGB", (12, 8))
+    picture.paste((250, 250, 250), (0, 0, 6, 4))  # upper left
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / "a", format, exif=exif, **({"lossless": True} if format == "WEBP" else {}))
+    with Image.open(tmp_path / "a") as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    np.testing.assert_array_equal(read_picture(tmp_path / "a"), expected)
+    corner = {1: (0, 0), 2: (0, -1), 3: (-1, -1), 4: (-1, 0), 5: (0, 0), 6: (0, -1), 7: (-1, -1), 8: (-1, 0)}
+    assert read_picture(tmp_path / "a")[corner[orientation]].min() > 200
+
+
 def test_a_truncated_png_is_named(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (160, 60, 3), np.uint8)).save(path)
@@ -27,7 +42,7 @@ def test_a_truncated_png_is_named(tmp_path):
 
 def test_a_text_file_named_png_is_named(tmp_path):
     (tmp_path / "a.png").write_text("hello")
-    with pytest.raises(InputError, match=r"a\.png: not a picture; expected a file of the format PNG, JPEG, BMP"):
+    with pytest.raises(InputError, match=r"a\.png: not a picture; expected a file of the format PNG, JPEG, BMP, WEBP"):
         read_picture(tmp_path / "a.png")
 
 

@@ -42,10 +42,33 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (41, 29, 3), np.uint8)
 PICTURE = Image.fromarray(PIXELS)
 OPAQUE = PICTURE.convert("RGBA")
 OPAQUE.putalpha(Image.fromarray(PIXELS[:, :, 0]))
-EXIF = Image.Exif()
-EXIF[0x0112] = 6  # turned: neither reader turns it back
+
+
+def exif(orientation, order=">", kind="H", tags=1):
+    """EXIF data with an orientation, in either order of bytes, as a number of 16 (H) or 32 bits (I)."""
+    entry = struct.pack(f"{order}HHI", 0x0112, {"H": 3, "I": 4}[kind], 1)
+    entry += struct.pack(f"{order}{kind}", orientation).ljust(4, b"\0")
+    other = struct.pack(f"{order}HHII", 0x0100, 4, 1, 29)
+    head = {">": b"MM\0*", "<": b"II*\0"}[order] + struct.pack(f"{order}IH", 8, tags)
+    return b"Exif\0\0" + head + other * (tags - 1) + entry + bytes(4)
+
+
+def in_png(data, behind=False):
+    """The picture as a PNG with an eXIf chunk, before the pixels or behind them."""
+    whole = encoded(PICTURE)
+    at = whole.index(b"IEND" if behind else b"IDAT") - 4
+    return whole[:at] + chunk(b"eXIf", data.removeprefix(b"Exif\0\0")) + whole[at:]
+
+
+def in_jpeg(data, before=b""):
+    """The picture as a JPEG with EXIF data behind the bytes `before`."""
+    return JPEG[:2] + before + b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data + JPEG[2:]
+
+
 ROWS = b"".join(b"\0" + row.tobytes() for row in PIXELS)
 JPEG = encoded(PICTURE, "JPEG")
+PIL_EXIF = Image.Exif()
+PIL_EXIF[0x0112] = 6
 
 READ = {
     "colour PNG": encoded(PICTURE),
@@ -67,16 +90,35 @@ READ = {
     "progressive JPEG": encoded(PICTURE, "JPEG", progressive=True),
     "grey JPEG": encoded(PICTURE.convert("L"), "JPEG"),
     "CMYK JPEG": encoded(PICTURE.convert("CMYK"), "JPEG"),
-    "turned JPEG": encoded(PICTURE, "JPEG", exif=EXIF),
+    "turned JPEG by Pillow": encoded(PICTURE, "JPEG", exif=PIL_EXIF),
+    **{f"JPEG of orientation {each}": in_jpeg(exif(each)) for each in range(10)},
+    **{f"PNG of orientation {each}": in_png(exif(each, "<"), behind=each % 2 == 0) for each in range(1, 9)},
+    "turned JPEG of Intel's order": in_jpeg(exif(6, "<")),
+    "turned JPEG of 32 bits, the last of many tags": in_jpeg(exif(8, "<", "I", tags=40)),
+    "turned JPEG with other parts before": in_jpeg(exif(6), b"\xff\xfe\0\x06text" + b"\xff\xff\xff\xe1\0\x05xmp"),
+    "turned JPEG, noted twice": in_jpeg(exif(6), in_jpeg(exif(3))[2 : -len(JPEG) + 2]),
     "JPEG larger than what it holds": larger_jpeg(JPEG, 60, 40),
     "JPEG with something behind it": JPEG + b"something",
 }
 """What the package reads, too."""
 
+DAMAGED_EXIF = {
+    "JPEG with EXIF data cut off": in_jpeg(exif(6)[:20]),
+    "JPEG with EXIF data of nothing": in_jpeg(b"Exif\0\0"),
+    "JPEG whose EXIF data point outside": in_jpeg(b"Exif\0\0MM\0*\xff\xff\xff\xff"),
+    "JPEG with EXIF data of no order": in_jpeg(exif(6).replace(b"MM", b"XX")),
+}
+"""What Pillow reads with a warning: upright."""
+
 REFUSED = {
     "empty": (b"", "empty; expected a JPEG or PNG picture"),
     "text": (b"hello, this is no picture", "not a JPEG or PNG picture"),
     "animated GIF": (encoded(PICTURE, "GIF", save_all=True, append_images=[OPAQUE]), "not a JPEG or PNG picture"),
+    "WebP": (encoded(PICTURE, "WEBP"), "a WebP picture; expected JPEG or PNG"),
+    "PNG in too many parts": (
+        png(29, 41, 8, 2, ROWS, *[chunk(b"tEXt", b"a\0")] * (1 << 13)),
+        "more than 8192 parts; save it anew",
+    ),
     "BMP": (encoded(PICTURE, "BMP"), "not a JPEG or PNG picture"),
     "16-bit grey PNG": (encoded(PIXELS[:, :, 0].astype(np.uint16)), "16 bits of grey; expected 8"),
     "PNG cut off": (encoded(PICTURE)[:900], "broken picture"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.serving.sent_pictures import PIXELS, READ, REFUSED, encoded
+from tests.serving.sent_pictures import DAMAGED_EXIF, JPEG, PIXELS, READ, REFUSED, encoded
 from tfnxc.datasets import read_picture
 from tfnxc.datasets.image_set import resize
 from tfnxc.serving.decoding import decode_pictures
@@ -33,6 +33,14 @@ def levels(images):
 @pytest.mark.parametrize("kind", READ)
 def test_the_numbers_are_those_of_the_packages_reader(kind, decode, tmp_path):
     np.testing.assert_array_equal(levels(decode([READ[kind]]))[0], by_the_package(READ[kind], tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:.*orrupt EXIF")
+@pytest.mark.parametrize("kind", DAMAGED_EXIF)
+def test_damaged_exif_data_turn_nothing(kind, decode, tmp_path):
+    found = levels(decode([DAMAGED_EXIF[kind]]))[0]
+    np.testing.assert_array_equal(found, by_the_package(DAMAGED_EXIF[kind], tmp_path))
+    np.testing.assert_array_equal(found, by_the_package(JPEG, tmp_path))
 
 
 def test_a_batch_keeps_its_order(decode, tmp_path):

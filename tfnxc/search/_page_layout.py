@@ -43,7 +43,9 @@ def layout(find, cameras, most, examples):
         gradio.Markdown("# Where else was this person seen?")
         with gradio.Row():
             with gradio.Column(scale=1, min_width=260):
-                dropped = gradio.File(label="Probe: a PNG, JPEG or BMP picture of one person", file_types=["image"])
+                dropped = gradio.File(
+                    label="Probe: a PNG, JPEG, BMP or WebP picture of one person", file_types=["image"]
+                )
                 probe = gradio.Image(label="Probe", interactive=False, height=180, **_PICTURES)
                 top = gradio.Slider(1, most, value=10, step=1, label="Pictures to show")
                 chosen = gradio.Dropdown(list(names), multiselect=True, label="Cameras", info="None chosen: any.")

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfnxc.datasets.picture_file import MOST_PER_SIDE, MOST_PIXELS
 from tfnxc.ops.images import to_input
+from tfnxc.serving.orientation import MOST_PARTS, orientation_of, upright
 
 _HEADER = 26  # bytes of a PNG: signature, length and name of the first chunk, width, height, depth, colour type
 
@@ -13,9 +14,10 @@ _HEADER = 26  # bytes of a PNG: signature, length and name of the first chunk, w
 def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int], name: str) -> tf.Tensor:
     """Decodes and resizes a batch of JPEG or PNG pictures with stock operations.
 
-    The values equal those of the package's own reader (Pillow): all colours as RGB, without transparency, the first
-    frame of an animated PNG, Pillow's bilinear filter in fixed-point arithmetic. Only a picture that is higher and
-    narrower than `size` may differ, by 1 / 255, because recent versions of Pillow resize its rows first.
+    The values equal those of the package's own reader (Pillow): all colours as RGB, without transparency, turned as the
+    EXIF orientation says, the first frame of an animated PNG, Pillow's bilinear filter in fixed-point arithmetic. Only
+    a picture that is higher and narrower than `size` may differ, by 1 / 255, because recent versions of Pillow resize
+    its rows first.
 
     Args:
         encoded: String tensor of shape `(batch,)`; the batch may be empty.
@@ -26,8 +28,9 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
         float32 tensor of shape `(batch, *size, 3)` with values in [0, 1].
 
     Raises:
-        tf.errors.InvalidArgumentError: If a picture is no JPEG or PNG, is larger than 4096 x 4096 pixels by its header,
-            has 16 bits of grey, or is broken. The message names the first such picture by position, from 0.
+        tf.errors.InvalidArgumentError: If a picture is no JPEG or PNG (such as WebP, which stock operations do not
+            decode), is larger than 4096 x 4096 pixels by its header, has 16 bits of grey, is in more than 8,192 parts,
+            or is broken. The message names the first such picture by position, from 0.
 
     Example:
         >>> decode_pictures([tf.io.read_file("probe.png")], (160, 60), "probe_bytes").shape
@@ -37,9 +40,17 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
     count = tf.size(encoded, tf.int64)
 
     def read(position, picture):
-        problem = _problem(picture)
-        fine = tf.equal(problem, "")
-        image = tf.cond(fine, lambda: _resized(_decoded(picture), size), lambda: tf.zeros((*size, 3), tf.uint8))
+        problem, orientation = _problem(picture), tf.constant(0, tf.int64)
+        orientation = tf.cond(
+            tf.equal(problem, ""), lambda: orientation_of(picture, _is_png(picture)), lambda: orientation
+        )
+        parts = tf.where(tf.equal(orientation, 0), f"more than {MOST_PARTS} parts; save it anew", "")
+        problem = tf.where(tf.equal(problem, ""), parts, problem)
+        image = tf.cond(
+            tf.equal(problem, ""),
+            lambda: _resized(upright(_decoded(picture), orientation), size),
+            lambda: tf.zeros((*size, 3), tf.uint8),
+        )
         return position, image, problem
 
     # An operation that cannot decode ends the graph without saying which picture it was. A data set can ignore such
@@ -60,6 +71,8 @@ def _problem(picture):
     """What is wrong with a picture by its header, before it is decoded; "" if nothing is."""
     foreign = tf.where(tf.equal(picture, ""), "empty; expected a JPEG or PNG picture", "not a JPEG or PNG picture")
     header = tf.cast(tf.io.decode_raw(picture, tf.uint8, fixed_length=_HEADER), tf.int64)
+    webp = _begins(picture, b"RIFF") & tf.reduce_all(header[8:12] == list(b"WEBP"))
+    foreign = tf.where(webp, "a WebP picture; expected JPEG or PNG", foreign)
     return tf.cond(
         _is_png(picture),
         lambda: tf.where(
