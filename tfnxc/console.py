@@ -1,12 +1,45 @@
 """The console that commands print to, and progress bars on it."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=True)
+_UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def readable(text: str) -> str:
+    """A text as it can be shown: what is not UTF-8, or would steer a terminal, as replacement characters.
+
+    Example:
+        >>> readable("caf\\udce9.png")
+        'caf\ufffd.png'
+    """
+    return _UNREADABLE.sub("\ufffd", text)
+
+
+def plain(text: object) -> Text:
+    """A text to print, or for the cell of a table, in which nothing is markup: square brackets in a path are just that.
+
+    Example:
+        >>> Console().print(plain("runs/[bold]x"))
+        runs/[bold]x
+    """
+    return Text(readable(str(text)))
+
+
+class _PlainConsole(Console):
+    """A console to which texts are `plain`."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(readable(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+console = _PlainConsole(markup=False, emoji=False, highlight=False, soft_wrap=True)
 """What the commands print to."""
 
 if not console.is_terminal:
@@ -44,5 +77,6 @@ def progress_bars(
 
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     shown = SILENT if console is None else console
-    with Progress(TextColumn("{task.description}"), *columns, console=shown, disable=console is None) as progress:
-        yield [mover(progress, progress.add_task(title, total=total)) for title, total in tasks]
+    title = TextColumn("{task.description}", markup=False)
+    with Progress(title, *columns, console=shown, disable=console is None) as progress:
+        yield [mover(progress, progress.add_task(readable(title), total=total)) for title, total in tasks]

@@ -13,6 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from tfnxc.callbacks.learning_rate import learning_rate
+from tfnxc.console import plain
 
 _SECONDS_BETWEEN_DRAWINGS = 0.5
 _RATE_IN_LOGS = ("learning_rate", "lr")  # left out: the table has a column for the learning rate
@@ -124,7 +125,7 @@ class LiveTable(keras.callbacks.Callback):
         self._finished, self._skipped = [*self._finished, row][-self._visible :], 0
         if self._live is None:
             line = "  ".join(f"{name} {text}" for name, text in row.items() if text)
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(plain(line), soft_wrap=True)
         else:
             self._live.update(self._table(self._finished), refresh=True)
 
@@ -173,7 +174,7 @@ class LiveTable(keras.callbacks.Callback):
         while True:
             table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
             for name in names:
-                table.add_column(name.replace("_", " "), justify="right")  # headings may wrap between words
+                table.add_column(plain(name.replace("_", " ")), justify="right")  # headings may wrap between words
             for row in rows:
                 table.add_row(*(row.get(name, "") for name in names))
             needed = Measurement.get(self._console, self._console.options.update(width=10_000), table).minimum

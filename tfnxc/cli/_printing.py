@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping
 
 import click
 from rich.table import Table
-from rich.text import Text
 
-from tfnxc.console import console
+from tfnxc.console import console, plain
 
 
 def print_lines(*lines: str) -> None:
     """Prints lines as they are: what looks like markup in the name of a file is none."""
     for line in lines:
-        console.print(line.encode("utf-8", "backslashreplace").decode("utf-8"), markup=False)
+        console.print(line)
 
 
 def print_json(data: object) -> None:
@@ -23,11 +22,11 @@ def print_json(data: object) -> None:
 
 def print_table(title: str, columns: Mapping[str, bool], rows: Iterable[Iterable[object]], comma: str = "") -> None:
     """Prints a table; `columns` says of each name whether it is a text, `comma` what stands between thousands."""
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=plain(title), title_justify="left")
     for column, is_text in columns.items():
         table.add_column(column, justify="left" if is_text else "right", no_wrap=column in ("name", "part"))
     for row in rows:
-        table.add_row(*(_cell(value, comma) for value in row))
+        table.add_row(*(plain(_cell(value, comma)) for value in row))
     console.print(table)
 
 

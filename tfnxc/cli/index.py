@@ -55,7 +55,7 @@ def index(model, pictures, index_folder, add, delete, keep, compact, check, layo
     listed = pictures or add
 
     def say(what):
-        console.print(f"Passed over: {printable(what)}", markup=False)
+        console.print(f"Passed over: {printable(what)}")
 
     unread: list[str] = []
     to_add = list_pictures(listed, layout.split("/") if layout else (), unread.append) if listed else None
@@ -81,6 +81,6 @@ def index(model, pictures, index_folder, add, delete, keep, compact, check, layo
         console.print("Everything is as it was written.")
     held = gallery.summary()
     size = f"{held['pictures']} pictures, {held['bytes'] / 1e6:.1f} MB; vectors of {held['dimensions']} numbers"
-    console.print(f"{printable(held['index'])}: {size} and {held['keep']}", markup=False)
+    console.print(f"{printable(held['index'])}: {size} and {held['keep']}")
     for camera, count in held["cameras"].items():
-        console.print(f"  camera {printable(camera) or 'not known'}: {count}", markup=False)
+        console.print(f"  camera {printable(camera) or 'not known'}: {count}")

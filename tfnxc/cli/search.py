@@ -62,15 +62,15 @@ def search(folder, files, top, json_file, picture, probe_camera, since, until, *
     probes = [Picture.of_file(file, camera=probe_camera) for file in files]
 
     def say(line):
-        console.print(f"Left out: {printable(line)}", markup=False)
+        console.print(f"Left out: {printable(line)}")
 
     found = gallery.search(probes, top, left_out=say, **options)
     for file, matches in zip(files, found, strict=True):
-        console.print(printable(file), markup=False)
+        console.print(printable(file))
         # Not a table of rich, which would fold long paths.
         table = format_matches(matches) if matches else "nothing found; the filters leave no picture"
         for line in table.split("\n"):
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {line}")
     if json_file is not None:
         write_json(json_file, gallery.describe_search(probes, found, top, **options))
     if picture is not None:

@@ -32,7 +32,7 @@ def serve_ui(folder, host, port, shortlist, open_browser):
     from tfnxc.search import SHORTLIST, serve_page
 
     def ready(address, gallery):
-        console.print(f"{len(gallery)} pictures. The page: {address}   (Ctrl+C ends it)", markup=False)
+        console.print(f"{len(gallery)} pictures. The page: {address}   (Ctrl+C ends it)")
         if host not in ("127.0.0.1", "localhost"):
             console.print("Whoever reaches this address can search and see what is found: there is no password.")
         if open_browser:

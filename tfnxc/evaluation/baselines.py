@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 
-from tfnxc.console import progress_bar
+from tfnxc.console import plain, progress_bar
 from tfnxc.datasets import ImageSet, Split
 from tfnxc.errors import InputError
 from tfnxc.evaluation.tested import Tested, of_one_camera
@@ -134,11 +134,12 @@ class FittedBaseline(Baseline):
         training, test = split.training_part(tested.people), tested.part
         pictures = known.missing(training, test)
         if console is not None:
-            console.print(
+            told = (
                 f"{self.label}: a metric is fitted on {len(training)} pictures of {len(training.people)} training "
                 f"identities of {split.name}. {pictures} pictures are described before, some milliseconds each; the "
                 f"fitting takes about {_seconds(len(training))} and {_gigabytes(len(training), len(test)):.1f} GB."
             )
+            console.print(plain(told))
         with progress_bar(f"LOMO features, {split.name}", pictures, console) as advance:
             features, of_test = known.of(training, advance), known.of(test, advance)
         cameras = None if of_one_camera(training) else training.cameras

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfnxc import models, ops
-from tfnxc.console import progress_bar, progress_bars
+from tfnxc.console import plain, progress_bar, progress_bars
 from tfnxc.distribution import worker_of
 from tfnxc.errors import InputError
 from tfnxc.evaluation.scorer import VECTORS, Asked, Scorer
@@ -142,7 +142,8 @@ class _Head:
         if pairs := self.scores.missing(needed):
             if told and console is not None:
                 speed = _PAIRS.get(ops.describe_implementation()["implementation"], _PAIRS["python"])
-                console.print(f"{label}: the head has {pairs} pairs to score, {_time(pairs, speed)} on two cores.")
+                told = f"{label}: the head has {pairs} pairs to score, {_time(pairs, speed)} on two cores."
+                console.print(plain(told))
             bars = ("Towers, once an image", self._pictures), ("Head, once a pair", pairs)
             with progress_bars(*bars, console=console) as (tower, head):
                 self.scores.fill(needed, tower, head)
@@ -190,7 +191,9 @@ class _Vectors:
             towers, begin = len(images) * (1 + flips), time.perf_counter()
             if console is not None:
                 told = _time(towers, _PICTURES)
-                console.print(f"{self._label}, embedding: the towers have {towers} pictures, {told} on two cores.")
+                console.print(
+                    plain(f"{self._label}, embedding: the towers have {towers} pictures, {told} on two cores.")
+                )
             with progress_bar("Embedding, once an image", towers, console) as advance:
                 found = image_vectors(self._embedding, models.split(network).tower, images, flips, advance)
             self._made_of = None
@@ -198,7 +201,7 @@ class _Vectors:
             self._found, self._references = found[:count], found[count:]
             if console is not None:
                 seconds = time.perf_counter() - begin
-                console.print(f"{self._label}, embedding: {towers} pictures in {seconds:.1f} s")
+                console.print(plain(f"{self._label}, embedding: {towers} pictures in {seconds:.1f} s"))
         return self._found
 
     def fill(self, needed, console):
@@ -235,7 +238,7 @@ class _Combined:
         """Scores the pairs of the head that are new; gives what reads combined scores."""
         self._vectors.all(console)
         if console is not None:
-            console.print(f"{label}: {self._vectors.combination.describe()}", soft_wrap=True)
+            console.print(plain(f"{label}: {self._vectors.combination.describe()}"), soft_wrap=True)
         _, pairs = self._head.fill(label, needed, console, release, told=True)
         return self._read, pairs
 

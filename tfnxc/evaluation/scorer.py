@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from tfnxc.console import plain
 from tfnxc.datasets import ImageSet
 from tfnxc.errors import InputError
 from tfnxc.evaluation.summaries import Read
@@ -70,7 +71,9 @@ class Scorer:
         if not pairs:
             return read, None
         if console is not None:
-            console.print(f"{self.label}: {pairs} pairs in {seconds:.1f} s, {pairs / seconds:.0f} pairs a second")
+            console.print(
+                plain(f"{self.label}: {pairs} pairs in {seconds:.1f} s, {pairs / seconds:.0f} pairs a second")
+            )
         return read, pairs / seconds
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from tfnxc import models
-from tfnxc.console import progress_bar
+from tfnxc.console import plain, progress_bar
 from tfnxc.datasets import ImageSet, open_dataset
 from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
@@ -140,7 +140,7 @@ def scorers(
         where: dict[str, Any] = {"held_back": held_back, "partial": partial, "other_people": other_people, "data": data}
         every = splits_of_run(subject, people, split, state=state, **where, console=console)
         if console is not None and subject.unfinished:
-            console.print(subject.unfinished)
+            console.print(plain(subject.unfinished))
         name, subject = str(subject.folder), model_of(subject, state)
     else:
         _refuse("what is no run", for_runs | {"data": data} | (for_models if isinstance(subject, Baseline) else {}))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from tfnxc.console import plain
 from tfnxc.metrics import CMC, EvaluationPlan, Spread
 from tfnxc.runs import Result
 from tfnxc.scoring.two_stages import Shortlist, TwoStages
@@ -18,7 +19,8 @@ def shortlisted(label: str, plan: EvaluationPlan, stages: TwoStages, console: Co
     pairs = stages.needed(plan.trials())
     if console is not None:
         count, all_of_them = np.count_nonzero(pairs), np.count_nonzero(plan.needed_part())
-        console.print(f"{label}: {count} of the {all_of_them} pairs that {plan.protocol} reads are on a shortlist.")
+        told = f"{label}: {count} of the {all_of_them} pairs that {plan.protocol} reads are on a shortlist."
+        console.print(plain(told))
     return pairs
 
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
+from tfnxc.console import plain
 from tfnxc.datasets import families
 from tfnxc.evaluation.shortlists import shortlist_line
 from tfnxc.files import replacing, write_json
@@ -153,7 +155,7 @@ def _test_identities(result):
     return next(iter(counts), None)
 
 
-def cmc_tables(groups: Iterable[SplitGroup], width: int = 80) -> Iterator[Table | str]:
+def cmc_tables(groups: Iterable[SplitGroup], width: int = 80) -> Iterator[Table | Text | str]:
     """Tables in per cent for a console of so many columns, one for each set of test people and protocol."""
     tables = collections.defaultdict(list)
     for group in groups:
@@ -166,12 +168,12 @@ def cmc_tables(groups: Iterable[SplitGroup], width: int = 80) -> Iterator[Table 
     if any(row.summary.figures["rank 1"].count > 1 for rows in tables.values() for row in rows):
         yield "mean, ± standard deviation, (half the 95 % interval of the mean), over splits or draws of a split"
     for row in (row for rows in tables.values() for row in rows if row.first.shortlist is not None):
-        yield shortlist_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members])
+        yield plain(shortlist_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members]))
 
 
 def _table(title: str, groups: list[SplitGroup], wide: bool) -> Table:
     """Groups on the same test people under one protocol, with published figures below."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=plain(title), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("", overflow="fold")
     for name in (*_FIGURES, *(("probes", "gallery", "over", "pairs/s") if wide else ())):
         table.add_column(name, justify="right", no_wrap=True)
@@ -182,10 +184,10 @@ def _table(title: str, groups: list[SplitGroup], wide: bool) -> Table:
         over = f"{count} {summary.over}" if count > 1 else f"1 {summary.over[:-1]}"
         speed = "" if rate is None else f"{rate:.0f}"
         if wide:
-            table.add_row(group.label, *cells, str(first.probes), str(first.gallery), over, speed)
+            table.add_row(plain(group.label), *cells, str(first.probes), str(first.gallery), over, speed)
         else:
             counts = f"{first.probes} probes\ngallery {first.gallery}\n{over}"
-            table.add_row(f"{group.label}\n{counts}" + (f"\n{speed} pairs/s" if speed else ""), *cells)
+            table.add_row(plain(f"{group.label}\n{counts}" + (f"\n{speed} pairs/s" if speed else "")), *cells)
     published = groups[0].published
     if published:
         table.add_section()

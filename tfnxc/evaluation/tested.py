@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
 
+from tfnxc.console import plain
 from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, families, get_splits, open_dataset
 from tfnxc.datasets.catalogue import own_pictures
 from tfnxc.datasets.known_people import difference, numbers_in
@@ -130,7 +131,8 @@ def splits_of_run(
                 "out --held-back (held_back=True)."
             )
         if state == "best" and console is not None:
-            console.print(f"Note: the people held back chose the best model of {run.folder}; it does better on them.")
+            told = f"Note: the people held back chose the best model of {run.folder}; it does better on them."
+            console.print(plain(told))
         split = run.held_back
     elif split is None and own:
         split = run.split
@@ -255,10 +257,11 @@ def refuse_fitted(
     refuse_seen(fitted if held_back else (*fitted, *combined), tested.dataset, tested.split, other_people, says)
     chosen = {one for dataset, people in combined if dataset == tested.dataset for one in people}
     if held_back and console is not None and chosen & set(tested.split.test):
-        console.print(
+        told = (
             f"Note: the embedding of {name} was chosen, and combined with the head, on the people held back; it does "
             "better on them."
         )
+        console.print(plain(told))
 
 
 _OWN = tuple(name for name in CATALOGUE if own_pictures(name))

@@ -10,6 +10,7 @@ import string
 import matplotlib
 from rich.console import Console
 
+from tfnxc.console import plain
 from tfnxc.datasets import CATALOGUE
 from tfnxc.errors import InputError
 from tfnxc.evaluation import ProbeChoice
@@ -114,7 +115,7 @@ def write_report(
         shown = "Left out, as asked for by --no-pictures: this page holds no picture of a person."
     write_text(path, report_page(run, shown))
     if pictures and isinstance(shown, str) and console is not None:
-        console.print(f"Without pictures of people. {shown}", markup=False)
+        console.print(plain(f"Without pictures of people. {shown}"))
     return path
 
 
@@ -139,7 +140,7 @@ def _pictures(run, data, probes, seed, console):
             found = rank_probes(run, scorer=("head", "both"), **how)
         except InputError as error:  # its people may be those of the test, or its weights others
             if console is not None:
-                console.print(f"Rankings by the head alone. {error}", markup=False)
+                console.print(plain(f"Rankings by the head alone. {error}"))
     if found is None:
         found = rank_probes(run, **how)
     return Pictures(found.probes(), found.maps(), [each for of in found.correlations() for each in of.values()])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 
+from tfnxc.console import plain
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
 from tfnxc.hashes import file_digest, sha256_of
@@ -80,7 +81,7 @@ def find_source(
             again = "finish the training with the tfnxc train command that began it"
             raise InputError(f"{run.folder}: no model yet; {again}.")
         if console is not None and run.unfinished:
-            console.print(run.unfinished)
+            console.print(plain(run.unfinished))
         head, embedding = pair_head(path), embedding or run.embedding()
     digest = sha256_of(path)
 

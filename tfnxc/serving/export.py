@@ -12,6 +12,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from tfnxc import models
+from tfnxc.console import plain
 from tfnxc.embedding import Embedding, embedding_path
 from tfnxc.errors import InputError
 from tfnxc.keras_line import KERAS_2
@@ -65,12 +66,12 @@ def export_run(
         raise InputError(f"--name takes letters, digits, - and _, a letter or digit first; got {name!r}.")
     run = run if isinstance(run, Run) else Run.open(run)
     if console is not None and run.unfinished:
-        console.print(run.unfinished)
+        console.print(plain(run.unfinished))
     model, card, embedding = run.load_model(state), run_card(run, state), None
     if embedding_path(run.folder, state).exists():
         embedding = run.embedding(state)
     elif console is not None:
-        console.print(f"No signatures of vectors: {card['embedding']}.")
+        console.print(plain(f"No signatures of vectors: {card['embedding']}."))
     if variant != "float32":
         card["variant_loss"] = measure_variant(run, model, variant, data, probes, console, embedding)
     return export_model(model, pathlib.Path(folder) / name, version, variant, card, embedding)

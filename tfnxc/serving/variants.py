@@ -12,6 +12,7 @@ from tfnxc.datasets import open_dataset
 from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
 from tfnxc.evaluation import EvaluationPlan, Results, default_protocol, evaluate
+from tfnxc.evaluation.tested import refuse_other_people
 from tfnxc.models.split import Parts, split
 from tfnxc.runs import Run
 from tfnxc.scoring import Embedder
@@ -96,6 +97,7 @@ def measure_variant(
         True
     """
     people = open_dataset(run.settings.dataset, data or run.data)
+    refuse_other_people(run, people)
     protocol = default_protocol(run.settings.dataset, run.split.test_part(people))
     own, results, vectors = model.get_weights(), {}, {}
     plan = EvaluationPlan.of(protocol, run.split.test_part(people), repeats=1, probes=probes)

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from tfnxc import models
-from tfnxc.console import progress_bar
+from tfnxc.console import plain, progress_bar
 from tfnxc.datasets import ImageSet, Split, open_dataset
 from tfnxc.datasets.known_people import names_of, numbers_in
 from tfnxc.embedding import METHODS, Combination, Embedding, EmbeddingCard, log_odds_of, pooling_model
@@ -131,7 +131,7 @@ def embed_after_training(
         _fit_own(run, "trained", own, held_back, "discriminant", seed, console)
     except InputError as error:
         if console is not None:
-            console.print(f"Note: no embedding was fitted: {error}", soft_wrap=True)
+            console.print(plain(f"Note: no embedding was fitted: {error}"), soft_wrap=True)
 
 
 def _of_own_people(run, state, data, method, seed, console):

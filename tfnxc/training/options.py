@@ -12,6 +12,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from tfnxc import models
+from tfnxc.console import plain
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
 from tfnxc.number_checks import whole_number
@@ -163,7 +164,7 @@ class Execution:
     def say(self, text: str) -> None:
         """Prints a line to the console, where there is one."""
         if self.console is not None:
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.console.print(plain(text), soft_wrap=True)
 
 
 def make_deterministic() -> None:

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
+from tfnxc.console import readable
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
 
@@ -59,7 +60,8 @@ def write(axes: Axes, text: str, x: float, y: float, size: float = TEXT, **optio
 
 
 def shortened(text: str, inches: float, size: float = TEXT) -> str:
-    """`text`, or as much of its beginning and end as fits into so many inches; never read as a formula."""
+    """`text`, or as much of its beginning and end as fits into so many inches; `readable`, never read as a formula."""
+    text = readable(text)
     room = 72 * inches / 1.08  # at few dots an inch, letters are set on whole dots and become that much wider
     wide = _wide(text, size)
     if wide <= room:

@@ -1,0 +1,56 @@
+"""What the commands print: nothing that a user gave is markup, and all of it can be shown."""
+
+import io
+import os
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from tfnxc.cli import main
+from tfnxc.cli._printing import print_table
+from tfnxc.console import console, plain, progress_bar
+from tfnxc.datasets import synthetic
+from tfnxc.evaluation import EvaluationPlan, Result, Results
+
+HOSTILE = ("runs/[bold]x", "a[/b]", ":car:", "[link=x]y[/link]", "[/]")
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    """What goes to the console of the commands."""
+    file = io.StringIO()
+    monkeypatch.setattr(console, "_file", file)
+    return file.getvalue
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_looks_like_markup_is_printed_as_it_is(printed, name):
+    console.print(f"Picture: {name}")
+    print_table(name, {name: True}, [[name]])
+    with progress_bar(f"Reading {name}", 1) as advance:
+        advance(1)
+    assert printed().count(name) == 5 and f"Picture: {name}\n" in printed()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_results_keep_labels_on_any_console(name):
+    people = synthetic(identities=3)
+    curves = EvaluationPlan.of("paper", people, repeats=1).measure(people.identities[:, None] == people.identities)
+    results = Results([Result.of(curves, name, dataset="street", split=name)])
+    for width in (80, 200):
+        file = io.StringIO()
+        Console(file=file, width=width).print(results)
+        assert file.getvalue().count(name) == 2  # in the title and in the row
+    assert name in str(results)
+
+
+def test_a_name_that_is_not_utf_8_and_what_steers_a_terminal_are_replaced(printed):
+    console.print(os.fsdecode(b"caf\xe9\x1b[31m.png"))
+    assert printed() == "caf\ufffd\ufffd[31m.png\n"
+    assert str(plain("a\tb\nc")) == "a\tb\nc"
+
+
+def test_a_message_names_a_folder_with_brackets(tmp_path):
+    found = CliRunner().invoke(main, ["datasets", "check", "folder", "--data", str(tmp_path / "a[/b]")])
+    assert found.exit_code == 1 and "a[/b]: no such folder" in found.output
