@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.ops.executed import executed
 from tfnxc import models, ops
 from tfnxc.errors import InputError
 from tfnxc.layers import CrossInputSummary, NormXcorr
@@ -23,10 +24,8 @@ def no_library(monkeypatch, tmp_path):
     monkeypatch.setattr(_library, "load", _library.load.__wrapped__)
 
 
-def operations(*arguments, **options):
-    x = tf.TensorSpec((None, 6, 5, 2))
-    traced = tf.function(lambda x, y: ops.norm_xcorr(x, y, **options), *arguments).get_concrete_function(x, x)
-    return {operation.type for operation in traced.graph.get_operations()}
+def operations(**options):
+    return executed(tf.function(lambda x: ops.norm_xcorr(x, x, **options)), MAPS)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfnxc.ops._marks import marked
+
 
 def with_gradient(name, function):
     """`function`, which gives its output and a function from upstream gradient to gradients, with that gradient.
@@ -26,17 +28,40 @@ def with_gradient(name, function):
     return run
 
 
-def compiled(ops, name, inputs, search_size, gradient=None, **options):
-    """The operation `name` of the compiled library on maps and weights, all arguments checked. See `custom_ops/`."""
+def compiled(ops, name, inputs, plain, search_size, gradient=None, **options):
+    """The operation `name` of the compiled library on maps and weights, all arguments checked. See `custom_ops/`.
+
+    `plain` computes the same of the same inputs in plain TensorFlow: what a graph holds until it runs.
+    """
     options["search_size"] = [search_size[0], search_size[1] or 0]
     options_of_gradient = options if gradient is None else {**options, "gradient": gradient}
-    forward, backward = (getattr(ops, f"tfnxc_{each}") for each in (name, f"{name}_grad"))
 
     def run(*inputs):
         tensors = dict(zip(("x", "y", "kernel", "bias"), inputs, strict=False))
         needed = {key: tensor for key, tensor in tensors.items() if key != "bias"}
-        return forward(**tensors, **options), lambda upstream: backward(
-            **needed, upstream=upstream, **options_of_gradient
-        )
+
+        def plain_gradient(upstream):
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                output = plain(*inputs)
+            return tape.gradient(output, inputs, upstream)
+
+        def backward(upstream):
+            of_gradient = {**needed, "upstream": upstream}
+            return _compute(ops, f"{name}_grad", lambda: plain_gradient(upstream), of_gradient, options_of_gradient)
+
+        return _compute(ops, name, lambda: [plain(*inputs)], tensors, options)[0], backward
 
     return with_gradient(name, run)(*inputs)
+
+
+def _compute(ops, name, plain, tensors, options):
+    """The outputs of a compiled operation as a list: at once, or in a graph those of plain TensorFlow, marked."""
+    if tf.executing_eagerly():
+        outputs = getattr(ops, f"tfnxc_{name}")(**tensors, **options)
+        return list(outputs) if isinstance(outputs, tuple) else [outputs]
+    attributes = {"T": tensors["x"].dtype, **options}
+    inputs = list(tensors.values())
+    if "epsilon" in attributes:
+        inputs.append(tf.constant(attributes.pop("epsilon"), tf.float64))
+    return marked(plain(), f"Tfnxc>{name.title().replace('_', '')}", inputs, **attributes)

@@ -197,7 +197,7 @@ def _commands(compiler, nvcc):
     }
     for path in ("cpu/dispatch.cc", "cpu/duplicates.cc", "find_error.cc"):
         commands[pathlib.Path(path).stem] = [*plain, f"{sources}/{path}"]
-    for name in ("ops", "cpu_kernels"):
+    for name in ("ops", "graph_pass", "cpu_kernels"):
         commands[name] = [*plain, *tensorflow, f"{sources}/tensorflow/{name}.cc"]
     if nvcc is not None:
         with_cuda = [*tensorflow, "-isystem", str(_toolkit(nvcc) / "include"), "-DGOOGLE_CUDA=1"]

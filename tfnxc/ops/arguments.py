@@ -6,6 +6,8 @@ import operator
 
 import tensorflow as tf
 
+from tfnxc.ops._marks import mark
+
 GRADIENTS = ("exact", "published")
 LAYOUTS = ("maps", "blocks")
 
@@ -49,11 +51,7 @@ def _window_size(x, search_size):
 
 def _check_countable(name, x, y, search_size):
     """Both, given out once it is known that the maps are at most `MOST_NUMBERS`: nothing large is begun before."""
-    of_image = math.prod(x.shape[1:]) * _window_size(x, search_size)
-    message = (
-        f"{name} gives at most 2^31 - 1 numbers; this window makes {of_image} of an image of shape "
-        f"{_readable(x.shape[1:])}. Give it fewer images at a time or a smaller window."
-    )
+    of_image, message = _numbers_of_image(name, x, search_size)
     if of_image * (x.shape[0] or 1) > MOST_NUMBERS:
         raise ValueError(message)
     if x.shape[0] is None:
@@ -61,6 +59,28 @@ def _check_countable(name, x, y, search_size):
         with tf.control_dependencies([few]):
             x, y = tf.identity(x), tf.identity(y)
     return x, y
+
+
+def countable_where_plain(name, x, search_size):
+    """`x` in a graph, checked like `_check_countable` where plain TensorFlow runs the graph: the compiled op writes no
+    maps, whose number then does not matter.
+    """
+    of_image, message = _numbers_of_image(name, x, search_size)
+    if of_image * (x.shape[0] or MOST_NUMBERS) <= MOST_NUMBERS:
+        return x
+    few = tf.raw_ops.Assert(condition=tf.shape(x)[0] <= MOST_NUMBERS // of_image, data=[message])
+    mark(few, "NoOp")
+    with tf.control_dependencies([few]):
+        return tf.identity(x)
+
+
+def _numbers_of_image(name, x, search_size):
+    """How many numbers the maps of an image are, and what to say where all are too many."""
+    of_image = math.prod(x.shape[1:]) * _window_size(x, search_size)
+    return of_image, (
+        f"{name} gives at most 2^31 - 1 numbers; this window makes {of_image} of an image of shape "
+        f"{_readable(x.shape[1:])}. Give it fewer images at a time or a smaller window."
+    )
 
 
 def check_maps(name, x, y):

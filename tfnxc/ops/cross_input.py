@@ -1,5 +1,6 @@
 """Cross-input neighborhood differences of SPEC section 2, alone and with a summary, with their analytic gradient."""
 
+import functools
 from typing import Literal
 
 import numpy as np
@@ -134,9 +135,13 @@ def cross_input_summary(
     search_size = check_search_size(search_size)
     bias = tf.zeros(tf.convert_to_tensor(kernel).shape[1:], x.dtype) if bias is None else bias
     kernel, bias = check_summary_weights("cross_input_summary", kernel, bias, x, search_size)
-    ops = native_cpu_ops(implementation)
-    if ops is not None:
-        return compiled(ops, "cross_input_summary", (x, y, kernel, bias), search_size)
+    inputs, ops = (x, y, kernel, bias), native_cpu_ops(implementation)
+    plain = functools.partial(_summary_in_tensorflow, search_size=search_size)
+    return plain(*inputs) if ops is None else compiled(ops, "cross_input_summary", inputs, plain, search_size)
+
+
+def _summary_in_tensorflow(x, y, kernel, bias, search_size):
+    """`cross_input_summary` of checked arguments in plain TensorFlow."""
     dtype = x.dtype
     if dtype.size < 4:
         x, y, kernel, bias = (tf.cast(each, tf.float32) for each in (x, y, kernel, bias))

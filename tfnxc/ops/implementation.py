@@ -1,13 +1,12 @@
 """Which implementation computes: the compiled library, or TensorFlow's own operations.
 
-The compiled one runs wherever its library is there, but for two places that cannot hold a custom operation, where the
-Python one always runs: what XLA compiles, and what is exported as a SavedModel, which must load anywhere.
+The compiled one runs wherever its library is there. Graphs hold stock operations all the same (see `_marks`), so that
+what XLA compiles and what is exported computes in plain TensorFlow.
 """
 
 import functools
 import logging
 import os
-import sys
 
 import tensorflow as tf
 
@@ -18,15 +17,6 @@ IMPLEMENTATIONS = ("auto", "native", "python")
 
 VARIABLE = "TFNXC_OPS"
 """The environment variable that decides where a caller does not."""
-
-# Modules that trace functions for a SavedModel. Neither Keras nor TensorFlow tells a layer what it is traced for.
-_EXPORTERS = (
-    "keras.src.export.",
-    "keras.src.backend.tensorflow.export",
-    "keras.src.saving.",
-    "tensorflow.python.saved_model.",
-    "tfnxc.serving.export",
-)
 
 _log = logging.getLogger("tfnxc")
 
@@ -54,7 +44,7 @@ def native_ops(implementation=None):
         InputError: If `"native"` was asked for and there is no library.
     """
     name = chosen(implementation)
-    if name == "python" or _cannot_hold_custom_ops():
+    if name == "python":
         return None
     library = _library.load()
     if library.ops is None:
@@ -71,23 +61,6 @@ def native_cpu_ops(implementation=None):
     """
     ops = native_ops(implementation)
     return None if ops is None or tf.config.list_logical_devices("GPU") else ops
-
-
-def _cannot_hold_custom_ops():
-    """Whether XLA or an exporter traces."""
-    if tf.executing_eagerly():
-        return False
-    # What tf.function(jit_compile=True) opens around a trace; TensorFlow has no public name for it.
-    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
-
-    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
-        return True
-    frame = sys._getframe(1)
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith(_EXPORTERS):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def describe() -> dict[str, str | None]:

@@ -1,5 +1,6 @@
 """The normalized correlation of SPEC section 1, alone and with a summary, and what computes it in plain TensorFlow."""
 
+import functools
 from typing import Literal
 
 import tensorflow as tf
@@ -7,7 +8,7 @@ import tensorflow as tf
 from tfnxc.ops._gradient import compiled, with_gradient
 from tfnxc.ops._patches import fold_patches, normalized_patches
 from tfnxc.ops._search import NearbyColumns, WholeRows
-from tfnxc.ops.arguments import check_correlation, check_summary_weights
+from tfnxc.ops.arguments import check_correlation, check_summary_weights, countable_where_plain
 from tfnxc.ops.implementation import native_ops
 
 
@@ -44,8 +45,9 @@ def norm_xcorr(
         gradient: `"exact"` for the derivative of the line above, or `"published"` for equations (6) and (7) of the
             supplement, which have S where the derivative has s in the second term. Defaults to `"exact"`.
         implementation: `"native"` for the compiled op, an error where it is not built; `"python"` for plain TensorFlow;
-            `"auto"` for the first where it is there. Under XLA and in a SavedModel, which hold no custom op, plain
-            TensorFlow runs in any case. Defaults to `None`: the environment variable `TFNXC_OPS`, or else `"auto"`.
+            `"auto"` for the first where it is there. Traced graphs hold stock operations in any case, in whose place
+            the compiled op computes when they run here: XLA and what is saved, frozen or converted take plain
+            TensorFlow. Defaults to `None`: the environment variable `TFNXC_OPS`, or else `"auto"`.
 
     Returns:
         Tensor of shape `(batch, height, width, channels * rows * columns)` and the type of `x`; the channel index is
@@ -65,10 +67,8 @@ def norm_xcorr(
     """
     options = {"patch_size": patch_size, "search_size": search_size, "epsilon": epsilon, "gradient": gradient}
     x, y, checked = check_correlation("norm_xcorr", x, y, **options)
-    ops = native_ops(implementation)
-    if ops is not None:
-        return compiled(ops, "norm_xcorr", (x, y), **checked)
-    return _in_tensorflow(x, y, **checked)
+    plain, ops = functools.partial(_in_tensorflow, **checked), native_ops(implementation)
+    return plain(x, y) if ops is None else compiled(ops, "norm_xcorr", (x, y), plain, **checked)
 
 
 def norm_xcorr_summary(
@@ -118,11 +118,16 @@ def norm_xcorr_summary(
     ops = native_ops(implementation)
     x, y, checked = check_correlation("norm_xcorr_summary", x, y, **options, writes_maps=ops is None)
     kernel, bias = check_summary_weights("norm_xcorr_summary", kernel, bias, x, checked["search_size"])
-    if ops is not None:
-        return compiled(ops, "norm_xcorr_summary", (x, y, kernel, bias), **checked)
-    maps = tf.nn.relu(_in_tensorflow(x, y, **checked))
-    # A 1x1 convolution is a product; TensorFlow's own gives a wrong shape for a batch of no images.
-    return tf.tensordot(maps, kernel, axes=1) + bias
+
+    def plain(x, y, kernel, bias):
+        if ops is not None:
+            x = countable_where_plain("norm_xcorr_summary", x, checked["search_size"])
+        maps = tf.nn.relu(_in_tensorflow(x, y, **checked))
+        # A 1x1 convolution is a product; TensorFlow's own gives a wrong shape for a batch of no images.
+        return tf.tensordot(maps, kernel, axes=1) + bias
+
+    inputs = x, y, kernel, bias
+    return plain(*inputs) if ops is None else compiled(ops, "norm_xcorr_summary", inputs, plain, **checked)
 
 
 def _in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
