@@ -7,7 +7,8 @@
 //     _tfnxc_operation     the type of the operation
 //     _tfnxc_attr_NAME     its attribute NAME
 //
-// The operation takes the place of the marked node. Nobody reads what plain TensorFlow would compute then, so it never runs.
+// The operation takes the place of the marked node. Then nobody reads what plain TensorFlow would compute, so it never
+// runs.
 
 // TensorFlow's libraries are compiled so, and its sets of edges have another layout without.
 #ifndef NDEBUG
@@ -55,8 +56,8 @@ bool reads_beyond(const Node& node, int outputs) {
   return false;
 }
 
-// Puts the operation `type` in the place of `node`. Leaves the node where the operation is not as its mark says, as that
-// of another version of tfnxc may be.
+// Puts the operation `type` in the place of `node`. Leaves the node where the operation is not as its mark says, because
+// a graph may be of another version of tfnxc.
 void replace(Graph* graph, Node* node, const std::string& type) {
   const tensorflow::OpDef* definition;
   if (!tensorflow::OpRegistry::Global()->LookUpOpDef(type, &definition).ok()) return;

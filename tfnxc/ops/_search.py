@@ -5,7 +5,9 @@ two maps: (B, C, H, W, N) and (B, C, H + halo, W + halo, N). A window knows whic
 patch:
 
 - `WholeRows`: every column of the map, absolute; one product a row of the map.
-- `NearbyColumns`: columns relative to the patch; one product a tile of columns and window row, of which a band is kept.
+- `NearbyColumns`: columns relative to the patch; one product a tile of columns, of which a band is kept.
+
+No tensor has more than 5 axes forward, which is what TF Lite takes.
 """
 
 import numpy as np
@@ -41,8 +43,10 @@ class WholeRows:
 
     def _windows(self, others):
         """(B, C, H, rows * W, N)."""
-        channels, n = others.shape[1], others.shape[-1]
-        windows = tf.gather(others, _frames(self.height, self.rows, 1), axis=2)
+        _, channels, rows, width, n = others.shape
+        windows = tf.gather(
+            tf.reshape(others, [-1, channels, rows, width * n]), _frames(self.height, self.rows, 1), axis=2
+        )
         return tf.reshape(windows, [-1, channels, self.height, self.size, n])
 
 
@@ -60,30 +64,30 @@ class NearbyColumns:
 
     def scores(self, patches, others):
         """Dot product of each patch with each of the others in its window: (B, H, W, C * rows * columns)."""
-        channels = patches.shape[1]
+        channels, width = patches.shape[1], self._tiles * self._tile
         products = tf.matmul(self._tiled(patches), self._windows(others), transpose_b=True)
-        # B, C, H, rows, tiles, tile, columns -> B, H, tiles, tile, C, rows, columns
-        scores = tf.transpose(self._take_band(products), [0, 2, 4, 5, 1, 3, 6])
-        scores = tf.reshape(scores, [-1, self.height, self._tiles * self._tile, channels * self.size])
+        scores = tf.reshape(self._take_band(products), [-1, channels, self.height, width, self.size])
+        scores = tf.reshape(tf.transpose(scores, [0, 2, 3, 1, 4]), [-1, self.height, width, channels * self.size])
         return scores[:, :, : self.width]
 
     def adjoint(self, upstream, patches, others):
         """Gradients of sum(upstream * scores) with respect to `patches` and `others`."""
-        channels, n = patches.shape[1], patches.shape[-1]
+        _, channels, rows, _, n = others.shape
+        width = self._tiles * self._tile
         upstream = tf.pad(upstream, [[0, 0], [0, 0], [0, self._spare], [0, 0]])
-        shape = [-1, self.height, self._tiles, self._tile, channels, self.rows, self.columns]
-        upstream = tf.transpose(tf.reshape(upstream, shape), [0, 4, 1, 5, 2, 3, 6])
-        upstream = self._put_band(upstream)
-        to_patches = tf.reduce_sum(self._product_in_band(upstream, self._windows(others)), axis=3)
-        to_patches = tf.reshape(to_patches, [-1, channels, self.height, self._tiles * self._tile, n])
-        to_windows = self._product_in_band(upstream, self._tiled(patches), transpose_a=True)
+        upstream = tf.reshape(upstream, [-1, self.height, width, channels, self.size])
+        upstream = self._put_band(tf.transpose(upstream, [0, 3, 1, 2, 4]))
+        to_patches = self._product_in_band(upstream, self._windows(others))
+        to_patches = tf.reshape(to_patches, [-1, channels, self.height, width, n])
         # The adjoint of `_windows`.
+        to_windows = self._product_in_band(upstream, self._tiled(patches), transpose_a=True)
+        frames = tf.reshape(to_windows, [-1, self.height, self._tiles, self.rows, self._span * n])
+        frames = tf.transpose(frames, [0, 1, 3, 2, 4])
         if self._tiles > 1:
-            frames = tf.reshape(to_windows, [-1, channels, self.height, self.rows, self._tiles, self._span * n])
-            to_windows = tf.signal.overlap_and_add(frames, self._tile * n)
+            frames = tf.signal.overlap_and_add(frames, self._tile * n)
         covered = self.width + self._spare + self.columns - 1
-        to_others = overlap_rows(tf.reshape(to_windows, [-1, channels, self.height, self.rows, covered * n]))
-        to_others = tf.reshape(to_others, [-1, channels, to_others.shape[2], covered, n])
+        to_others = overlap_rows(tf.reshape(frames, [-1, channels, self.height, self.rows, covered * n]))
+        to_others = tf.reshape(to_others, [-1, channels, rows, covered, n])
         return to_patches[:, :, :, : self.width], to_others[:, :, :, : others.shape[3]]
 
     def _product_in_band(self, upstream, patches, transpose_a=False):
@@ -94,40 +98,46 @@ class NearbyColumns:
         finite = tf.math.is_finite(patches)
         products = tf.matmul(upstream, tf.where(finite, patches, tf.zeros_like(patches)), transpose_a=transpose_a)
         lost = tf.reduce_any(tf.logical_not(finite), axis=-1, keepdims=True)
-        # Whether a column of a tile is compared with a column of its span: (tile, span).
+        # Whether a column of a tile is compared with a column of its span: (tile, rows * span).
         offset = np.arange(self._span) - np.arange(self._tile)[:, None]
-        band = tf.constant((offset >= 0) & (offset < self.columns), patches.dtype)
-        reached = tf.matmul(band, tf.cast(lost, patches.dtype), transpose_a=transpose_a) > 0
+        band = np.tile((offset >= 0) & (offset < self.columns), self.rows)
+        reached = tf.matmul(tf.constant(band, patches.dtype), tf.cast(lost, patches.dtype), transpose_a=transpose_a) > 0
         return tf.where(reached, tf.constant(float("nan"), patches.dtype), products)
 
     def _tiled(self, patches):
-        """(B, C, H, 1, tiles, tile, N)."""
-        channels, n = patches.shape[1], patches.shape[-1]
+        """(B * C, H, tiles, tile, N)."""
         patches = tf.pad(patches, [[0, 0], [0, 0], [0, 0], [0, self._spare], [0, 0]])
-        return tf.reshape(patches, [-1, channels, self.height, 1, self._tiles, self._tile, n])
+        return tf.reshape(patches, [-1, self.height, self._tiles, self._tile, patches.shape[-1]])
 
     def _windows(self, others):
-        """(B, C, H, rows, tiles, span, N)."""
+        """(B * C, H, tiles, rows * span, N)."""
         others = tf.pad(others, [[0, 0], [0, 0], [0, 0], [0, self._spare], [0, 0]])
-        windows = tf.gather(others, _frames(self.height, self.rows, 1), axis=2)
-        return tf.gather(windows, _frames(self._tiles, self._span, self._tile), axis=4)
+        _, _, rows, columns, n = others.shape
+        row = _frames(self.height, self.rows, 1)[:, None, :, None]
+        index = row * columns + _frames(self._tiles, self._span, self._tile)[:, None]
+        index = index.reshape(self.height, self._tiles, self.rows * self._span)
+        return tf.gather(tf.reshape(others, [-1, rows * columns, n]), index, axis=1)
 
-    # Row j of a (tile, span) product holds its window in columns j .. j + columns - 1. Laid flat, that band starts
-    # every span + 1 numbers: cutting the flat product at that step lines the band up on the left.
+    # Row j of a product (tile, rows * span) holds its window in columns j .. j + columns - 1 of each row of the window.
+    # Laid flat, that band starts every rows * span + 1 numbers: cutting the flat product at that step lines the band up
+    # on the left of each row of the window.
 
     def _take_band(self, products):
-        lead = tf.shape(products)[0]
-        middle = products.shape[1:-2].as_list()
-        flat = tf.reshape(products, [lead, *middle, self._tile * self._span])
-        flat = tf.pad(flat, [[0, 0]] * (1 + len(middle)) + [[0, self._tile]])
-        return tf.reshape(flat, [lead, *middle, self._tile, self._span + 1])[..., : self.columns]
+        """From (B * C, H, tiles, tile, rows * span) to (B * C * H, tiles, tile, rows, columns)."""
+        length = self.rows * self._span
+        flat = tf.reshape(products, [-1, self._tiles, self._tile * length])
+        flat = tf.pad(flat, [[0, 0], [0, 0], [0, self._tile]])
+        lined_up = tf.reshape(flat, [-1, self._tiles, self._tile, length + 1])[..., :length]
+        return tf.reshape(lined_up, [-1, self._tiles, self._tile, self.rows, self._span])[..., : self.columns]
 
     def _put_band(self, band):
-        lead = tf.shape(band)[0]
-        middle = band.shape[1:-2].as_list()
-        wide = tf.pad(band, [[0, 0]] * (2 + len(middle)) + [[0, self._span + 1 - self.columns]])
-        flat = tf.reshape(wide, [lead, *middle, self._tile * (self._span + 1)])[..., : self._tile * self._span]
-        return tf.reshape(flat, [lead, *middle, self._tile, self._span])
+        """From (B, C, H, tiles * tile, rows * columns) to (B * C, H, tiles, tile, rows * span)."""
+        length = self.rows * self._span
+        band = tf.reshape(band, [-1, self._tiles, self._tile, self.rows, self.columns])
+        wide = tf.pad(band, [[0, 0]] * 4 + [[0, self._span - self.columns]])
+        wide = tf.pad(tf.reshape(wide, [-1, self._tiles, self._tile, length]), [[0, 0]] * 3 + [[0, 1]])
+        flat = tf.reshape(wide, [-1, self._tiles, self._tile * (length + 1)])[..., : self._tile * length]
+        return tf.reshape(flat, [-1, self.height, self._tiles, self._tile, length])
 
 
 def overlap_rows(frames):

@@ -56,15 +56,19 @@ def cross_input_neighborhood(
     columns = window.shape[-1]
     padded_size = height + 2 * reach[0], width + 2 * reach[1]
 
-    def arrange(differences):
-        """From (B, H, rows, W, columns, C) to the layout."""
+    def subtract(x, neighborhoods_of):
+        """The differences in the layout. No tensor has more than 5 axes, which is what TF Lite takes."""
         if layout == "blocks":
-            return tf.reshape(differences, [-1, height * rows, width * columns, channels])
-        maps = tf.transpose(differences, [0, 1, 3, 5, 2, 4])
+            block_rows, block_columns = np.arange(height).repeat(rows), np.arange(width).repeat(columns)
+            pixels = (block_rows[:, None] * width + block_columns).astype(np.int32)
+            repeated = tf.gather(tf.reshape(x, [-1, height * width, channels]), pixels, axis=1)
+            return repeated - neighborhoods_of(window.reshape(height * rows, width * columns))
+        neighborhoods = neighborhoods_of(window.transpose(0, 2, 1, 3).reshape(height, width, rows * columns))
+        maps = tf.transpose(x[:, :, :, None] - neighborhoods, [0, 1, 2, 4, 3])
         return tf.reshape(maps, [-1, height, width, channels * rows * columns])
 
     def rearrange(upstream):
-        """The inverse of `arrange`."""
+        """From the layout to (B, H, rows, W, columns, C)."""
         if layout == "blocks":
             return tf.reshape(upstream, [-1, height, rows, width, columns, channels])
         return tf.transpose(tf.reshape(upstream, [-1, height, width, channels, rows, columns]), [0, 1, 4, 2, 5, 3])
@@ -73,7 +77,6 @@ def cross_input_neighborhood(
     def difference(x, y):
         padded = tf.pad(y, [[0, 0], [reach[0]] * 2, [reach[1]] * 2, [0, 0]])
         pixels = tf.reshape(padded, [-1, padded_size[0] * padded_size[1], channels])
-        neighborhoods = tf.gather(pixels, window, axis=1)
 
         def grad(upstream):
             # Sums of many terms are kept in float32 at least.
@@ -87,7 +90,7 @@ def cross_input_neighborhood(
             to_x = tf.reduce_sum(upstream, axis=[2, 4])
             return tf.cast(to_x, x.dtype), tf.cast(-tf.transpose(to_y, [2, 0, 1, 3]), y.dtype)
 
-        return arrange(x[:, :, None, :, None, :] - neighborhoods), grad
+        return subtract(x, lambda index: tf.gather(pixels, index, axis=1)), grad
 
     return difference(x, y)
 

@@ -1,6 +1,5 @@
 """The normalized correlation of SPEC section 1, alone and with a summary, and what computes it in plain TensorFlow."""
 
-import functools
 from typing import Literal
 
 import tensorflow as tf
@@ -67,7 +66,11 @@ def norm_xcorr(
     """
     options = {"patch_size": patch_size, "search_size": search_size, "epsilon": epsilon, "gradient": gradient}
     x, y, checked = check_correlation("norm_xcorr", x, y, **options)
-    plain, ops = functools.partial(_in_tensorflow, **checked), native_ops(implementation)
+    ops = native_ops(implementation)
+
+    def plain(x, y):
+        return _in_tensorflow(x, y, **checked)
+
     return plain(x, y) if ops is None else compiled(ops, "norm_xcorr", (x, y), plain, **checked)
 
 
