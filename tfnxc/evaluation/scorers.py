@@ -20,7 +20,15 @@ from tfnxc.evaluation.baselines import BASELINES, Baseline, FittedBaseline, Lomo
 from tfnxc.evaluation.model_scorers import Model, embedding_of, model_scorers
 from tfnxc.evaluation.saved_scores import SavedScores
 from tfnxc.evaluation.scorer import Asked, Scorer
-from tfnxc.evaluation.tested import AnySplit, Everyone, Tested, refuse_fitted, splits_of, splits_of_run
+from tfnxc.evaluation.tested import (
+    AnySplit,
+    Everyone,
+    Tested,
+    refuse_fitted,
+    refuse_other_people,
+    splits_of,
+    splits_of_run,
+)
 from tfnxc.hashes import short_digest
 from tfnxc.models.pretrained import pretrained_card
 from tfnxc.runs import Run, load_model
@@ -178,7 +186,9 @@ def _references(model, embedding, people, data, console):
             "these are not known here. It is for the embedding of a run that was fitted on the run's own set."
         )
     if people is None or people.name != settings.dataset:
-        people = open_dataset(settings.dataset, data or Run.open(model.folder).data)
+        run = Run.open(model.folder)
+        people = open_dataset(settings.dataset, data or run.data)
+        refuse_other_people(run, people)
     part = people.of_identities(fitted[settings.dataset])
     chosen = np.random.default_rng(0).permutation(len(part))[:_REFERENCES]
     with progress_bar("Reading training pictures", len(chosen), console) as advance:
