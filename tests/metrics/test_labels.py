@@ -23,6 +23,39 @@ def test_junk_and_distractors_keep_theirs_also_as_floats():
         assert sides(Labels.of([5], gallery)) == ([5], [JUNK, DISTRACTOR, 5])
 
 
+@pytest.mark.parametrize(
+    ("probes", "gallery"),
+    [
+        ([2**63 + 1, 2**63], [2**63, 2**63 + 1, 5]),
+        (np.array([2**64 - 1, 2**64 - 2], np.uint64), np.array([2**64 - 2, 2**64 - 1, 5], np.uint64)),
+        (np.array([2**64 - 1, 2**64 - 2], np.uint64), [2**64 - 2, 2**64 - 1, 5]),
+        ([10**40 + 1, 10**40], [10**40, 10**40 + 1, 5]),
+        ([2.0**80, 2.0**70], [2.0**70, 2.0**80, 5.0]),
+        (np.array([2**63, 8], object), [8, 2**63, 5]),
+    ],
+)
+def test_numbers_of_any_size_are_people(probes, gallery):
+    """Whatever they are called, the second is before the first, and both behind the one who is not looked for."""
+    assert sides(Labels.of(probes, gallery)) == ([2, 1], [1, 2, 0])
+
+
+def test_junk_and_distractors_keep_their_meaning_beside_large_numbers():
+    labels = Labels.of([2**63], [2**63, JUNK, DISTRACTOR, -(2**70)])
+    assert sides(labels) == ([0], [0, JUNK, DISTRACTOR, DISTRACTOR - 1])
+
+
+def test_views_of_large_numbers_do_not_overflow():
+    ids = [2**62, 2**62 + 1, 2**61]
+    labels = Labels.of(ids, ids, [0, 1, 2], [0, 1, 2])
+    rows, columns = labels.views()
+    assert sides(labels) == (ids, ids) and rows.min() >= 0 and ((rows[:, None] == columns) == np.eye(3)).all()
+
+
+def test_large_numbers_of_cameras_are_told_apart():
+    labels = Labels.of([1, 1], [1, 1, 1], np.array([2**63, 2**63 + 1], np.uint64), [2**63 + 1, -4, 2**63])
+    assert labels.probe_cameras.tolist() == [1, 2] and labels.gallery_cameras.tolist() == [2, 0, 1]
+
+
 def test_names_are_numbered_in_their_order_over_both_sides():
     labels = Labels.of(["carl", "anna"], ["berta", "anna", "anna", "carl"])
     assert sides(labels) == ([2, 0], [1, 0, 0, 2])

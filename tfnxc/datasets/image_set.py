@@ -65,6 +65,8 @@ class ImageSet:
         lengths = tuple(len(column) for column in columns if column is not None)
         if len(set(lengths)) != 1:
             raise ValueError(f"paths, identities, cameras and probes must be equally many; got {lengths}.")
+        if len(self.identities) and np.max(self.identities) > np.iinfo(np.int64).max:
+            raise ValueError(f"identities must have 64 bits; got {np.max(self.identities)}.")
         nameless = [] if self.names is None else sorted(set(self.people.tolist()) - self.names.keys())
         if nameless:
             raise ValueError(f"names must have a name for each person; got none for {nameless[0]}.")

@@ -117,21 +117,25 @@ class Labels:
 
     @classmethod
     def of(cls, probe_ids, gallery_ids, probe_cameras=None, gallery_cameras=None) -> Self:
-        """The labels of two sides: whole numbers, or names, which are always people; else a `ValueError`."""
+        """The labels of two sides: whole numbers of any size, or names, which are always people; else a `ValueError`.
+
+        Identities of 64 bits stay as they are; larger ones are numbered in their order.
+        """
         if (probe_cameras is None) != (gallery_cameras is None):
             missing = "probe_cameras" if probe_cameras is None else "gallery_cameras"
             raise ValueError(f"Give both probe_cameras and gallery_cameras or neither; received none for {missing}")
         rows, columns = _identities("probe", probe_ids), _identities("gallery", gallery_ids)
-        if all(ids.dtype.kind in "iu" for ids in (rows, columns)):
-            # As they are, so that junk and distractors keep their numbers.
-            ids = rows.astype(np.int64), columns.astype(np.int64)
+        if rows.dtype == columns.dtype == np.int64:
+            ids = rows, columns  # as they are, so that junk and distractors keep their numbers
+        elif _are_whole(rows) and _are_whole(columns):
+            ids = _numbered_people(np.concatenate([rows, columns]), len(rows))
         else:
             ids = _numbered(np.concatenate([rows, columns]).astype(str), len(rows))
         if probe_cameras is None:
             return cls(*ids, np.zeros(len(rows), int), np.ones(len(columns), int), cameras_given=False)
         # Cameras only have to be told apart: numbering them keeps `views` small whatever they are called.
         both = np.concatenate([_cameras("probe", rows, probe_cameras), _cameras("gallery", columns, gallery_cameras)])
-        cameras = _numbered(both if both.dtype.kind in "iu" else both.astype(str), len(rows))
+        cameras = _numbered(both if _are_whole(both) else both.astype(str), len(rows))
         return cls(*ids, *cameras, cameras_given=True)
 
     @property
@@ -142,18 +146,20 @@ class Labels:
     def views(self) -> tuple[np.ndarray, np.ndarray]:
         """One number for identity and camera together, of each row and of each column."""
         cameras = 1 + max(self.probe_cameras.max(), self.gallery_cameras.max())
-        return self.probe_ids * cameras + self.probe_cameras, self.gallery_ids * cameras + self.gallery_cameras
+        # Numbered, because the product with a number of many digits has more than 64 bits.
+        rows, columns = _numbered(np.concatenate([self.probe_ids, self.gallery_ids]), len(self.probe_ids))
+        return rows * cameras + self.probe_cameras, columns * cameras + self.gallery_cameras
 
 
 def _identities(side, identities):
-    identities = np.asarray(identities)
+    identities = _array(identities)
     if identities.ndim != 1 or not len(identities):
         raise ValueError(f"{side}_ids must be a sequence of one identity an image, received shape {identities.shape}")
     return _told_apart(f"{side}_ids", identities)
 
 
 def _cameras(side, identities, cameras):
-    cameras = np.asarray(cameras)
+    cameras = _array(cameras)
     if cameras.shape != identities.shape:
         raise ValueError(
             f"{side}_cameras must hold one camera for each of the {len(identities)} {side}_ids, "
@@ -162,12 +168,45 @@ def _cameras(side, identities, cameras):
     return _told_apart(f"{side}_cameras", cameras)
 
 
+def _array(labels):
+    """Labels as an array of exact numbers: of large ones NumPy makes floats where some are negative."""
+    found = np.asarray(labels)
+    if found.dtype.kind == "f" and isinstance(labels, (list, tuple)) and all(map(_is_whole, labels)):
+        return np.array(labels, object)
+    return found
+
+
+def _is_whole(label):
+    return isinstance(label, (int, np.integer))
+
+
+def _are_whole(labels):
+    return labels.dtype.kind in "iu" or (labels.dtype.kind == "O" and all(map(_is_whole, labels)))
+
+
+def _of_64_bits(labels):
+    """Whole numbers as int64 where all of them are, or else as Python has them."""
+    if labels.dtype.kind == "i" or not len(labels):
+        return labels.astype(np.int64)
+    exact = labels.tolist() if labels.dtype.kind != "f" else list(map(int, labels.tolist()))
+    of_64_bits = np.iinfo(np.int64).min <= min(exact) and max(exact) <= np.iinfo(np.int64).max
+    return np.array(list(map(int, exact)), np.int64 if of_64_bits else object)
+
+
+def _numbered_people(labels, rows):
+    """Whole numbers of any size: people numbered in their order from 0; junk, distractors and others below as such."""
+    numbers = np.array([each if each in (JUNK, DISTRACTOR) else DISTRACTOR - 1 for each in labels.tolist()])
+    people = (labels >= 0).astype(bool)
+    numbers[people] = np.unique(labels[people], return_inverse=True)[1]
+    return numbers[:rows], numbers[rows:]
+
+
 def _told_apart(name, labels):
     """Labels that are whole numbers or names: what is neither, such as NaN, would match or not by accident."""
-    if labels.dtype.kind in "iub":
+    if labels.dtype.kind == "b":
         return labels
-    if labels.dtype.kind == "O" and all(isinstance(each, (int, np.integer)) for each in labels):
-        return labels.astype(np.int64)
+    if _are_whole(labels):
+        return _of_64_bits(labels)
     if labels.dtype.kind == "f":
         whole = np.isfinite(labels) & (labels == np.rint(labels))
     else:
@@ -175,7 +214,7 @@ def _told_apart(name, labels):
     if not whole.all():
         at = int(np.argmin(whole))
         raise ValueError(f"{name} must be whole numbers or names, received {labels[at]!r} at {at}")
-    return labels.astype(np.int64) if labels.dtype.kind == "f" else labels
+    return _of_64_bits(labels) if labels.dtype.kind == "f" else labels
 
 
 def _numbered(labels, rows) -> tuple[np.ndarray, np.ndarray]:

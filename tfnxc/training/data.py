@@ -172,7 +172,10 @@ class TrainingData:
         images = np.concatenate([each.images(self.size, progress) for each in self.sets])
         identities: list[np.ndarray] = []
         for each in self.sets:
-            identities.append(each.identities + (identities[-1].max() + 1 if identities else 0))
+            before = int(identities[-1].max()) + 1 if identities else 0
+            if before + int(each.identities.max()) > np.iinfo(np.int64).max:
+                raise InputError(f"the identities of {each.name}, numbered after those before it, exceed 64 bits.")
+            identities.append(each.identities + before)
         domains = np.repeat(np.arange(len(self.sets)), list(map(len, self.sets)))
         if by_domain:  # camera 0 of one place is not camera 0 of another
             within = np.concatenate([domains_of(each) for each in self.sets])
