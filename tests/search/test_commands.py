@@ -22,7 +22,18 @@ def index(tmp_path, model_file, crops):
 
 def test_index_again_add_delete_compact_and_check(index, model_file, crops, tmp_path):
     again = run("index", model_file, crops, "--to", index)
-    assert "0 added, 12 there already, 1 passed over." in again.output
+    assert "0 added, 12 there already, 1 passed over." in again.output and "changed" not in again.output
+    changed, other = sorted((crops / "a").iterdir())[2:4]
+    changed.write_bytes(other.read_bytes())
+    again = run("index", model_file, crops, "--to", index)
+    assert "0 added, 11 there already, 1 passed over." in again.output and f"Changed: {changed}\n" in again.output
+    assert "1 have changed since they were indexed, and keep their old features and labels; --update" in again.output
+    again = run("index", index, "--add", crops, "--update")
+    assert f"Taken anew: {changed}\n" in again.output and "and were taken anew." in again.output
+    assert "12 there already" in run("index", index, "--add", crops).output and Gallery(index).cameras == {
+        "a": 6,
+        "b": 6,
+    }
     listed = tmp_path / "more.csv"
     (first, *_) = sorted((crops / "a").iterdir())
     (tmp_path / "more.png").write_bytes(first.read_bytes())
@@ -39,7 +50,7 @@ def test_index_again_add_delete_compact_and_check(index, model_file, crops, tmp_
 
 
 def test_search_with_filters_json_and_a_picture(index, crops, tmp_path):
-    first, second, *_ = sorted((crops / "a").iterdir())
+    first, second, other, *_ = sorted((crops / "a").iterdir())
     to, drawn = tmp_path / "found.json", tmp_path / "found.png"
     words = ["--top", 3, "--other-cameras", "--json", to, "--picture", drawn]
     result = run("search", index, first, second, *words)
@@ -58,6 +69,12 @@ def test_search_with_filters_json_and_a_picture(index, crops, tmp_path):
     assert by_cosine.exit_code == 0 and "rank  cosine  camera  picture" in by_cosine.output
     matches = json.loads(to.read_text())["probes"][0]["matches"]
     assert f"{matches[0]['score']:.4f}" in by_cosine.output and matches[0]["probability"] is None
+    listed = tmp_path / "day.csv"
+    listed.write_text(f"path,time\n{other},2025-03-31T17:00\n")
+    assert "1 have changed" in run("index", index, "--add", listed, "--update").output
+    for until, count in (("2025-03-31", 1), ("2025-03-31T00:00", 0), ("2025-03-30", 0)):
+        assert run("search", index, first, "--until", until, "--json", to).exit_code == 0
+        assert len(json.loads(to.read_text())["probes"][0]["matches"]) == count
     nothing = run("search", index, first, "--since", "2026-01-01")
     assert nothing.exit_code == 0 and "nothing found; the filters leave no picture" in nothing.output
 
@@ -73,6 +90,7 @@ def test_errors_are_one_line(index, crops, tmp_path, model_file):
     assert "leave one out" in error_of("search", index, probe, "--exhaustive", "--shortlist", 5)
     assert "--picture draws at most 20" in error_of("search", index, probe, "--top", 21, "--picture", "a.png")
     assert "give a name that ends so" in error_of("search", index, probe, "--picture", "a.gif")
+    assert "--update is about pictures" in error_of("index", index, "--update")
     assert "needs PICTURES" in error_of("index", model_file, "--to", tmp_path / "new")
     assert "need --to INDEX" in error_of("index", model_file, crops)
     assert "--layout is about a folder" in error_of("index", index, "--layout", "camera", "--check")

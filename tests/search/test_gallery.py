@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import datetime
 import json
 import multiprocessing
 import os
@@ -148,6 +149,69 @@ def test_filters(gallery, pictures):
             found(**{mistyped: ["none"]})
     with pytest.raises(InputError, match="stranger: its camera is not known"):
         gallery.search([Picture("stranger", pictures[0].image)], other_cameras=True)
+    assert found(cameras="a") == found(cameras=np.array(["a"])) == found(cameras=iter("a")) == of_a
+    assert found(without_cameras="a") == found(without_cameras={"a": 1}) == of_b
+    assert found(since=np.int64(4), until=datetime.datetime(1970, 1, 1, 0, 0, 6)) == [4, 5, 6]
+    assert found(since=np.datetime64(4, "s"), until="1970-01-01") == list(range(4, 12))
+    assert found(until=datetime.date(1969, 12, 31)) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cameras": "ab"}, "no picture of camera ab; its cameras are: a, b"),
+        ({"without_cameras": "lift"}, "no picture of camera lift; its cameras are: a, b"),
+        ({"cameras": 3}, "cameras must be names of cameras, which are texts; got 3"),
+        ({"cameras": [["a"]]}, r"cameras must be names of cameras, which are texts; got \[\['a'\]\]"),
+        ({"without_cameras": np.arange(2)}, r"without_cameras must be names of cameras, which are texts; got array"),
+        ({"cameras": []}, "cameras names no camera, so that nothing could be found"),
+        ({"since": "noon"}, "since: 'noon' is no time; expected ISO 8601"),
+        ({"until": [1.0]}, r"until: \[1.0\] is no time"),
+        ({"since": 5.0, "until": 4.0}, "since 5.0 is later than until 4.0, so that nothing could be found"),
+        ({"top": 2.5}, "top must be a whole number, 0 or above, received 2.5"),
+        ({"top": "3"}, "top must be a whole number, 0 or above, received '3'"),
+        ({"shortlist": 20.0}, "shortlist must be a whole number, 0 or above, received 20.0"),
+        ({"scorer": ["head"]}, r"scorer must be one of both, embedding, head; got \['head'\]"),
+    ],
+)
+def test_arguments_of_other_kinds_are_refused_as_the_command_refuses_them(gallery, pictures, options, message):
+    with pytest.raises(InputError, match=message):
+        gallery.search(pictures[:1], **options)
+
+
+def test_what_is_no_list_of_pictures_is_told(gallery, pictures):
+    for call in (gallery.search, gallery.add):
+        for given in (pictures[0], "probe.png", None, 3):
+            with pytest.raises(
+                InputError, match=r"expected a list of Pictures, such as \[Picture.of_file\(file\)\]; got"
+            ):
+                call(given)
+        with pytest.raises(InputError, match=r"expected Pictures, such as .*; got 'probe.png'"):
+            call(["probe.png"])
+        with pytest.raises(
+            InputError, match="a picture needs a text as its name; identity and camera are texts or None"
+        ):
+            call([pictures[0]._replace(camera=1)])
+
+
+def test_numbers_and_times_of_numpy_are_as_good_as_python_s(tmp_path, model_file, pictures):
+    gallery = Gallery.start(tmp_path / "index", model_file)
+    times = [np.int64(86400), np.datetime64("1970-01-02T12"), datetime.datetime(1970, 1, 2, 23, 59, 59, 999999)]
+    gallery.add([pictures[at]._replace(time=time) for at, time in enumerate(times)], commit=np.int64(2))
+    asked = {
+        "top": np.int64(2),
+        "shortlist": np.uint8(9),
+        "until": np.datetime64("1970-01-02"),
+        "cameras": np.array(["a"]),
+    }
+    found = gallery.search(pictures[3:4], exhaustive=np.True_, **asked)
+    assert len(found[0]) == 2 and {type(match.time) for match in found[0]} == {float}
+    assert len(gallery.search(pictures[3:4], until="1970-01-02")[0]) == 3  # that day, to its end
+    assert gallery.search(pictures[3:4], until="1970-01-02T00:00")[0][0].time == 86400.0
+    assert gallery.search(pictures[3:4], until="1970-01-01") == [[]]
+    record = gallery.describe_search(pictures[3:4], found, exhaustive=np.True_, **asked)
+    assert json.loads(json.dumps(record)) == record and record["until"] == "1970-01-02T23:59:59.999999+00:00"
+    assert record["top"] == 2 and record["cameras"] == ["a"]
 
 
 def test_what_is_not_known_is_found_but_by_no_filter(tmp_path, model_file, pictures):
@@ -175,6 +239,72 @@ def test_adding_again_passes_over_what_is_there_and_names_what_is_broken(gallery
     for bad in (new._replace(name=""), new._replace(name="x", camera=3), new._replace(name="x", time=float("nan"))):
         with pytest.raises(InputError, match="a picture needs a text as its name"):
             gallery.add([bad])
+
+
+@pytest.mark.parametrize("keep", ["maps", "paths"])
+def test_a_picture_that_has_changed_is_named_and_taken_anew_on_demand(tmp_path, model_file, crops, pictures, keep):
+    gallery = Gallery.start(tmp_path / "index", model_file, keep=keep)
+    listed = list_pictures(crops / "a")
+    assert gallery.add(listed) == Added(6, 0, [])
+    first, second, *_ = (each.image for each in listed)
+    Image.fromarray(pictures[7].image).save(first)
+    os.utime(second)  # as it was, but for its time
+    assert gallery.add(listed) == Added(0, 5, [], (listed[0].name,))
+    probe = pictures[7]._replace(name="probe")
+    assert gallery.search([probe], top=20, scorer="embedding")[0][0].score < 0.999
+    assert gallery.add(listed, update=True) == Added(0, 5, [], (listed[0].name,)) and len(gallery) == 6
+    found = gallery.search([probe], top=20, scorer="embedding")[0]
+    assert found[0].name == listed[0].name and found[0].score > 0.999 and len(found) == 6
+    assert gallery.add(listed) == Added(0, 6, []) and gallery.check() == 6
+    gallery.compact()
+    assert sorted(gallery.names) == [each.name for each in listed] and gallery.add(listed) == Added(0, 6, [])
+
+
+def test_files_that_are_as_they_were_are_not_read_again(tmp_path, model_file, crops, monkeypatch):
+    gallery = Gallery.start(tmp_path / "index", model_file)
+    listed = list_pictures(crops / "a")
+    gallery.add(listed)
+    monkeypatch.setattr(Picture, "read", None)
+    assert Gallery(gallery.folder).add(listed) == Added(0, 6, [])
+
+
+def test_labels_and_arrays_that_changed_are_told_too(gallery, pictures):
+    (first, second, *_), names = pictures, [picture.name for picture in pictures]
+    assert gallery.add([first._replace(camera=None, time=None, identity=None)]) == Added(0, 1, [])  # says nothing
+    changed = [first._replace(camera="lift"), second._replace(image=pictures[5].image, camera=None)]
+    assert gallery.add(changed) == Added(0, 0, [], tuple(names[:2])) and gallery.cameras == {"a": 6, "b": 6}
+    assert gallery.add(changed, update=True) == Added(0, 0, [], tuple(names[:2]))
+    assert gallery.cameras == {"a": 5, "b": 6, "lift": 1}  # what is not said stays
+    assert gallery.add(changed) == Added(0, 2, [])
+    one, other = (first._replace(name="twice", image=each.image) for each in (first, pictures[5]))
+    assert gallery.add([one, other, one], commit=1) == Added(1, 1, [], ("twice",))
+
+
+def test_a_picture_of_the_index_that_is_broken_or_gone_keeps_its_features(tmp_path, model_file, crops):
+    gallery = Gallery.start(tmp_path / "index", model_file)
+    listed = list_pictures(crops / "a")
+    gallery.add(listed)
+    with open(listed[0].image, "wb") as file:
+        file.write(b"no picture")
+    os.remove(listed[1].image)
+    found = gallery.add(listed, update=True)
+    assert found[:2] == (0, 4) and found.changed == () and len(gallery) == 6
+    assert "not a picture" in found.broken[0] and "no such file" in found.broken[1]
+
+
+def test_an_index_from_before_the_times_of_files_were_kept_is_gone_on_with(tmp_path, model_file, crops, monkeypatch):
+    gallery = Gallery.start(tmp_path / "index", model_file)
+    listed, to_bytes = list_pictures(crops / "a"), Records.to_bytes
+
+    def before(records):
+        columns = json.loads(to_bytes(records))
+        del columns["stamps"]
+        return json.dumps({**columns, "digests": [None] * len(records)}).encode()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Records, "to_bytes", before)
+        gallery.add(listed)
+    assert Gallery(gallery.folder).add(listed) == Added(0, 6, [])
 
 
 def test_a_stream_is_in_the_gallery_commit_by_commit(gallery, pictures):

@@ -279,6 +279,8 @@ def test_a_manifest_of_values_that_cannot_be_is_told(store, changes):
         {"times": [None, 1e300]},
         {"files": [None, 3]},
         {"digests": [None]},
+        {"stamps": ["1 2", 3]},
+        {"stamps": ["1 2"]},
     ],
 )
 def test_records_of_a_stranger_that_cannot_be_are_told(store, records):

@@ -10,6 +10,7 @@ from tfnxc.errors import InputError
 @click.argument("pictures", metavar="[PICTURES]", required=False, type=click.Path())
 @click.option("--to", "index_folder", type=click.Path(), help="Folder of the new index, or of one to go on with.")
 @click.option("--add", type=click.Path(), help="Add the pictures of a folder or a CSV file to an index.")
+@click.option("--update", is_flag=True, help="Take pictures of the index anew whose files or labels have changed.")
 @click.option("--delete", multiple=True, type=click.Path(), help="Delete a picture, or all of a folder. Repeatable.")
 @click.option("--keep", type=click.Choice(["maps", "paths"]), help="What a new index keeps. Default: maps.")
 @click.option("--compact", is_flag=True, help="Take deleted pictures off the disk, put small files together.")
@@ -19,22 +20,23 @@ from tfnxc.errors import InputError
     type=click.Choice(["identity", "camera", "identity/camera", "camera/identity"]),
     help="What the names of the folders inside a folder of pictures say. Default: nothing.",
 )
-def index(model, pictures, index_folder, add, delete, keep, compact, check, layout):
+def index(model, pictures, index_folder, add, update, delete, keep, compact, check, layout):
     """Keeps pictures in an index, in which tfnxc search finds people.
 
     PICTURES is a folder (every PNG, JPEG, BMP and WebP file in it and below) or a CSV file with the columns path and,
-    if you like, identity, camera and time. What cannot be read is passed over and named. A killed command leaves all
-    that it had committed; given again, it goes on. One command writes at a time, any number search.
+    if you like, identity, camera and time. What cannot be read is passed over and named, and so is a picture of the
+    index that has changed since, unless --update takes it anew. A killed command leaves all that it had committed;
+    given again, it goes on. One command writes at a time, any number search.
 
     MODEL is a .keras file with its embedding beside it, or the word pretrained. The index holds a copy of both and, of
-    each picture, its path, labels and vector: 256 bytes of 128 numbers. --keep maps adds its feature map, 22,204 bytes
-    (37 x 12 x 25 numbers), so that the pictures are needed no more. --keep paths adds a digest, 16 bytes: a search
-    reads and embeds the pictures of its shortlist again, which takes longer. docs/search.md says more.
+    each picture, its path, labels, digest and vector: 256 bytes of 128 numbers. --keep maps adds its feature map,
+    22,204 bytes (37 x 12 x 25 numbers), so that the pictures are needed no more. With --keep paths a search reads and
+    embeds the pictures of its shortlist again, which takes longer. docs/search.md says more.
 
     \b
     tfnxc index runs/mine crops --to index --layout camera     crops/CAMERA/picture
     tfnxc index pretrained crops.csv --to index --keep paths
-    tfnxc index index --add more-crops
+    tfnxc index index --add more-crops --update
     tfnxc index index --delete crops/lift/0007.jpg --delete crops/hall --compact
     tfnxc index index --check
     tfnxc index index                                          what it holds
@@ -46,6 +48,8 @@ def index(model, pictures, index_folder, add, delete, keep, compact, check, layo
         raise InputError("--to INDEX needs PICTURES: a folder or a CSV file.")
     if keep and pictures is None:
         raise InputError("--keep is about a new index, for which a model and PICTURES are needed.")
+    if update and not (pictures or add):
+        raise InputError("--update is about pictures that are added; there are none.")
     if layout and not (pictures or add):
         raise InputError("--layout is about a folder of pictures that is added; there is none.")
     from tfnxc.console import console, progress_bar
@@ -66,11 +70,16 @@ def index(model, pictures, index_folder, add, delete, keep, compact, check, layo
         gallery.delete(delete)
     if to_add is not None:
         with progress_bar("Indexing", len(to_add)) as advance:
-            result = gallery.add(to_add, progress=advance)
+            result = gallery.add(to_add, progress=advance, update=update)
         for message in result.broken:
             say(message)
+        for name in result.changed:
+            console.print(f"{'Taken anew' if update else 'Changed'}: {printable(name)}")
         left = len(result.broken) + len(unread)
         console.print(f"{result.added} added, {result.known} there already, {left} passed over.")
+        if result.changed:
+            what = "were taken anew" if update else "keep their old features and labels; --update takes them anew"
+            console.print(f"{len(result.changed)} have changed since they were indexed, and {what}.")
         if len(result.broken) == len(to_add):
             raise InputError(f"{listed}: no picture in it can be read.")
     if compact:

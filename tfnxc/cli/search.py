@@ -14,7 +14,9 @@ from tfnxc.errors import InputError
 @click.option("--probe-camera", help="Which camera took PICTURE, where the index does not know it.")
 @click.option("--other-cameras", is_flag=True, help="No pictures of the camera that took PICTURE.")
 @click.option("--since", help="Only pictures of this time or later: 2026-03-31 or 2026-03-31T17:05:00+02:00.")
-@click.option("--until", help="Only pictures of this time or earlier. Without a zone, times are in UTC.")
+@click.option(
+    "--until", help="Only pictures of this time or earlier, or of this day. Without a zone, times are in UTC."
+)
 @click.option(
     "--scorer",
     type=click.Choice(["both", "embedding", "head"]),
@@ -27,7 +29,7 @@ from tfnxc.errors import InputError
 @click.option("--both-orders", is_flag=True, help="Average over probe first and gallery image first: twice the work.")
 @click.option("--json", "json_file", type=click.Path(), help="Also write what was found to this file.")
 @click.option("--picture", type=click.Path(), help="Also draw what was found: .png, .svg or .pdf, at most 20 a row.")
-def search(folder, files, top, json_file, picture, probe_camera, since, until, **options):
+def search(folder, files, top, json_file, picture, probe_camera, **options):
     """Finds the people on pictures in an index that tfnxc index made.
 
     The vectors of the embedding give a shortlist, the pair head compares each picture of it with the probe, and the
@@ -53,11 +55,10 @@ def search(folder, files, top, json_file, picture, probe_camera, since, until, *
 
     from tfnxc.console import console
     from tfnxc.files import write_json
-    from tfnxc.search import Gallery, Picture, format_matches, parse_time
+    from tfnxc.search import Gallery, Picture, format_matches
     from tfnxc.search.picture import printable
 
     options["cameras"] = options["cameras"] or None
-    options |= {name: text and parse_time(text) for name, text in (("since", since), ("until", until))}
     gallery = Gallery(folder)
     probes = [Picture.of_file(file, camera=probe_camera) for file in files]
 

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from tfnxc.lazy import lazy_names
 from tfnxc.search.gallery import SHORTLIST, Added, Gallery
-from tfnxc.search.picture import Match, Picture, format_matches, format_time, merge_rankings, parse_time
+from tfnxc.search.picture import Match, Picture, format_matches, merge_rankings
 from tfnxc.search.picture_lists import csv_pictures, folder_pictures, list_pictures, set_pictures
+from tfnxc.search.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from tfnxc.search.figure import plot_matches

@@ -23,13 +23,13 @@ MOST_PICTURES = {"maps": 1024, "paths": 16384}
 MOST_SMALL = 32  # segments at the end before they are put together: each takes one of the open files of a process
 
 
-def allowed_rows(snapshot, cameras=None, without_cameras=(), since=None, until=None):
-    """Booleans, one a row of a `Snapshot`: the pictures that are there and that these filters of `search` leave."""
-    allowed = snapshot.alive.copy()
-    if cameras is not None:
-        allowed &= snapshot.of_cameras(cameras)
-    if without_cameras:
-        allowed &= ~snapshot.of_cameras(without_cameras)
+def allowed_rows(snapshot, filters):
+    """Booleans, one a row of a `Snapshot`: the pictures that are there and that these `Filters` leave."""
+    allowed, since, until = snapshot.alive.copy(), filters.since, filters.until
+    if filters.cameras is not None:
+        allowed &= snapshot.of_cameras(filters.cameras)
+    if filters.without_cameras:
+        allowed &= ~snapshot.of_cameras(filters.without_cameras)
     if since is not None or until is not None:
         # A comparison with NaN is false: what has no time is not found.
         allowed &= snapshot.times >= (-math.inf if since is None else since)
@@ -177,8 +177,8 @@ class Store:
             self._remove_leftovers()
             yield self
 
-    def append(self, records, vectors, maps=None):
-        """Adds pictures, whose names are new: once this returns, they are there for good."""
+    def append(self, records, vectors, maps=None, replaced=()):
+        """Adds pictures, whose names are new or `replaced`: once this returns, they are there for good."""
         most = self._most
         blocks = [slice(start, start + most) for start in range(0, len(records), most)]
         entries = [
@@ -190,7 +190,7 @@ class Store:
             )
             for number, block in enumerate(blocks)
         ]
-        self._commit([*self._manifest.segments, *entries], len(entries))
+        self._commit([*self._without(replaced), *entries], len(entries))
         self._join_small()
 
     def delete(self, names):
@@ -199,6 +199,12 @@ class Store:
         if missing:
             others = f", and {len(missing) - 1} others" if len(missing) > 1 else ""
             raise InputError(f"{self.folder}: no picture {missing[0]}{others} in this index; nothing was deleted.")
+        self._commit(self._without(names))
+
+    def _without(self, names):
+        """The entries of all segments, in which some pictures are deleted."""
+        if not names:
+            return self._manifest.segments
         gone = np.zeros(len(self.snapshot.alive), bool)
         gone[[self.snapshot.rows[name] for name in names]] = True
         entries, start = [], 0
@@ -206,7 +212,7 @@ class Store:
             rows = np.flatnonzero(gone[start : start + entry.pictures]).tolist()
             entries.append(dataclasses.replace(entry, deleted=tuple(sorted({*entry.deleted, *rows}))))
             start += entry.pictures
-        self._commit(entries)
+        return entries
 
     def compact(self, progress=None):
         """Rewrites deleted pictures away and small segments together; the order of pictures stays."""

@@ -18,13 +18,17 @@ from tfnxc.console import ProgressCallback
 from tfnxc.datasets.image_set import resize
 from tfnxc.errors import InputError
 from tfnxc.files import is_temporary
-from tfnxc.hashes import sha256_of, short_digest
+from tfnxc.hashes import sha256_of
 from tfnxc.locks import LOCK
+from tfnxc.number_checks import whole_number
+from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, look_at, records_of
 from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
+from tfnxc.search._filters import Filters
 from tfnxc.search._models import FILES, MODEL, find_source, pair_head
 from tfnxc.search._scoring import SCORERS, Scorer
 from tfnxc.search._store import Store, allowed_rows, locked, without_own
-from tfnxc.search.picture import Match, Picture, Records, format_time, is_time
+from tfnxc.search.picture import Match, Picture
+from tfnxc.search.times import Time, format_time
 
 if TYPE_CHECKING:
     from tfnxc.embedding import Embedding
@@ -40,11 +44,30 @@ _PROBES = 32  # that are searched for at a time
 
 
 class Added(NamedTuple):
-    """What came of adding pictures: how many are new, how many were known, and a message for each broken one."""
+    """What came of adding pictures.
+
+    Args:
+        added: How many are new.
+        known: How many are there already, as they are.
+        broken: A message for each that cannot be read.
+        changed: The names of those that are there already but have changed since: taken anew with `update`, and
+            otherwise as they were indexed.
+    """
 
     added: int
     known: int
     broken: list[str]
+    changed: tuple[str, ...] = ()
+
+    def with_block(self, seen, repeated):
+        """The same with some more `Seen` pictures; `repeated` is how many came twice among them."""
+        states = [each.state for each in seen]
+        return Added(
+            self.added + states.count(NEW),
+            self.known + states.count(KNOWN) + repeated,
+            self.broken + [each.why for each in seen if each.state == BROKEN],
+            self.changed + tuple(each.picture.name for each in seen if each.state == CHANGED),
+        )
 
 
 class Gallery:
@@ -64,7 +87,7 @@ class Gallery:
     Example:
         >>> gallery = Gallery.start("index", "pretrained")
         >>> gallery.add(tfnxc.search.list_pictures("crops", layout=("camera",)))
-        Added(added=24, known=0, broken=[])
+        Added(added=24, known=0, broken=[], changed=())
         >>> [found] = gallery.search([Picture.of_file("probe.png")], top=3, cameras=["b"])
         >>> [match.camera for match in found]
         ['b', 'b', 'b']
@@ -99,9 +122,9 @@ class Gallery:
             embedding: An `Embedding` of this model, or the folder with its files. Defaults to `None`: that of the run,
                 beside the file, or the one that comes with tfnxc.
             keep: `"maps"`, the feature map of each picture: 22,200 bytes beside the 256 of its vector, for maps of
-                37 x 12 x 25 and 128 numbers; or `"paths"`, where its file lies and a digest of its pixels, about 100
-                bytes: a search then reads and embeds the pictures of its shortlist again. Defaults to `None`: as the
-                gallery in the folder does, a new one maps.
+                37 x 12 x 25 and 128 numbers; or `"paths"`, no more than where its file lies: a search then reads and
+                embeds the pictures of its shortlist again. Defaults to `None`: as the gallery in the folder does, a new
+                one maps.
             console: Where it is said that the training of a run is not finished. Defaults to `None`: nowhere.
 
         Raises:
@@ -181,56 +204,71 @@ class Gallery:
         self._store.refresh()
 
     def add(
-        self, pictures: Iterable[Picture], commit: int = MOST_AT_ONCE, progress: ProgressCallback | None = None
+        self,
+        pictures: Iterable[Picture],
+        commit: int = MOST_AT_ONCE,
+        progress: ProgressCallback | None = None,
+        update: bool = False,
     ) -> Added:
-        """Adds pictures. One whose name is there already is passed over, so that a stopped call can be repeated.
+        """Adds pictures. What is there already is passed over, so that a stopped call can be repeated.
+
+        Of a picture whose name is there, size and time of the file are compared, where these differ the pixels, and the
+        labels that it says.
 
         Args:
             pictures: Any iterable of `Picture`s, which may be endless. Those that cannot be read are passed over.
             commit: Pictures between two commits, at most 1024: these are read and embedded together, and are in the
                 gallery for good before the next ones are taken. Defaults to `1024`.
             progress: Called after each commit with the number of pictures taken. Defaults to `None`.
+            update: Whether pictures that are there already, but have changed, are taken anew. Defaults to `False`: they
+                stay as they were indexed, and the result names them.
 
         Raises:
             InputError: If another process is writing; or a picture has labels that are not of the kind of `Picture`, or
                 is no file where the gallery keeps paths. What was committed before stays.
         """
-        if not 1 <= commit <= MOST_AT_ONCE:
+        if not 1 <= _whole("commit", commit) <= MOST_AT_ONCE:
             raise InputError(f"commit must be 1 to {MOST_AT_ONCE} pictures; got {commit!r}.")
-        added, known, broken, not_in_lists = 0, 0, [], 0
-        pictures = iter(pictures)
+        result, not_in_lists = Added(0, 0, []), 0
+        pictures = iter(_several(pictures))
         with self._store.writing() as store, concurrent.futures.ThreadPoolExecutor() as pool:
-            names = set(store.snapshot.rows)
+            snapshot = store.snapshot
+            since: set[str] = set()  # names that the snapshot does not have yet
             while block := list(itertools.islice(pictures, commit)):
-                new: dict[str, Picture] = {}
-                for picture in block:
-                    _check_labels(picture, self.keep)
-                    if picture.name not in names:
-                        new.setdefault(picture.name, picture)
-                found = list(zip(new.values(), pool.map(_pixels_or_why_not, new.values()), strict=True))
-                whole = [(picture, pixels) for picture, pixels in found if not isinstance(pixels, str)]
-                broken += [pixels for _, pixels in found if isinstance(pixels, str)]
-                if whole:
-                    self._append(store, *zip(*whole, strict=True))
-                    not_in_lists += len(whole)
+                given: dict[str, Picture] = {}
+                for picture in map(self._addable, block):
+                    given.setdefault(picture.name, picture)
+                if not since.isdisjoint(given):
+                    snapshot, since = store.snapshot, set()
+                seen = list(pool.map(functools.partial(look_at, snapshot=snapshot, keep=self.keep), given.values()))
+                taken = [each for each in seen if each.state in (NEW, CHANGED) and (update or each.state == NEW)]
+                if taken:
+                    self._append(store, taken)
+                    not_in_lists += len(taken)
                 if 10 * not_in_lists >= len(self):  # for a reader of a large gallery who does not wait for the end
                     store.write_lists()
                     not_in_lists = 0
-                names.update(picture.name for picture, _ in whole)
-                added += len(whole)
-                known += len(block) - len(new)
+                since.update(each.picture.name for each in taken)
+                result = result.with_block(seen, len(block) - len(given))
                 if progress is not None:
                     progress(len(block))
             store.write_lists()
-        return Added(added, known, broken)
+        return result
 
-    def _append(self, store, pictures, pixels):
-        """Commits pictures whose pixels are read."""
+    def _addable(self, picture):
+        picture = _checked(picture)
+        if self.keep == "paths" and isinstance(picture.image, np.ndarray):
+            remedy = "Write it to a file, or start a gallery that keeps maps"
+            raise InputError(f"{picture.name}: an array, and this gallery keeps paths of files. {remedy}.")
+        return picture
+
+    def _append(self, store, seen):
+        """Commits pictures that are new, and those that changed in the place of what there was of them."""
         size = self._scorer.head.image_size
-        maps = self._scorer.head.embed(np.stack([resize(each, size) for each in pixels]))
-        vectors, kept = self._scorer.embedding.vectors(maps), self.keep == "maps"
-        digests = None if kept else list(map(short_digest, pixels))
-        store.append(Records.of(pictures, digests), vectors, maps if kept else None)
+        maps = self._scorer.head.embed(np.stack([resize(each.pixels, size) for each in seen]))
+        replaced = [each.picture.name for each in seen if each.state == CHANGED]
+        kept = maps if self.keep == "maps" else None
+        store.append(records_of(seen, self.keep), self._scorer.embedding.vectors(maps), kept, replaced)
 
     def delete(self, pictures: Iterable[str | os.PathLike]) -> int:
         """Deletes pictures, and gives how many. Their features leave the disk with the next `compact`.
@@ -293,11 +331,11 @@ class Gallery:
         top: int = 10,
         *,
         scorer: str = "both",
-        cameras: Collection[str] | None = None,
-        without_cameras: Collection[str] = (),
+        cameras: Collection[str] | str | None = None,
+        without_cameras: Collection[str] | str = (),
         other_cameras: bool = False,
-        since: float | None = None,
-        until: float | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
         shortlist: int | None = None,
         exhaustive: bool = False,
         both_orders: bool = False,
@@ -315,13 +353,15 @@ class Gallery:
             scorer: What orders the shortlist: `"both"`, the embedding's `Combination` of head and cosine; `"head"`, the
                 probabilities of the pair head alone; or `"embedding"`, the cosine alone, for which no shortlist is
                 needed and no picture is compared by the head. Defaults to `"both"`.
-            cameras: Only pictures of these cameras. Defaults to `None`: of any, or of none known.
-            without_cameras: No pictures of these cameras. Defaults to none.
+            cameras: Only pictures of these cameras, or of the one that a text names. Defaults to `None`: of any, or of
+                none known.
+            without_cameras: No pictures of these cameras, or of the one that a text names. Defaults to none.
             other_cameras: For each probe, no pictures of its own camera: as the `Picture` says, or else as the gallery
                 says where the probe is in it. Defaults to `False`.
-            since: Only pictures of this time or later, in seconds since the beginning of 1970 (UTC). Defaults to
-                `None`. A picture without a time is not found where this or `until` is given.
-            until: Only pictures of this time or earlier. Defaults to `None`.
+            since: Only pictures of this time or later: seconds since the beginning of 1970 (UTC), a date or time of
+                Python or NumPy, or its text in ISO 8601; in UTC where it names no zone. Defaults to `None`. A picture
+                without a time is not found where this or `until` is given.
+            until: Only pictures of this time or earlier; a bare date means its end. Defaults to `None`.
             shortlist: How many pictures the pair head compares with each probe. Defaults to `None`: 250, or `top` where
                 that is more; docs/search.md has what that misses.
             exhaustive: Whether the pair head compares all. Defaults to `False`.
@@ -335,21 +375,17 @@ class Gallery:
             A list a probe of `Match`es, the best first; of equal ones that which was added first.
 
         Raises:
-            InputError: If a probe cannot be read, `top` or `shortlist` is too small, an option has no effect with this
+            InputError: If a probe cannot be read, an argument is not as described, an option has no effect with this
                 scorer, features are damaged, the gallery has no picture of one of the cameras, or `other_cameras` is
                 asked for and the camera of a probe is not known.
         """
-        if isinstance(probes, str | os.PathLike | Picture):
-            raise ValueError(f"probes must be a list of Pictures, such as [Picture.of_file(file)]; got {probes!r}.")
-        used = self._shortlist(scorer, top, shortlist, exhaustive, both_orders)
-        unknown = [camera for camera in (*(cameras or ()), *without_cameras) if camera not in self.cameras]
-        if unknown:  # a mistyped camera would find nothing, or leave nothing out, without a word
-            known = ", ".join(str(camera) for camera in self.cameras if camera is not None) or "none"
-            raise InputError(f"{self.folder}: no picture of camera {unknown[0]}; its cameras are: {known}.")
-        probes, snapshot = list(probes), self._store.snapshot
+        top, used = self._counts(scorer, top, shortlist, exhaustive, both_orders)
+        filters = Filters.of(cameras, without_cameras, since, until)
+        filters.check(self.folder, self.cameras)
+        probes, snapshot = list(map(_checked, _several(probes))), self._store.snapshot
         if not snapshot.alive.any():
             return [[] for _ in probes]
-        allowed = allowed_rows(snapshot, cameras, without_cameras, since, until)
+        allowed = allowed_rows(snapshot, filters)
         best = functools.partial(self._scorer.best, snapshot, top, scorer, both_orders, left_out, progress)
         found = []
         for start in range(0, len(probes), _PROBES):
@@ -375,19 +411,20 @@ class Gallery:
         ]
 
     @staticmethod
-    def _shortlist(scorer, top, shortlist, exhaustive, both_orders):
-        """How many pictures are looked at for each probe, `None` for all; an `InputError` for what cannot be."""
-        if scorer not in SCORERS:
+    def _counts(scorer, top, shortlist, exhaustive, both_orders):
+        """How many pictures are found and how many looked at for each probe, `None` for all, checked."""
+        if not isinstance(scorer, str) or scorer not in SCORERS:
             raise InputError(f"scorer must be one of {', '.join(SCORERS)}; got {scorer!r}.")
         if scorer == "embedding" and (exhaustive or both_orders or shortlist is not None):
             unused = "shortlist, exhaustive and both_orders are about the pair head"
             raise InputError(f"the scorer embedding compares no pairs: {unused}, and have no effect here.")
-        used = max(top, SHORTLIST) if shortlist is None else shortlist
+        top = _whole("top", top)
+        used = max(top, SHORTLIST) if shortlist is None else _whole("shortlist", shortlist)
         if top < 1 or (used < top and not exhaustive):
             raise InputError(f"top must be 1 or more and shortlist as much or more; got {top!r} and {used!r}.")
         if scorer == "embedding":
-            return top
-        return None if exhaustive else used
+            return top, top
+        return top, None if exhaustive else used
 
     def describe_search(
         self,
@@ -399,9 +436,11 @@ class Gallery:
         shortlist: int | None = None,
         exhaustive: bool = False,
         both_orders: bool = False,
-        since: float | None = None,
-        until: float | None = None,
-        **filters: Any,
+        cameras: Collection[str] | str | None = None,
+        without_cameras: Collection[str] | str = (),
+        other_cameras: bool = False,
+        since: Time | None = None,
+        until: Time | None = None,
     ) -> dict[str, Any]:
         """What `search` was asked and what it found, as plain types for JSON.
 
@@ -413,9 +452,11 @@ class Gallery:
             shortlist: As in `search`.
             exhaustive: As in `search`.
             both_orders: As in `search`.
+            cameras: As in `search`.
+            without_cameras: As in `search`.
+            other_cameras: As in `search`.
             since: As in `search`.
             until: As in `search`.
-            **filters: `cameras`, `without_cameras` and `other_cameras`.
 
         Example:
             >>> gallery, probes = tfnxc.search.synthetic_gallery("described", identities=3, probes=1)
@@ -424,20 +465,21 @@ class Gallery:
             >>> record["pictures"], record["scorer"], len(record["probes"][0]["matches"])
             (3, 'both', 2)
         """
-        used = self._shortlist(scorer, top, shortlist, exhaustive, both_orders)
-        filters = {"cameras": None, "without_cameras": (), "other_cameras": False, **filters}
-        lists = {name: list(each) if isinstance(each, (list, tuple, set)) else each for name, each in filters.items()}
+        top, used = self._counts(scorer, top, shortlist, exhaustive, both_orders)
+        filters = Filters.of(cameras, without_cameras, since, until)
         return {
             "index": os.fspath(self.folder),
             "pictures": len(self),
             "scorer": scorer,
             "shortlist": None if scorer == "embedding" else used,
-            "exhaustive": exhaustive,
-            "both_orders": both_orders,
+            "exhaustive": bool(exhaustive),
+            "both_orders": bool(both_orders),
             "top": top,
-            "since": format_time(since),
-            "until": format_time(until),
-            **lists,
+            "since": format_time(filters.since),
+            "until": format_time(filters.until),
+            "cameras": None if filters.cameras is None else list(filters.cameras),
+            "without_cameras": list(filters.without_cameras),
+            "other_cameras": bool(other_cameras),
             "probes": [
                 {"probe": probe.name, "matches": [match.to_dict() for match in matches]}
                 for probe, matches in zip(probes, found, strict=True)
@@ -459,19 +501,21 @@ class Gallery:
         return Scorer(head, embedding)
 
 
-def _pixels_or_why_not(picture):
+def _several(pictures):
+    """The pictures themselves; one alone, or what cannot be gone through, is an `InputError`."""
+    if isinstance(pictures, str | os.PathLike | Picture) or not isinstance(pictures, Iterable):
+        raise InputError(f"expected a list of Pictures, such as [Picture.of_file(file)]; got {pictures!r}.")
+    return pictures
+
+
+def _checked(picture):
+    if not isinstance(picture, Picture):
+        raise InputError(f"expected Pictures, such as Picture.of_file(file); got {picture!r}.")
+    return picture.checked()
+
+
+def _whole(name, value):
     try:
-        return picture.read()
-    except InputError as error:
-        return str(error)
-
-
-def _check_labels(picture, keep):
-    name, time = picture.name, picture.time
-    texts = all(isinstance(text, str | None) for text in (picture.identity, picture.camera))
-    if not (isinstance(name, str) and name and texts and (time is None or is_time(time))):
-        others = "identity and camera are texts or None, time is a number of seconds in the years 1 to 9999 or None"
-        raise InputError(f"a picture needs a text as its name; {others}; got {picture._replace(image=...)!r}.")
-    if keep == "paths" and isinstance(picture.image, np.ndarray):
-        remedy = "Write it to a file, or start a gallery that keeps maps"
-        raise InputError(f"{name}: an array, and this gallery keeps paths of files. {remedy}.")
+        return whole_number(name, value, least=0)
+    except ValueError as error:
+        raise InputError(f"{error}.") from None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
 from tfnxc.search.gallery import SHORTLIST, Gallery
-from tfnxc.search.picture import Picture, parse_time
+from tfnxc.search.picture import Picture
 
 LOCAL = ("127.0.0.1", "localhost")  # names by which only this machine reaches a server
 _CONNECTIONS = 64  # at a time; what comes beyond is answered with 503
@@ -170,7 +170,7 @@ def find(gallery, path, cameras, since, until, top, *, shortlist, left_out=None)
         raise InputError(f"1 to {MOST_FOUND} pictures are shown; got {str(top)[:20]}.")
     image = read_picture(path)
     top = int(top)  # 3.0 is in the range too
-    first, last = (parse_time(text) if text and text.strip() else None for text in (since, until))
+    first, last = (text if text and text.strip() else None for text in (since, until))
     gallery.refresh()
     probe = Picture("the dropped picture", image)
     asked = {"cameras": cameras or None, "since": first, "until": last, "shortlist": shortlist}

@@ -1,7 +1,6 @@
 """A picture to add to a gallery or to look for in it, what an index keeps of it, and what a search finds."""
 
 import dataclasses
-import datetime
 import itertools
 import json
 import os
@@ -12,10 +11,8 @@ import numpy as np
 
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
+from tfnxc.search.times import Time, format_time, is_time, seconds_of
 
-# The years 1 to 9999, which `datetime` has, in seconds since the beginning of 1970.
-_FIRST = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC).timestamp()
-_END = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp() + 86400
 # Names of the texts that `Match.texts` gives.
 MATCH_FIELDS = ("probability", "cosine", "identity", "camera", "time", "picture")
 
@@ -28,7 +25,8 @@ class Picture(NamedTuple):
         image: A file, read when it is needed; or a uint8 array of shape `(height, width, 3)`, RGB.
         identity: Who it shows, as a text. Defaults to `None`: not known.
         camera: Which camera took it, as a text. Defaults to `None`: not known.
-        time: When, in seconds since the beginning of 1970 (UTC). Defaults to `None`: not known.
+        time: When, in seconds since the beginning of 1970 (UTC), or as a date or time of Python or NumPy. Defaults to
+            `None`: not known.
 
     Example:
         >>> Picture("lift/0007", images[0], camera="lift", time=86400.0).read().shape
@@ -39,12 +37,23 @@ class Picture(NamedTuple):
     image: np.ndarray | str | os.PathLike
     identity: str | None = None
     camera: str | None = None
-    time: float | None = None
+    time: Time | None = None
 
     @classmethod
     def of_file(cls, path: str | os.PathLike, **known: Any) -> Self:
         """The picture in a file; `known` are the other arguments of the class."""
         return cls(os.path.abspath(path), os.fspath(path), **known)
+
+    def checked(self) -> Self:
+        """The picture with its time in seconds; an `InputError` where a label is not of its kind."""
+        texts = all(isinstance(text, str | None) for text in (self.identity, self.camera))
+        try:
+            if isinstance(self.name, str) and self.name and texts:
+                return self._replace(time=None if self.time is None else seconds_of(self.time))
+        except InputError:
+            pass  # told below
+        others = "identity and camera are texts or None, time is a number of seconds in the years 1 to 9999 or None"
+        raise InputError(f"a picture needs a text as its name; {others}; got {self._replace(image='...')!r}.")
 
     def read(self) -> np.ndarray:
         """The uint8 array of shape `(height, width, 3)`; an `InputError` names the picture where it is none."""
@@ -65,42 +74,6 @@ def printable(text: str) -> str:
         'two\\\\nlines.png'
     """
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
-def parse_time(text: str) -> float:
-    """Seconds since the beginning of 1970 of a date or time in ISO 8601, which is in UTC where it names no zone.
-
-    Raises:
-        InputError: If the text is no such date or time.
-
-    Example:
-        >>> parse_time("1970-01-02"), parse_time("1970-01-01T02:00+01:00")
-        (86400.0, 3600.0)
-    """
-    try:
-        found = datetime.datetime.fromisoformat(text.strip())
-    except ValueError:
-        expected = "expected ISO 8601, such as 2026-03-31 or 2026-03-31T17:05:00+02:00"
-        raise InputError(f"{text!r} is no time; {expected}.") from None
-    time = (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()
-    if not is_time(time):  # a zone may move one out
-        raise InputError(f"{text!r} is not in the years 1 to 9999 of UTC.")
-    return time
-
-
-def is_time(value: object) -> bool:
-    """Whether this is a number of seconds that `format_time` can write: in the years 1 to 9999."""
-    return isinstance(value, (int, float)) and _FIRST <= value < _END
-
-
-def format_time(seconds: float | None) -> str | None:
-    """A time in ISO 8601, in UTC; `None` where it is `None`.
-
-    Example:
-        >>> format_time(86400.0)
-        '1970-01-02T00:00:00+00:00'
-    """
-    return None if seconds is None else datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
 
 
 class Match(NamedTuple):
@@ -186,15 +159,24 @@ class Records:
     cameras: list[str | None]
     times: list[float | None]
     files: list[str | None]  # where the picture lies, if that is not its name
-    digests: list[str | None]  # of its pixels, where an index keeps no map
+    digests: list[str | None]  # of its pixels
+    stamps: list[str | None] = dataclasses.field(default_factory=list)  # size and time of its file
+
+    def __post_init__(self):
+        if not self.stamps:  # of an index that was made before they were kept
+            object.__setattr__(self, "stamps", [None] * len(self.names))
 
     @classmethod
-    def of(cls, pictures, digests=None):
-        """The records of some `Picture`s; with digests of their pixels, where they lie is kept too."""
+    def of(cls, pictures, digests, stamps, with_files):
+        """The records of some `Picture`s, with where they lie if an index keeps no maps."""
         pictures = list(pictures)
         known = ([getattr(each, field) for each in pictures] for field in ("name", "identity", "camera", "time"))
-        none = [None] * len(pictures)
-        return cls(*known, none if digests is None else list(map(_file_of, pictures)), digests or none)
+        files = list(map(file_of, pictures)) if with_files else [None] * len(pictures)
+        return cls(*known, files, digests, stamps)
+
+    def labels(self):
+        """What is known of each picture, by the name that `Picture` has for it."""
+        return {"identity": self.identities, "camera": self.cameras, "time": self.times}
 
     @classmethod
     def joined(cls, parts):
@@ -210,7 +192,7 @@ class Records:
         return (
             all(isinstance(each, list) and len(each) == count for each in columns)
             and {type(name) for name in self.names} <= {str}
-            and {type(text) for text in (*self.identities, *self.cameras, *self.files, *self.digests)} <= kinds
+            and all({type(text) for text in column} <= kinds for column in columns[1:] if column is not self.times)
             and not (with_digests and None in self.digests)
             and all(time is None or is_time(time) for time in self.times)
         )
@@ -244,7 +226,7 @@ class Records:
         return cls(**columns)
 
 
-def _file_of(picture):
+def file_of(picture):
     """The absolute path of a picture's file, `None` where that is its name."""
     path = os.path.abspath(picture.image)
     return None if path == picture.name else path

@@ -9,7 +9,8 @@ from tfnxc.datasets import ImageSet
 from tfnxc.datasets.readers.csv_file import csv_rows
 from tfnxc.datasets.readers.folder import EXTENSIONS, existing_folder, may_be_picture, not_listed
 from tfnxc.errors import InputError
-from tfnxc.search.picture import Picture, parse_time
+from tfnxc.search.picture import Picture
+from tfnxc.search.times import parse_time
 
 _PICTURE = re.compile(rf"[^.].*\.(?:{EXTENSIONS})", re.IGNORECASE | re.DOTALL)
 _KNOWN = ("identity", "camera")
@@ -50,8 +51,8 @@ def folder_pictures(
     Args:
         folder: A folder with PNG, JPEG, BMP or WebP files, at any depth. What is hidden (a name with a dot first) is
             passed over.
-        layout: What the names of the folders below it say, from the outside in: `"identity"` and `"camera"`, each once.
-            Defaults to nothing.
+        layout: What the names of the folders below it say, from the outside in: `"identity"` and `"camera"`, each once,
+            also as one text, `"camera/identity"`. Defaults to nothing.
         unread: Called with the path of each file that may be a picture and has another extension. Defaults to `None`.
 
     Raises:
@@ -63,6 +64,7 @@ def folder_pictures(
         Picture(name='...0000_00.png', image='crops/a/0000_00.png', identity=None, camera='a', time=None)
     """
     above = existing_folder(folder, "a folder with pictures")
+    layout = layout.split("/") if isinstance(layout, str) else layout
     if len(set(layout)) != len(layout) or not set(layout) <= set(_KNOWN):
         raise InputError(f"a layout is made of {' and '.join(_KNOWN)}, each once; got {'/'.join(layout)}.")
     found = False

@@ -1,0 +1,66 @@
+"""What a picture that is to be added is to a gallery: new, known, changed since it was indexed, or broken."""
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from tfnxc.errors import InputError
+from tfnxc.hashes import short_digest
+from tfnxc.search.picture import Picture, Records, file_of
+
+NEW, KNOWN, CHANGED, BROKEN = "new", "known", "changed", "broken"
+
+
+class Seen(NamedTuple):
+    """A picture with what was found out about it; `pixels` where it is new or changed."""
+
+    picture: Picture
+    state: str
+    pixels: np.ndarray | None = None
+    digest: str | None = None  # of the pixels
+    stamp: str | None = None  # of the file
+    why: str = ""  # it is broken
+
+
+def look_at(picture: Picture, snapshot, keep: str) -> Seen:
+    """Compares a checked picture with what a `Snapshot` has of its name.
+
+    A file of the same size and time is the same; of another one, and of an array, the pixels are compared. A label that
+    the picture does not say stays what it is.
+    """
+    records, row, stamp, same = snapshot.records, snapshot.rows.get(picture.name), _stamp(picture.image), False
+    if row is not None:
+        kept = {name: labels[row] for name, labels in records.labels().items()}
+        said = {name: getattr(picture, name) for name in kept}
+        picture = picture._replace(**{name: kept[name] if said[name] is None else said[name] for name in kept})
+        same = all(value in (None, kept[name]) for name, value in said.items())
+        same &= keep == "maps" or file_of(picture) == records.files[row]
+        # Indexes made before digests were kept with maps do not say whether a file has changed.
+        if same and (records.digests[row] is None or (stamp is not None and stamp == records.stamps[row])):
+            return Seen(picture, KNOWN)
+    try:
+        pixels = picture.read()
+    except InputError as error:
+        return Seen(picture, BROKEN, why=str(error))
+    digest = short_digest(pixels)
+    if same and digest == records.digests[row]:
+        return Seen(picture, KNOWN)
+    return Seen(picture, NEW if row is None else CHANGED, pixels, digest, stamp)
+
+
+def records_of(seen: list[Seen], keep: str) -> Records:
+    """What a gallery keeps of new or changed pictures."""
+    digests, stamps = [each.digest for each in seen], [each.stamp for each in seen]
+    return Records.of([each.picture for each in seen], digests, stamps, with_files=keep == "paths")
+
+
+def _stamp(image):
+    """Size and time of a file; `None` of an array, or where there is no file."""
+    if isinstance(image, np.ndarray):
+        return None
+    try:
+        status = os.stat(image)
+    except (OSError, ValueError):  # told when it is read
+        return None
+    return f"{status.st_size} {status.st_mtime_ns}"

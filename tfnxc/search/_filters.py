@@ -1,0 +1,60 @@
+"""Which pictures of a gallery a search may find: filters by camera and by time, checked."""
+
+import os
+from collections.abc import Collection
+from typing import NamedTuple
+
+from tfnxc.errors import InputError
+from tfnxc.search.times import Time, seconds_of
+
+
+class Filters(NamedTuple):
+    """The filters of `Gallery.search` that are the same for all its probes; for what they mean see there."""
+
+    cameras: tuple[str | None, ...] | None
+    without_cameras: tuple[str | None, ...]
+    since: float | None
+    until: float | None
+
+    @classmethod
+    def of(
+        cls,
+        cameras: Collection[str] | str | None,
+        without_cameras: Collection[str] | str | None,
+        since: Time | None,
+        until: Time | None,
+    ) -> "Filters":
+        """The filters that a caller gives; an `InputError` says which cannot be."""
+        wanted = None if cameras is None else _names("cameras", cameras)
+        if wanted == ():
+            raise InputError("cameras names no camera, so that nothing could be found; None means pictures of any.")
+        first, last = _seconds("since", since, False), _seconds("until", until, True)
+        if first is not None and last is not None and first > last:
+            raise InputError(f"since {since} is later than until {until}, so that nothing could be found.")
+        return cls(wanted, () if without_cameras is None else _names("without_cameras", without_cameras), first, last)
+
+    def check(self, folder: os.PathLike, known: Collection[str | None]) -> None:
+        """Raises `InputError` if the gallery in a folder has no picture of one of the cameras."""
+        # A mistyped camera would find nothing, or leave nothing out, without a word.
+        for camera in (*(self.cameras or ()), *self.without_cameras):
+            if camera not in known:
+                names = ", ".join(each for each in known if each is not None) or "none"
+                raise InputError(f"{folder}: no picture of camera {camera}; its cameras are: {names}.")
+
+
+def _names(name, given):
+    """Names of cameras as a tuple; one text is the name of one camera."""
+    try:
+        names = (given,) if isinstance(given, str) else tuple(given)
+    except TypeError:
+        names = (given,)
+    if not all(isinstance(each, str | None) for each in names):
+        raise InputError(f"{name} must be names of cameras, which are texts; got {given!r}.")
+    return names
+
+
+def _seconds(name, time, last):
+    try:
+        return None if time is None else seconds_of(time, last)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
