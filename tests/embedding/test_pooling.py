@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfnxc.embedding import StatisticsPooling
+from tests.keras_settings import image_data_format
+from tfnxc.embedding import StatisticsPooling, pooled
 
 
 def naive(maps, rows, columns):
@@ -69,6 +70,26 @@ def test_it_is_saved(rng, tmp_path):
     assert loaded.layers[-1].get_config() == model.layers[-1].get_config()
     values = rng.random((2, 9, 6, 3), np.float32)
     np.testing.assert_array_equal(loaded(values), model(values))
+
+
+def test_channels_first(rng):
+    """By the argument and by Keras' setting, which does not touch the embedding's own maps."""
+    maps = rng.random((2, 9, 6, 3), np.float32)
+    expected, of_embedding, first = StatisticsPooling(4, 3)(maps), pooled(maps), maps.transpose(0, 3, 1, 2)
+    config = StatisticsPooling(4, 3).get_config()
+    assert config.pop("data_format") == "channels_last"
+    with image_data_format("channels_first"):
+        layers = [StatisticsPooling(4, 3), StatisticsPooling(4, 3, data_format="channels_first")]
+        last = StatisticsPooling.from_config(config)
+        np.testing.assert_array_equal(pooled(maps), of_embedding)
+    for layer in layers:
+        np.testing.assert_array_equal(layer(first), expected)
+        assert layer.compute_output_shape(first.shape) == tuple(expected.shape)
+    np.testing.assert_array_equal(last(maps), expected)
+    with pytest.raises(ValueError, match=r"must be \(batch, channels, height, width\), .*got \(None, 3, None, 6\)"):
+        layers[0](keras.Input((3, None, 6)))
+    with pytest.raises(ValueError, match="one of channels_last, channels_first, or None; got 'first'"):
+        StatisticsPooling(data_format="first")
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(0, 2), (3, 1.5), ("a", 1)])

@@ -1,6 +1,8 @@
 """What every layer of two feature maps must do: one routine, and the inputs that every such layer refuses."""
 
 import contextlib
+import json
+import re
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import TOLERANCES
+from tests.keras_settings import image_data_format
 
 SHAPE = (6, 5, 3)
 BATCH = 2
@@ -37,6 +40,8 @@ def check_layer(layer_class, arguments, reference, tmp_path, parameters=0):
     expected = reference(*pair)
     _check_config(layer_class, arguments)
     _check_shapes(layer_class(**arguments), pair, expected.shape)
+    _check_numpy_sizes(layer_class, arguments)
+    _check_channels_first(layer_class, arguments, pair, expected)
     layer = layer_class(**arguments)
     layer(pair)
     assert layer.count_params() == parameters
@@ -89,6 +94,62 @@ def _check_config(layer_class, arguments):
     for copy in (layer_class.from_config(config), keras.layers.deserialize(keras.layers.serialize(layer))):
         assert type(copy) is layer_class
         assert copy.get_config() == config
+
+
+def _check_numpy_sizes(layer_class, arguments):
+    """NumPy's integers are as good as Python's own, also in the file of a model."""
+    as_numpy = {name: _numpy_sizes(value) for name, value in arguments.items()}
+    config = layer_class(**as_numpy, name="of_two").get_config()
+    assert json.dumps(config) == json.dumps(layer_class(**arguments, name="of_two").get_config())
+    shape = layer_class(**as_numpy).compute_output_shape([(None, *np.int64(SHAPE))] * 2)
+    assert [type(size) for size in shape[1:]] == [int] * (len(shape) - 1)
+
+
+def _numpy_sizes(value):
+    if isinstance(value, tuple):
+        return tuple(map(_numpy_sizes, value))
+    return np.int64(value) if type(value) is int else value
+
+
+def _check_channels_first(layer_class, arguments, pair, expected):
+    """By the argument and by Keras' setting; a configuration without the argument is of channels last."""
+    first = [maps.transpose(0, 3, 1, 2) for maps in pair]
+    with image_data_format("channels_first"):
+        layers = [layer_class(**arguments), layer_class(**arguments, data_format="channels_first")]
+        config = layers[0].get_config()
+        assert config.pop("data_format") == "channels_first"
+        last = layer_class.from_config(config)
+    for layer in layers:
+        found = layer(first)
+        np.testing.assert_allclose(found, expected.transpose(0, 3, 1, 2), atol=1e-4)
+        assert layer.compute_output_shape([(None, *first[0].shape[1:])] * 2) == (None, *found.shape[1:])
+        assert tuple(layer([keras.Input(first[0].shape[1:]) for _ in range(2)]).shape) == (None, *found.shape[1:])
+    np.testing.assert_allclose(last(pair), expected, atol=1e-4)
+    with pytest.raises(ValueError, match="one of channels_last, channels_first, or None; got 'NCHW'"):
+        layer_class(**arguments, data_format="NCHW")
+    with pytest.raises(ValueError, match=r"shape \(batch, channels, height, width\), .*got x of shape \(2, 6, 5\)"):
+        layers[1]([tf.zeros((2, 6, 5))] * 2)
+
+
+def check_made_for(make, channels_only):
+    """A layer whose weights are made refuses maps of another number of channels, and of another width where its window
+    is the whole width.
+
+    Args:
+        make: Makes the layer.
+        channels_only: Whether the width does not matter.
+    """
+    height, width, channels = SHAPE
+    layer = make()
+    layer([tf.zeros((BATCH, *SHAPE))] * 2)
+    assert layer([tf.zeros((BATCH, height + 1, width, channels))] * 2).shape[1] == height + 1
+    made_for = f"was built for maps of {channels} channels{'' if channels_only else f' and width {width}'}; got shape "
+    # The second has as many weights.
+    wrong = [(height, width, channels + 1), (height, channels, width)]
+    for shape in wrong:
+        for call in (lambda maps: layer([maps] * 2), lambda maps: layer.compute_output_shape([maps.shape] * 2)):
+            with pytest.raises(ValueError, match=re.escape(f"{made_for}{(BATCH, *shape)}")):
+                call(tf.zeros((BATCH, *shape)))
 
 
 def _check_shapes(layer, pair, shape):

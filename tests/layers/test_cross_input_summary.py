@@ -52,11 +52,17 @@ def test_wrong_inputs_are_refused():
     layer_checks.check_wrong_inputs(functools.partial(CrossInputSummary, 2, name="CrossInputSummary"))
 
 
+@pytest.mark.parametrize("search_size", [(5, 5), (5, None)])
+def test_other_maps_than_it_was_built_for_are_refused(search_size):
+    make = functools.partial(CrossInputSummary, 2, search_size=search_size)
+    layer_checks.check_made_for(make, channels_only=search_size[1] is not None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"filters": 0}, "filters must be a positive integer; got 0"),
-        ({"filters": 2.5}, "filters must be a positive integer; got 2.5"),
+        ({"filters": 0}, "filters must be a whole number, 1 or above, received 0"),
+        ({"filters": 2.5}, "filters must be a whole number, 1 or above, received 2.5"),
         ({"filters": 2, "layout": "rows"}, "layout must be one of"),
         ({"filters": 2, "search_size": (4, 5)}, "search_size must be"),
         ({"filters": 2, "implementation": "fast"}, "implementation must be one of"),

@@ -54,9 +54,15 @@ def _named(filters):
     return NormXcorrSummary(filters, name="NormXcorrSummary")
 
 
-@pytest.mark.parametrize(("filters", "message"), [(0, "got 0"), (2.5, "got 2.5"), (None, "got None")])
+@pytest.mark.parametrize("search_size", [(5, 5), (5, None)])
+def test_other_maps_than_it_was_built_for_are_refused(search_size):
+    make = functools.partial(NormXcorrSummary, 2, search_size=search_size)
+    layer_checks.check_made_for(make, channels_only=search_size[1] is not None)
+
+
+@pytest.mark.parametrize(("filters", "message"), [(0, "received 0"), (2.5, "received 2.5"), (None, "received None")])
 def test_wrong_filters_are_refused(filters, message):
-    with pytest.raises(ValueError, match=f"filters must be a positive integer; {message}"):
+    with pytest.raises(ValueError, match=f"filters must be a whole number, 1 or above, {message}"):
         NormXcorrSummary(filters)
 
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests import oracle
+from tests.keras_settings import image_data_format
 from tfnxc.models import BUILDERS, split
 from tfnxc.serving import export_model
 
@@ -353,3 +354,41 @@ def test_images_that_are_too_small_or_no_images_are_refused(builder, input_shape
     with pytest.raises(ValueError, match=r"input_shape must be .*at least 28; got \(") as refused:
         BUILDERS[builder](input_shape=input_shape)
     assert str(input_shape) in str(refused.value)
+
+
+@every_builder
+def test_keras_setting_of_the_channels_changes_nothing(builder, keras_seed, rng, tmp_path):
+    model, pair = BUILDERS[builder](**SMALL), images(rng)
+    model.save(tmp_path / "model.keras")
+    with image_data_format("channels_first"):
+        other, loaded = BUILDERS[builder](**SMALL), keras.models.load_model(tmp_path / "model.keras")
+        other.set_weights(model.get_weights())
+        for each in (other, loaded):
+            np.testing.assert_allclose(each(pair), model(pair), atol=1e-6)
+        with pytest.raises(ValueError, match=r"input_shape must be \(height, width, channels\), .*got \(3, 40, 28\)"):
+            BUILDERS[builder](input_shape=(3, 40, 28))
+
+
+@every_builder
+def test_sizes_may_be_numpy_integers(builder, keras_seed, tmp_path):
+    sizes = {name: np.array(value) for name, value in SMALL.items() if name != "units"}
+    model = BUILDERS[builder](**sizes, units=np.int64(8), search_size=np.array([3, 5]), l2=np.float32(0.5))
+    expected = BUILDERS[builder](**SMALL, search_size=(3, 5), l2=0.5)
+    assert [part.to_json() for part in split(model)] == [part.to_json() for part in split(expected)]
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").count_params() == expected.count_params()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"filters": (3, 4.5)}, "filters must be a whole number, 1 or above, received 4.5"),
+        ({"filters": (0, 4)}, "filters must be a whole number, 1 or above, received 0"),
+        ({"filters": (3,)}, r"filters must be two numbers, one for each stage of the tower; got \(3,\)"),
+        ({"units": 0}, "units must be a whole number, 1 or above, received 0"),
+    ],
+)
+@every_builder
+def test_sizes_that_are_none_are_refused(builder, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        BUILDERS[builder](**{**SMALL, **sizes})

@@ -197,7 +197,8 @@ def pooling_model(tower: keras.Model) -> keras.Model:
 
 
 def _pooling():
-    return StatisticsPooling(ROWS, COLUMNS, root=True, name="pooling", dtype="float32")
+    options = {"data_format": "channels_last", "name": "pooling", "dtype": "float32"}
+    return StatisticsPooling(ROWS, COLUMNS, root=True, **options)
 
 
 def _in_batches(function, maps, size):

@@ -1,9 +1,12 @@
 """The layer that pools a feature map into numbers: mean and deviation of each channel in each cell of a grid."""
 
+from typing import Literal, Self
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfnxc.layers.data_format import DATA_FORMATS, channels_last, channels_last_shape, check_data_format
 from tfnxc.number_checks import whole_number
 
 ROWS, COLUMNS = 12, 2
@@ -24,10 +27,12 @@ class StatisticsPooling(keras.layers.Layer):
         rows: Rows of the grid. Defaults to `12`.
         columns: Columns of the grid. Defaults to `2`.
         root: Whether square roots are taken. Defaults to `False`.
+        data_format: `"channels_last"`, or `"channels_first"` for maps `(batch, channels, height, width)`. Defaults to
+            `None`: Keras' setting, `keras.config.image_data_format()`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
-        `(batch, height, width, channels)`.
+        `(batch, height, width, channels)`, or as `data_format` says.
 
     Output shape:
         `(batch, 2 * rows * columns * channels)`: all means, cell by cell, then all deviations.
@@ -44,17 +49,26 @@ class StatisticsPooling(keras.layers.Layer):
         section 2.3, for the square root.
     """
 
-    def __init__(self, rows: int = ROWS, columns: int = COLUMNS, root: bool = False, **kwargs) -> None:
+    def __init__(
+        self,
+        rows: int = ROWS,
+        columns: int = COLUMNS,
+        root: bool = False,
+        data_format: Literal["channels_last", "channels_first"] | None = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         self.rows = whole_number("rows", rows, least=1)
         self.columns = whole_number("columns", columns, least=1)
         self.root = bool(root)
+        self.data_format = check_data_format(data_format)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Pools, in float32 at least."""
-        maps = tf.cast(inputs, tf.float32) if inputs.dtype in (tf.float16, tf.bfloat16) else inputs
-        _, height, width, _ = _fixed(inputs.shape)
+        maps = channels_last(inputs, self.data_format)
+        maps = tf.cast(maps, tf.float32) if maps.dtype in (tf.float16, tf.bfloat16) else maps
+        _, height, width, _ = self._fixed(inputs.shape)
         down, across = _shares(height, self.rows), _shares(width, self.columns)
         means = _averaged(maps, down, across)
         # The mean of each pixel's own cell is taken off first: mean squares less squared means would cancel.
@@ -68,18 +82,25 @@ class StatisticsPooling(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
         """Shape of the pooled numbers."""
-        batch, height, width, channels = _fixed(input_shape)
+        batch, height, width, channels = self._fixed(input_shape)
         return batch, 2 * min(self.rows, height) * min(self.columns, width) * channels
 
     def get_config(self) -> dict:
         """The arguments."""
-        return {**super().get_config(), "rows": self.rows, "columns": self.columns, "root": self.root}
+        sizes = {"rows": self.rows, "columns": self.columns, "root": self.root}
+        return {**super().get_config(), **sizes, "data_format": self.data_format}
 
+    @classmethod
+    def from_config(cls, config: dict) -> Self:
+        """The layer of a configuration; one without a `data_format` is of a file whose maps have the channels last."""
+        return super().from_config({"data_format": "channels_last", **config})
 
-def _fixed(shape):
-    if len(shape) != 4 or None in shape[1:]:
-        raise ValueError(f"inputs must be (batch, height, width, channels), all but batch fixed; got {tuple(shape)}.")
-    return tuple(shape)
+    def _fixed(self, shape):
+        if len(shape) != 4 or None in shape[1:]:
+            raise ValueError(
+                f"inputs must be {DATA_FORMATS[self.data_format]}, all but batch fixed; got {tuple(shape)}."
+            )
+        return channels_last_shape(shape, self.data_format)
 
 
 def _shares(size, parts):

@@ -1,27 +1,56 @@
 """What the layers of two feature maps share."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
+from tfnxc.layers.data_format import (
+    DATA_FORMATS,
+    arranged,
+    arranged_shape,
+    channels_last,
+    channels_last_shape,
+    check_data_format,
+)
+from tfnxc.metrics.protocols import whole_number
 from tfnxc.ops.arguments import check_map_shapes, check_map_types, check_search_size
 from tfnxc.ops.implementation import check_implementation, native_ops
 
 
 class PairLayer(keras.layers.Layer):
-    """A layer of two feature maps of one shape with a search window; subclasses give its output shape and `call`."""
+    """A layer of two feature maps of one shape with a search window.
 
-    def __init__(self, search_size, **kwargs):
+    Subclasses give the shape of its output and the output itself, both with the channels last.
+    """
+
+    def __init__(self, search_size, data_format, **kwargs):
         super().__init__(**kwargs)
         self.search_size = check_search_size(search_size)
+        self.data_format = check_data_format(data_format)
 
     def build(self, input_shape):
         """Checks the shapes; there are no weights."""
         self._map_shape(input_shape)
         super().build(input_shape)
 
+    def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Shape of the output for a list of two input shapes."""
+        return arranged_shape(self._output_shape(*self._map_shape(input_shape)), self.data_format)
+
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Computes on the two maps of the list `inputs`."""
+        x, y = (channels_last(maps, self.data_format) for maps in self._pair(inputs))
+        return arranged(self._output(x, y), self.data_format)
+
     def get_config(self):
         """The arguments of the constructor."""
-        return {**super().get_config(), "search_size": self.search_size}
+        return {**super().get_config(), "search_size": self.search_size, "data_format": self.data_format}
+
+    @classmethod
+    def from_config(cls, config):
+        """The layer of a configuration; one without a `data_format` is of a file whose maps have the channels last."""
+        return super().from_config({"data_format": "channels_last", **config})
 
     def compute_output_spec(self, inputs):
         """What Keras 3 calls, instead of `call`, on symbolic maps, whose type is therefore checked here."""
@@ -36,10 +65,10 @@ class PairLayer(keras.layers.Layer):
                 f"{type(self).__name__} takes a list of two feature maps, [x, y]; got one input or several of shape "
                 f"{input_shape}."
             )
-        x_shape, y_shape = input_shape
-        check_map_shapes(type(self).__name__, x_shape, y_shape)
+        check_map_shapes(type(self).__name__, *input_shape, DATA_FORMATS[self.data_format])
+        shape = channels_last_shape(tf.TensorShape(input_shape[0]).as_list(), self.data_format)
         rows, columns = self.search_size
-        return tuple(x_shape), (rows, columns if columns is not None else x_shape[2])
+        return shape, (rows, columns if columns is not None else shape[2])
 
     def _pair(self, inputs):
         """The two maps, checked: `build` sees the shapes of the first call only."""
@@ -53,8 +82,8 @@ class NativePairLayer(PairLayer):
     _native_ops = staticmethod(native_ops)
     """Gives the compiled operations, or `None` where plain TensorFlow computes."""
 
-    def __init__(self, search_size, implementation, **kwargs):
-        super().__init__(search_size, **kwargs)
+    def __init__(self, search_size, implementation, data_format, **kwargs):
+        super().__init__(search_size, data_format, **kwargs)
         self.implementation = check_implementation(implementation)
 
     @property
@@ -74,31 +103,53 @@ class NativePairLayer(PairLayer):
 class Summarizing:
     """The weights and the activation of a convolution to `filters` maps, beside a `PairLayer`.
 
-    A layer calls `_set_summary` in its constructor and `_make_weights` when it is built.
+    A layer calls `_set_summary` in its constructor and `_make_weights` when it is built, and gives `_summary`.
     """
+
+    _taken = None
+    """Channels and window that the kernel was made for."""
 
     def _set_summary(
         self, filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
     ):
-        if not isinstance(filters, int) or filters < 1:
-            raise ValueError(f"filters must be a positive integer; got {filters!r}.")
-        self.filters = filters
+        self.filters = whole_number("filters", filters, least=1)
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
 
-    def _make_weights(self, inputs):
+    def _add_weights(self, inputs):
         """The kernel, of the shape (*inputs, filters), and the bias."""
         kernel = {"initializer": self.kernel_initializer, "regularizer": self.kernel_regularizer}
         self.kernel = self.add_weight(name="kernel", shape=(*inputs, self.filters), **kernel)
         bias = {"initializer": self.bias_initializer, "regularizer": self.bias_regularizer}
         self.bias = self.add_weight(name="bias", shape=(self.filters,), **bias)
 
-    def compute_output_shape(self, input_shape):
-        """Shape of the output for a list of two input shapes."""
-        return *self._map_shape(input_shape)[0][:-1], self.filters
+    def build(self, input_shape):
+        """Makes the kernel and the bias."""
+        (*_, channels), window = self._map_shape(input_shape)
+        self._make_weights(channels, window)
+        self._taken = channels, window
+        super().build(input_shape)
+
+    def call(self, inputs):
+        """Computes on the two maps of the list `inputs`."""
+        return self.activation(super().call(inputs))
+
+    def _output_shape(self, shape, window):
+        return *shape[:-1], self.filters
+
+    def _map_shape(self, input_shape):
+        shape, window = super()._map_shape(input_shape)
+        if self._taken not in (None, (shape[-1], window)):
+            channels, (_, columns) = self._taken
+            width = f" and width {columns}" if self.search_size[1] is None else ""
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} was built for maps of {channels} channels{width}; got shape "
+                f"{tuple(input_shape[0])}. Make another layer for other maps."
+            )
+        return shape, window
 
     def get_config(self):
         """The arguments of the constructor."""
@@ -114,5 +165,5 @@ class Summarizing:
 
 
 def _is_shape(value):
-    sizes = isinstance(value, (list, tuple)) and all(size is None or isinstance(size, int) for size in value)
+    sizes = isinstance(value, (list, tuple)) and all(size is None or hasattr(size, "__index__") for size in value)
     return sizes or isinstance(value, tf.TensorShape)

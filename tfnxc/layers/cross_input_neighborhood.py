@@ -1,10 +1,8 @@
 """The layer of cross-input neighborhood differences."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import keras
-import tensorflow as tf
 
 from tfnxc import ops
 from tfnxc.layers._pair_layer import PairLayer
@@ -23,14 +21,15 @@ class CrossInputNeighborhood(PairLayer):
             Defaults to `(5, 5)`.
         layout: `"maps"` for one map a difference, or `"blocks"` for one block of rows x columns a position, as in the
             paper. Defaults to `"maps"`.
+        data_format: As in `NormXcorr`. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
-        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`.
+        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`, or as `data_format` says.
 
     Output shape:
         `(batch, height, width, channels * rows * columns)`, or with `layout="blocks"`
-        `(batch, height * rows, width * columns, channels)`.
+        `(batch, height * rows, width * columns, channels)`; or as `data_format` says.
 
     Raises:
         ValueError: If an argument or an input is not as described.
@@ -45,21 +44,22 @@ class CrossInputNeighborhood(PairLayer):
     """
 
     def __init__(
-        self, search_size: tuple[int, int | None] = (5, 5), layout: Literal["maps", "blocks"] = "maps", **kwargs
+        self,
+        search_size: tuple[int, int | None] = (5, 5),
+        layout: Literal["maps", "blocks"] = "maps",
+        data_format: Literal["channels_last", "channels_first"] | None = None,
+        **kwargs,
     ) -> None:
-        super().__init__(search_size, **kwargs)
+        super().__init__(search_size, data_format, **kwargs)
         self.layout = check_layout(layout)
 
-    def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
-        """Shape of the output for a list of two input shapes."""
-        (batch, height, width, channels), (rows, columns) = self._map_shape(input_shape)
+    def _output_shape(self, shape, window):
+        (batch, height, width, channels), (rows, columns) = shape, window
         if self.layout == "blocks":
             return batch, height * rows, width * columns, channels
         return batch, height, width, channels * rows * columns
 
-    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Subtracts the neighborhoods of the second map of the list `inputs` from the first."""
-        x, y = self._pair(inputs)
+    def _output(self, x, y):
         return ops.cross_input_neighborhood(x, y, self.search_size, self.layout)
 
     def get_config(self) -> dict:

@@ -1,7 +1,7 @@
 """The layer of cross-input neighborhood differences with the convolution that summarizes them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import keras
@@ -35,13 +35,14 @@ class CrossInputSummary(Summarizing, NativePairLayer):
         bias_initializer: Of the bias, `(filters,)`. Defaults to `"zeros"`.
         kernel_regularizer: Of the kernel. Defaults to `None`.
         bias_regularizer: Of the bias. Defaults to `None`.
+        data_format: As in `NormXcorr`. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
-        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`.
+        As that of `NormXcorrSummary`.
 
     Output shape:
-        `(batch, height, width, filters)`.
+        `(batch, height, width, filters)`, or as `data_format` says.
 
     Raises:
         ValueError: If an argument or an input is not as described.
@@ -70,26 +71,22 @@ class CrossInputSummary(Summarizing, NativePairLayer):
         bias_initializer: str | keras.initializers.Initializer = "zeros",
         kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
         bias_regularizer: str | keras.regularizers.Regularizer | None = None,
+        data_format: Literal["channels_last", "channels_first"] | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(search_size, implementation, **kwargs)
+        super().__init__(search_size, implementation, data_format, **kwargs)
         self.layout = check_layout(layout)
         self.both_ways = bool(both_ways)
         self._set_summary(
             filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
         )
 
-    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
-        """Makes the kernel and the bias."""
-        (*_, channels), window = self._map_shape(input_shape)
+    def _make_weights(self, channels, window):
         channels *= 1 + self.both_ways
         blocks = self.layout == "blocks"
-        self._make_weights((*window, channels) if blocks else (1, 1, channels * math.prod(window)))
-        super().build(input_shape)
+        self._add_weights((*window, channels) if blocks else (1, 1, channels * math.prod(window)))
 
-    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Takes the differences of the two maps of the list `inputs` and summarizes."""
-        x, y = self._pair(inputs)
+    def _output(self, x, y):
         kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
         if self.layout == "blocks":
             kernel = tf.transpose(kernel, [2, 0, 1, 3])
@@ -98,7 +95,7 @@ class CrossInputSummary(Summarizing, NativePairLayer):
         summary = ops.cross_input_summary(x, y, kernels[0], bias, **options)
         if self.both_ways:
             summary += ops.cross_input_summary(y, x, kernels[1], **options)
-        return self.activation(summary)
+        return summary
 
     def get_config(self) -> dict:
         """The arguments of the constructor."""

@@ -1,10 +1,9 @@
 """The normalized correlation layer."""
 
-from collections.abc import Sequence
+import math
 from typing import Literal
 
 import keras
-import tensorflow as tf
 
 from tfnxc import ops
 from tfnxc.layers._pair_layer import NativePairLayer
@@ -28,13 +27,15 @@ class NormXcorr(NativePairLayer):
         implementation: `"native"` for the compiled op, `"python"` for plain TensorFlow, `"auto"` for the first where it
             is built. Exports and XLA always take plain TensorFlow. Defaults to `None`: the environment variable
             `TFNXC_OPS`, or else `"auto"`.
+        data_format: `"channels_last"`, or `"channels_first"` for maps `(batch, channels, height, width)`. Defaults to
+            `None`: Keras' setting, `keras.config.image_data_format()`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
-        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`.
+        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`, or as `data_format` says.
 
     Output shape:
-        `(batch, height, width, channels * rows * columns)`, with values in (-1, 1).
+        `(batch, height, width, channels * rows * columns)`, or as `data_format` says, with values in (-1, 1).
 
     Raises:
         ValueError: If an argument or an input is not as described.
@@ -56,21 +57,19 @@ class NormXcorr(NativePairLayer):
         epsilon: float = 0.01,
         gradient: Literal["exact", "published"] = "exact",
         implementation: Literal["auto", "native", "python"] | None = None,
+        data_format: Literal["channels_last", "channels_first"] | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(search_size, implementation, **kwargs)
+        super().__init__(search_size, implementation, data_format, **kwargs)
         self.patch_size = check_patch_size(patch_size)
         self.epsilon = check_epsilon(epsilon)
         self.gradient = check_gradient(gradient)
 
-    def compute_output_shape(self, input_shape: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
-        """Shape of the output for a list of two input shapes."""
-        (batch, height, width, channels), (rows, columns) = self._map_shape(input_shape)
-        return batch, height, width, channels * rows * columns
+    def _output_shape(self, shape, window):
+        batch, height, width, channels = shape
+        return batch, height, width, channels * math.prod(window)
 
-    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Correlates the two maps of the list `inputs`."""
-        x, y = self._pair(inputs)
+    def _output(self, x, y):
         return ops.norm_xcorr(x, y, **self._correlation())
 
     def get_config(self) -> dict:

@@ -1,6 +1,7 @@
 """The normalized correlation layer with the convolution that summarizes its maps."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from typing import Literal
 
 import keras
@@ -31,13 +32,15 @@ class NormXcorrSummary(Summarizing, NormXcorr):
         bias_initializer: Of the bias, `(filters,)`. Defaults to `"zeros"`.
         kernel_regularizer: Of the kernel. Defaults to `None`.
         bias_regularizer: Of the bias. Defaults to `None`.
+        data_format: As in `NormXcorr`. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
-        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`.
+        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`, or as `data_format` says. Once the
+        kernel is made, of these channels only, and of this width where the window is the whole width.
 
     Output shape:
-        `(batch, height, width, filters)`.
+        `(batch, height, width, filters)`, or as `data_format` says.
 
     Raises:
         ValueError: If an argument or an input is not as described.
@@ -65,20 +68,17 @@ class NormXcorrSummary(Summarizing, NormXcorr):
         bias_initializer: str | keras.initializers.Initializer = "zeros",
         kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
         bias_regularizer: str | keras.regularizers.Regularizer | None = None,
+        data_format: Literal["channels_last", "channels_first"] | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(patch_size, search_size, epsilon, gradient, implementation, **kwargs)
+        super().__init__(patch_size, search_size, epsilon, gradient, implementation, data_format, **kwargs)
         self._set_summary(
             filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
         )
 
-    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
-        """Makes the kernel and the bias."""
-        self._make_weights((1, 1, NormXcorr.compute_output_shape(self, input_shape)[-1]))
-        super().build(input_shape)
+    def _make_weights(self, channels, window):
+        self._add_weights((1, 1, channels * math.prod(window)))
 
-    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Correlates the two maps of the list `inputs` and summarizes."""
-        x, y = self._pair(inputs)
+    def _output(self, x, y):
         kernel, bias = tf.convert_to_tensor(self.kernel)[0, 0], tf.convert_to_tensor(self.bias)
-        return self.activation(ops.norm_xcorr_summary(x, y, kernel, bias, **self._correlation()))
+        return ops.norm_xcorr_summary(x, y, kernel, bias, **self._correlation())

@@ -7,6 +7,7 @@ import operator
 import keras
 
 from tfnxc import layers
+from tfnxc.metrics.protocols import whole_number
 
 SMALLEST_SIDE = 28
 """Least height and width of an image: below it no pixel is left after the tower, a 3x3 convolution and pooling."""
@@ -17,6 +18,10 @@ SCALINGS = {"published": None, "centred": (2.0, -0.8)}
 
 INITIALIZERS = ("published", "he")
 """How weights begin: Torch7's uniform(+-1/sqrt(fan_in)), biases too (SPEC 4); or He's normal(2/fan_in), biases 0."""
+
+
+LAST = {"data_format": "channels_last"}
+"""The format of a model's images and maps, whatever Keras' own setting is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +45,13 @@ class Weights:
         options = {"kernel_initializer": kernel, "bias_initializer": bias}
         for name in ("kernel_regularizer", "bias_regularizer"):
             # Keras' L2(k) is k * w^2: its gradient is 2 k w.
-            options[name] = keras.regularizers.L2(self.l2 / 2) if self.l2 else None
+            options[name] = keras.regularizers.L2(float(self.l2) / 2) if self.l2 else None
         return options
 
     def convolution(self, filters, kernel_size, channels, **kwargs):
         """Conv2D with these weights; `channels` is its input's."""
         fan_in = math.prod(kernel_size) * channels
-        return keras.layers.Conv2D(filters, kernel_size, **self.options(fan_in), **kwargs)
+        return keras.layers.Conv2D(filters, kernel_size, **LAST, **self.options(fan_in), **kwargs)
 
     def dense(self, units, inputs, **kwargs):
         """Dense with these weights; `inputs` is the size of its input."""
@@ -67,10 +72,15 @@ def check_input_shape(input_shape):
     return shape
 
 
-def build_tower(input_shape, filters, weights, scaling):
-    """The tied tower: two stages of 5x5 convolution, ReLU and max-pooling (SPEC section 3)."""
+def check_sizes(filters, units):
+    """`filters` as two integers and `units` as one."""
     if len(filters) != 2:
         raise ValueError(f"filters must be two numbers, one for each stage of the tower; got {filters!r}.")
+    return tuple(whole_number("filters", each, least=1) for each in filters), whole_number("units", units, least=1)
+
+
+def build_tower(input_shape, filters, weights, scaling):
+    """The tied tower: two stages of 5x5 convolution, ReLU and max-pooling (SPEC section 3)."""
     if scaling not in SCALINGS:
         raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}; got {scaling!r}.")
     image = keras.Input(input_shape, name="image")
@@ -80,7 +90,7 @@ def build_tower(input_shape, filters, weights, scaling):
         maps = keras.layers.Rescaling(scale, offset, name="scaling")(maps)
     for stage, count in enumerate(filters, start=1):
         convolution = weights.convolution(count, (5, 5), maps.shape[-1], activation="relu", name=f"stage{stage}_conv")
-        maps = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(convolution(maps))
+        maps = keras.layers.MaxPooling2D(2, **LAST, name=f"stage{stage}_pool")(convolution(maps))
     return keras.Model(image, maps, name="tower")
 
 
@@ -103,16 +113,16 @@ def pair_model(name, input_shape, filters, scaling, weights, features_of):
 
 def norm_xcorr_branch(probe, gallery, search_size, filters, units, weights):
     """Normalized correlation, ReLU and its summary, up to the dense layer before its ReLU."""
-    maps = layers.NormXcorr(search_size=search_size).compute_output_shape([probe.shape, gallery.shape])[-1]
-    options = {"search_size": search_size, "activation": "relu", **weights.options(fan_in=maps)}
+    maps = layers.NormXcorr(search_size=search_size, **LAST).compute_output_shape([probe.shape, gallery.shape])[-1]
+    options = {"search_size": search_size, "activation": "relu", **LAST, **weights.options(fan_in=maps)}
     summary = layers.NormXcorrSummary(filters, name="norm_xcorr_summary", **options)
     return _across(summary([probe, gallery]), "norm_xcorr", filters, units, weights)
 
 
 def neighborhood_branch(probe, gallery, search_size, filters, units, weights):
     """Cross-input neighborhood differences both ways, ReLU and their summary, up to the dense layer before its ReLU."""
-    maps = 2 * layers.CrossInputNeighborhood(search_size).compute_output_shape([probe.shape, gallery.shape])[-1]
-    options = {"search_size": search_size, "activation": "relu", **weights.options(fan_in=maps)}
+    maps = 2 * layers.CrossInputNeighborhood(search_size, **LAST).compute_output_shape([probe.shape, gallery.shape])[-1]
+    options = {"search_size": search_size, "activation": "relu", **LAST, **weights.options(fan_in=maps)}
     summary = layers.CrossInputSummary(filters, both_ways=True, name="neighborhood_summary", **options)
     return _across(summary([probe, gallery]), "neighborhood", filters, units, weights)
 
@@ -120,6 +130,6 @@ def neighborhood_branch(probe, gallery, search_size, filters, units, weights):
 def _across(summary, name, filters, units, weights):
     """3x3 convolution -> max-pooling rounding down -> dense."""
     maps = weights.convolution(filters, (3, 3), filters, name=f"{name}_across")(summary)
-    maps = keras.layers.MaxPooling2D(2, name=f"{name}_pool")(maps)
-    features = keras.layers.Flatten(name=f"{name}_flat")(maps)
+    maps = keras.layers.MaxPooling2D(2, **LAST, name=f"{name}_pool")(maps)
+    features = keras.layers.Flatten(**LAST, name=f"{name}_flat")(maps)
     return weights.dense(units, features.shape[-1], name=f"{name}_dense")(features)

@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 
 from tfnxc import layers
-from tfnxc.models._blocks import Weights, pair_model
+from tfnxc.models._blocks import LAST, Weights, check_sizes, pair_model
 
 
 def ahmed(
@@ -42,7 +42,7 @@ def ahmed(
     References:
         Ahmed, Jones, Marks, "An Improved Deep Learning Architecture for Person Re-Identification", CVPR 2015.
     """
-    weights = Weights(l2, initializer)
+    weights, (filters, units) = Weights(l2, initializer), check_sizes(filters, units)
 
     def features_of(probe, gallery):
         pairs = {"probe": [probe, gallery], "gallery": [gallery, probe]}
@@ -55,10 +55,12 @@ def ahmed(
 
 def _side(name, pair, search_size, filters, weights):
     """K (or K', with the pair exchanged), its patch summary and the features across patches, flat."""
-    differences = layers.CrossInputNeighborhood(search_size).compute_output_shape([each.shape for each in pair])[-1]
-    options = {"layout": "blocks", "activation": "relu", **weights.options(fan_in=differences)}
+    differences = layers.CrossInputNeighborhood(search_size, **LAST).compute_output_shape(
+        [each.shape for each in pair]
+    )[-1]
+    options = {"layout": "blocks", "activation": "relu", **LAST, **weights.options(fan_in=differences)}
     maps = layers.CrossInputSummary(filters, search_size, name=f"summary_{name}", **options)(pair)
     maps = weights.convolution(filters, (3, 3), filters, name=f"across_{name}")(maps)
     # Padding "same" makes the pooling round up: 35x10 -> 18x5.
-    maps = keras.layers.MaxPooling2D(2, padding="same", name=f"pool_{name}")(maps)
-    return keras.layers.Flatten(name=f"flat_{name}")(maps)
+    maps = keras.layers.MaxPooling2D(2, padding="same", **LAST, name=f"pool_{name}")(maps)
+    return keras.layers.Flatten(**LAST, name=f"flat_{name}")(maps)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import keras
 
-from tfnxc.models._blocks import Weights, neighborhood_branch, norm_xcorr_branch, pair_model
+from tfnxc.models._blocks import Weights, check_sizes, neighborhood_branch, norm_xcorr_branch, pair_model
 
 
 def fused(
@@ -43,7 +43,7 @@ def fused(
         Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
         NIPS 2016, and its supplement, section 3.2.
     """
-    weights = Weights(l2, initializer)
+    weights, (filters, units) = Weights(l2, initializer), check_sizes(filters, units)
 
     def features_of(probe, gallery):
         sizes = filters[-1], units, weights

@@ -4,7 +4,7 @@ from typing import Literal
 
 import keras
 
-from tfnxc.models._blocks import Weights, norm_xcorr_branch, pair_model
+from tfnxc.models._blocks import Weights, check_sizes, norm_xcorr_branch, pair_model
 
 
 def normxcorr(
@@ -44,7 +44,7 @@ def normxcorr(
         Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
         NIPS 2016, and its supplement, section 3.2.
     """
-    weights = Weights(l2, initializer)
+    weights, (filters, units) = Weights(l2, initializer), check_sizes(filters, units)
 
     def features_of(probe, gallery):
         dense = norm_xcorr_branch(probe, gallery, search_size, filters[-1], units, weights)

@@ -106,14 +106,13 @@ def check_map_types(name, x_type, y_type):
         raise ValueError(f"{name} takes two maps of one type; got {x_type.name} and {y_type.name}.")
 
 
-def check_map_shapes(name, x_shape, y_shape):
-    """Both shapes are (batch, height, width, channels), known but for the batch, and alike."""
+def check_map_shapes(name, x_shape, y_shape, axes="(batch, height, width, channels)"):
+    """Both shapes have these axes, known but for the batch, and are alike."""
     x_shape, y_shape = tf.TensorShape(x_shape), tf.TensorShape(y_shape)
     for letter, shape in (("x", x_shape), ("y", y_shape)):
         if shape.rank != 4 or None in shape[1:].as_list():
             raise ValueError(
-                f"{name} takes maps of shape (batch, height, width, channels), all known but the batch; "
-                f"got {letter} of shape {_readable(shape)}."
+                f"{name} takes maps of shape {axes}, all known but the batch; got {letter} of shape {_readable(shape)}."
             )
         if 0 in shape[1:].as_list():
             raise ValueError(f"{name} takes maps of at least one pixel; got {letter} of shape {_readable(shape)}.")
