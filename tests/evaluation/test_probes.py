@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
+from tfnxc.datasets import synthetic
 from tfnxc.errors import InputError
-from tfnxc.evaluation.probes import PROBE_KINDS, ProbeChoice, choose_by_difficulty, choose_by_ranks
+from tfnxc.evaluation.probes import (
+    PROBE_KINDS,
+    ProbeChoice,
+    choose_by_difficulty,
+    choose_by_ranks,
+    picture_index,
+)
 
 MODELS = ["ahmed", "normxcorr", "fused"]
 RANKS = [
@@ -45,6 +52,15 @@ def test_the_hardest_come_first_and_easy_ones_never():
     assert choose_by_difficulty("light", [0.1, 0.5, 0, 0.3], count=9).tolist() == [1, 3, 0]
     ties = [choose_by_difficulty("occlusion", np.ones(30), 3, seed).tolist() for seed in (0, 0, 1)]
     assert ties[0] == ties[1] != ties[2]
+
+
+def test_a_picture_is_found_by_position():
+    people = synthetic(identities=2)
+    for position in (3, np.int64(3), "3"):
+        assert picture_index(people, position) == 3
+    for wrong in (-1, 8, np.int64(8)):
+        with pytest.raises(InputError, match=f"picture {wrong}: .*has pictures 0 to 7"):
+            picture_index(people, wrong)
 
 
 def test_the_command_knows_these_kinds():

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import math
 import subprocess
 import sys
@@ -84,6 +85,9 @@ def test_an_unknown_optimizer_is_one_clear_error():
         ({"pool": 0}, "pool must be 1 or more; got 0"),
         ({"learning_rate": math.nan}, "learning_rate must be a finite number; got nan"),
         ({"light": math.inf}, "light must be a finite number; got inf"),
+        ({"light": "much"}, "light must be a finite number; got 'much'"),
+        ({"batch_size": 1.5}, "batch_size must be a whole number; got 1.5"),
+        ({"epochs": None}, "epochs must be a whole number; got None"),
     ],
 )
 def test_pairs_that_cannot_be_chosen_are_one_clear_error(options, message):
@@ -103,6 +107,12 @@ def test_pairs_that_cannot_be_chosen_are_one_clear_error(options, message):
 def test_numbers_out_of_their_range_are_one_clear_error(options, message):
     with pytest.raises(InputError, match=message):
         Recipe(**options)
+
+
+def test_numpy_numbers_become_those_that_a_file_holds():
+    given = Recipe.named("grouped", batch_size=np.int64(72), warmup=np.int32(3), learning_rate=np.float32(0.5))
+    assert given == Recipe.named("grouped", batch_size=72, warmup=3, learning_rate=0.5)
+    assert json.loads(json.dumps(dataclasses.asdict(given)))["batch_size"] == 72
 
 
 def test_the_recipe_knows_what_the_models_know():

@@ -68,6 +68,8 @@ def test_versions_count_up_and_are_never_overwritten(tmp_path):
     assert export_model(model, tmp_path).name == "5"
     with pytest.raises(InputError, match=r"4 exists already\. Choose another version"):
         export_model(model, tmp_path, version=4)
-    with pytest.raises(InputError, match="positive whole number; got 0"):
-        export_model(model, tmp_path, version=0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["4", "5"]
+    for wrong in (0, True, 1.5):
+        with pytest.raises(InputError, match=f"positive whole number; got {wrong}"):
+            export_model(model, tmp_path, version=wrong)
+    assert export_model(model, tmp_path, version=np.int64(7)).name == "7"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["4", "5", "7"]

@@ -160,8 +160,8 @@ def draw_galleries(people: ImageSet, protocol: str, seed: int = 0, most: int | N
 
 def picture_index(people: ImageSet, wanted: int | str) -> int:
     """The position in a set of a picture by position or name; raises `InputError` if there is none."""
-    if isinstance(wanted, int) or wanted.isdecimal():
-        if int(wanted) < len(people):
+    if isinstance(wanted, int | np.integer) or wanted.isdecimal():
+        if 0 <= int(wanted) < len(people):
             return int(wanted)
         raise InputError(f"picture {wanted}: the test part of {people.name} has pictures 0 to {len(people) - 1}.")
     names = [pathlib.PurePath(path).name for path in people.paths]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import operator
 from typing import Any, Self
 
 from tfnxc.datasets.pipelines.pair_indices import NEGATIVES, POSITIVES
@@ -39,6 +40,18 @@ def _setting(default: Any, about: str, accepts: tuple[str, ...] | Range | None =
     """A field with what the command line says and accepts: its help, and choices or a range."""
     choices, range_ = (accepts, None) if isinstance(accepts, tuple) else ((), accepts)
     return dataclasses.field(default=default, metadata={"help": about, "choices": choices, "range": range_})
+
+
+def _number(name, value, kind):
+    """A value as Python's own `int` or `float`, which a file can hold, whatever library it is of."""
+    try:
+        number = operator.index(value) if kind is int else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        expected = "a whole number" if kind is int else "a finite number"
+        raise InputError(f"{name} must be {expected}; got {value!r}.")
+    return number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,8 +126,9 @@ class Recipe:
             value, choices, limits = getattr(self, field.name), field.metadata["choices"], field.metadata["range"]
             if choices and value not in choices:
                 raise InputError(f"{field.name} must be one of {', '.join(choices)}; got {value!r}.")
-            if limits is not None and not math.isfinite(value):
-                raise InputError(f"{field.name} must be a finite number; got {value}.")
+            if limits is not None:
+                value = _number(field.name, value, field.type)
+                object.__setattr__(self, field.name, value)
             if limits is not None and value not in limits:
                 raise InputError(f"{field.name} must be {limits}; got {value}.")
         if self.warmup and self.schedule != "cosine":

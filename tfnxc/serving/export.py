@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
@@ -134,9 +135,9 @@ def export_model(
         )
     if version is None:
         version = 1 + max((int(entry.name) for entry in folder.glob("*") if entry.name.isdecimal()), default=0)
-    if not isinstance(version, int) or version < 1:
+    if isinstance(version, bool) or not isinstance(version, int | np.integer) or version < 1:
         raise InputError(f"a version is a positive whole number; got {version!r}.")
-    target = folder / str(version)
+    target = folder / str(int(version))
     if target.exists():
         raise InputError(f"{target} exists already. Choose another version, or none for the next one.")
     folder.mkdir(parents=True, exist_ok=True)

@@ -135,7 +135,7 @@ def plot_correlation(
     height, width, channels = correlation.values.shape[:3]
     if channel is not None and not 0 <= channel < channels:
         raise ValueError(f"channel must be 0 to {channels - 1}; got {channel!r}.")
-    if isinstance(positions, int):
+    if isinstance(positions, int | np.integer):
         positions = correlation.strongest(min(positions, MOST_POSITIONS + 1), channel)
     if not 1 <= len(positions) <= MOST_POSITIONS:
         raise ValueError(f"plot_correlation joins 1 to {MOST_POSITIONS} patches; got {len(positions)}.")
