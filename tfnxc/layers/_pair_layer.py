@@ -13,7 +13,7 @@ from tfnxc.layers.data_format import (
     channels_last_shape,
     check_data_format,
 )
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 from tfnxc.ops.arguments import check_map_shapes, check_map_types, check_search_size
 from tfnxc.ops.implementation import check_implementation, native_ops
 

@@ -7,7 +7,7 @@ import operator
 import keras
 
 from tfnxc import layers
-from tfnxc.metrics.protocols import whole_number
+from tfnxc.number_checks import whole_number
 
 SMALLEST_SIDE = 28
 """Least height and width of an image: below it no pixel is left after the tower, a 3x3 convolution and pooling."""
