@@ -2,7 +2,7 @@
 
 from tfnxc.embedding.combination import PRIOR, Combination, log_odds_of
 from tfnxc.embedding.discriminant import Discriminant
-from tfnxc.embedding.embedding import Embedding, EmbeddingCard, embedding_path, pooled, pooling_model
+from tfnxc.embedding.embedding import Embedding, EmbeddingCard, embedding_path, pooled, pooling_layer, pooling_model
 from tfnxc.embedding.kissme import KISSME
 from tfnxc.embedding.methods import METHODS, MetricProjection
 from tfnxc.embedding.pooling import StatisticsPooling
@@ -23,6 +23,7 @@ __all__ = [
     "embedding_path",
     "log_odds_of",
     "pooled",
+    "pooling_layer",
     "pooling_model",
     "pretrained_embedding",
 ]

@@ -104,7 +104,7 @@ class Embedding:
     def of(cls, projection: Projection, map_shape: Sequence[int], card: EmbeddingCard) -> Self:
         """The embedding of a fitted projection of pooled feature maps of the shape `(height, width, channels)`."""
         maps = keras.Input(tuple(map_shape), name="feature_maps")
-        numbers = _pooling()(maps)
+        numbers = pooling_layer()(maps)
         size, count = projection.components_.shape
         if numbers.shape[-1] != size:
             raise ValueError(f"a projection of {size} numbers does not fit the {numbers.shape[-1]} of these maps.")
@@ -186,17 +186,18 @@ def pooled(maps: ArrayLike) -> np.ndarray:
         (3, 1200)
     """
     maps = np.asarray(maps)
-    layer = _pooling()
+    layer = pooling_layer()
     return _in_batches(layer, maps, layer.compute_output_shape(maps.shape)[-1])
 
 
 def pooling_model(tower: keras.Model) -> keras.Model:
     """The model of images in [0, 1] to what the embedding pools from the feature maps of a tower."""
     images = keras.Input(tower.input_shape[1:], name="image")
-    return keras.Model(images, _pooling()(tower(images)), name="pooled")
+    return keras.Model(images, pooling_layer()(tower(images)), name="pooled")
 
 
-def _pooling():
+def pooling_layer() -> StatisticsPooling:
+    """The layer that makes of feature maps the numbers which the projection takes."""
     options = {"data_format": "channels_last", "name": "pooling", "dtype": "float32"}
     return StatisticsPooling(ROWS, COLUMNS, root=True, **options)
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from tfnxc.embedding import StatisticsPooling
+from tfnxc.embedding import pooling_layer
 from tfnxc.losses import GroupRankingLoss
 
 
@@ -25,8 +25,6 @@ def with_metric_loss(model: keras.Model, identities_per_group: int, weight: floa
     """
     probe, gallery = (model.get_layer(f"take_{side}").input for side in ("probe", "gallery"))
     maps = probe[0]  # of all images, which both sides take theirs from
-    numbers = StatisticsPooling(root=True, data_format="channels_last", dtype="float32", name="metric_loss_pooling")(
-        maps
-    )
+    numbers = pooling_layer()(maps)
     loss = GroupRankingLoss(identities_per_group, weight, name="metric_loss")
     return keras.Model(model.input, loss([model.output, numbers, probe[1], gallery[1]]), name=model.name)
