@@ -198,7 +198,7 @@ def pooling_model(tower: keras.Model) -> keras.Model:
 
 def pooling_layer() -> StatisticsPooling:
     """The layer that makes of feature maps the numbers which the projection takes."""
-    options = {"data_format": "channels_last", "name": "pooling", "dtype": "float32"}
+    options: dict[str, Any] = {"data_format": "channels_last", "name": "pooling", "dtype": "float32"}
     return StatisticsPooling(ROWS, COLUMNS, root=True, **options)
 
 
