@@ -67,6 +67,8 @@ def test_search_with_filters_json_and_a_picture(index, crops, tmp_path):
     assert exhaustive.exit_code == 0 and len(json.loads(to.read_text())["probes"][0]["matches"]) == 5
     by_cosine = run("search", index, first, "--scorer", "embedding", "--top", 3, "--json", to)
     assert by_cosine.exit_code == 0 and "rank  cosine  camera  picture" in by_cosine.output
+    assert "Scored by" not in by_cosine.output and "x log-odds of the head +" in exhaustive.output
+    assert found["combination"] in " ".join(result.output.split()) and json.loads(to.read_text())["combination"] is None
     matches = json.loads(to.read_text())["probes"][0]["matches"]
     assert f"{matches[0]['score']:.4f}" in by_cosine.output and matches[0]["probability"] is None
     listed = tmp_path / "day.csv"

@@ -66,6 +66,8 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
         console.print(f"Left out: {printable(line)}")
 
     found = gallery.search(probes, top, left_out=say, **options)
+    if options["scorer"] == "both":
+        console.print(f"Scored by {gallery.combination.describe()}", soft_wrap=True)
     for file, matches in zip(files, found, strict=True):
         console.print(printable(file))
         # Not a table of rich, which would fold long paths.

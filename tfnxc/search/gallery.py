@@ -31,7 +31,7 @@ from tfnxc.search.picture import Match, Picture
 from tfnxc.search.times import Time, format_time
 
 if TYPE_CHECKING:
-    from tfnxc.embedding import Embedding
+    from tfnxc.embedding import Combination, Embedding
     from tfnxc.runs import Run
 
 SHORTLIST = 250
@@ -189,6 +189,11 @@ class Gallery:
             "model": manifest.model.rsplit(" ", 1)[0],
             "cameras": {camera or "": count for camera, count in self.cameras.items()},
         }
+
+    @property
+    def combination(self) -> Combination:
+        """The `tfnxc.embedding.Combination` by which the scorer `both` adds head and embedding."""
+        return self._scorer.embedding.combination
 
     @property
     def bytes_on_disk(self) -> int:
@@ -471,6 +476,7 @@ class Gallery:
             "index": os.fspath(self.folder),
             "pictures": len(self),
             "scorer": scorer,
+            "combination": self.combination.describe() if scorer == "both" else None,
             "shortlist": None if scorer == "embedding" else used,
             "exhaustive": bool(exhaustive),
             "both_orders": bool(both_orders),
