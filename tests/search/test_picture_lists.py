@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -39,6 +40,16 @@ def test_a_folder_with_what_lies_below(tmp_path, monkeypatch):
         list(folder_pictures("empty"))
     with pytest.raises(InputError, match="nowhere: no such folder"):
         list(folder_pictures("nowhere"))
+
+
+def test_what_is_of_another_format_is_told(tmp_path):
+    for name in ("a.png", "b/c.tif", "b/d.webp", "notes.txt", ".hidden/e.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    unread = []
+    found = list_pictures(tmp_path, unread=unread.append)
+    assert [pathlib.Path(each.name).name for each in found] == ["a.png", "d.webp"]
+    assert unread == [str(tmp_path / "b" / "c.tif")]
 
 
 def test_a_file_s_name_of_two_lines(tmp_path):
@@ -79,6 +90,7 @@ def test_a_csv_file(tmp_path):
         ("path,camera\na.png\n", "line 2: 1 fields; expected 2"),
         ("path\na.png,b\n", "line 2: 2 fields; expected 1"),
         ("path,camera\n,lift\n", "line 2: no path"),
+        ("path,identity\na.png,nan\n", "line 2: the identity nan, which stands for a missing value; leave it empty"),
         ("path,time\na.png,noon\n", "line 2: 'noon' is no time; expected ISO 8601"),
         ('path\n"a\n', "not CSV"),
         (b"path\n\xff.png\n", "not in UTF-8"),

@@ -59,7 +59,8 @@ def info(name, data, as_json):
     tfnxc datasets info cuhk01 --data cuhk01/campus
     """
     entry = CATALOGUE[name]
-    found = count_dataset(open_dataset(name, data)) if data is not None or not entry.needs_path else None
+    people = open_dataset(name, data) if data is not None or not entry.needs_path else None
+    found = None if people is None else count_dataset(people)
     if as_json:
         facts = {**entry.facts(), "layout": entry.layout, "reference": entry.reference}
         return print_json(facts if found is None else {**facts, "found": found.to_dict()})
@@ -72,8 +73,9 @@ def info(name, data, as_json):
         f"Protocol: {entry.default_protocol}",
         f"Reference: {entry.reference}",
     )
-    if found is not None:
+    if people is not None:
         _print_counts(found, data)
+        print_lines(*(f"Note: {remark}" for remark in people.notes()))
 
 
 @datasets.command()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tfnxc.datasets import ImageSet
 from tfnxc.datasets.readers.csv_file import csv_rows
-from tfnxc.datasets.readers.folder import EXTENSIONS, existing_folder, may_be_picture, not_listed
+from tfnxc.datasets.readers.folder import EXTENSIONS, MISSING, existing_folder, may_be_picture, not_listed
 from tfnxc.errors import InputError
 from tfnxc.search.picture import Picture
 from tfnxc.search.times import parse_time
@@ -106,6 +106,12 @@ def csv_pictures(path: str | os.PathLike) -> Iterator[Picture]:
         except InputError as error:
             raise InputError(f"{path}, line {line}: {error}") from None
         known = {name: row.get(name) or None for name in _KNOWN}
+        for name, value in known.items():
+            if value is not None and MISSING.fullmatch(value):
+                raise InputError(
+                    f"{path}, line {line}: the {name} {value}, which stands for a missing value; leave it empty where "
+                    "it is not known, or write a name otherwise."
+                )
         yield Picture.of_file(pathlib.Path(path).parent / row["path"], **known, time=time)
 
 

@@ -101,7 +101,7 @@ def unseen(people, identities):
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-][0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
-_NOTHING = re.compile(r"nan|none|null|nat|na|n/a|#n/a|<na>", re.IGNORECASE)
+MISSING = re.compile(r"nan|none|null|nat|na|n/a|#n/a|<na>", re.IGNORECASE)  # what tables hold where they hold nothing
 _LONGEST = 18  # digits of a number, so that it has 64 bits
 
 
@@ -122,7 +122,7 @@ def numbers(names, places, what, nobody=()):
     """
     words = f" or one of the words {' and '.join(nobody)}" if nobody else ""
     for name, place in zip(names, places, strict=True):
-        if _NOTHING.fullmatch(name):
+        if MISSING.fullmatch(name):
             raise InputError(
                 f"{place}: the {what} {name}, which stands for a missing value; expected a number of 0 or above or a "
                 f"name{',' + words if words else ''}. Where it is a name, write it otherwise."
