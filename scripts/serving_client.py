@@ -40,7 +40,12 @@ def main(arguments=None):
         sys.exit(f"Error: {error}")
     print(f"rank  {'cosine' if options.by == 'vectors' else 'probability':>11}  picture")
     for rank, (name, score) in enumerate(found[: options.top], start=1):
-        print(f"{rank:4}  {score:11.4f}  {name}")
+        print(f"{rank:4}  {score:11.4f}  {shown(name)}")
+
+
+def shown(name):
+    """The name of a file, with replacement characters for what is not UTF-8."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", name)
 
 
 def parse(arguments):

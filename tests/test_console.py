@@ -51,6 +51,11 @@ def test_a_name_that_is_not_utf_8_and_what_steers_a_terminal_are_replaced(printe
     assert str(plain("a\tb\nc")) == "a\tb\nc"
 
 
+def test_an_error_names_a_path_that_is_not_utf_8(tmp_path):
+    found = CliRunner().invoke(main, ["datasets", "check", "folder", "--data", str(tmp_path / os.fsdecode(b"caf\xe9"))])
+    assert found.exit_code == 1 and "caf\ufffd: no such folder" in found.output
+
+
 def test_a_message_names_a_folder_with_brackets(tmp_path):
     found = CliRunner().invoke(main, ["datasets", "check", "folder", "--data", str(tmp_path / "a[/b]")])
     assert found.exit_code == 1 and "a[/b]: no such folder" in found.output

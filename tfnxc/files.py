@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 
+from tfnxc.errors import InputError
+
 _TEMPORARY = ".tfnxc-"
 
 
@@ -42,6 +44,12 @@ def _sync(path):
 def is_temporary(path):
     """Whether this is what a kill inside `replacing` leaves behind."""
     return pathlib.Path(path).name.startswith(_TEMPORARY)
+
+
+def refuse_other_than_utf8(path):
+    """Raises an error if the name of a folder is not UTF-8: TensorFlow's own writers take no other."""
+    if os.fsencode(path).decode("utf-8", "ignore").encode() != os.fsencode(path):
+        raise InputError(f"{path}: not UTF-8, and TensorFlow writes there only. Choose a folder with another name.")
 
 
 def write_text(path, text):

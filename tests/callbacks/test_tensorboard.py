@@ -1,4 +1,5 @@
 import importlib.util
+import os
 
 import keras
 import numpy as np
@@ -47,6 +48,12 @@ def test_without_tensorboard_one_clear_error_names_the_extra(tmp_path, monkeypat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'not installed.*pip install "tfnxc\[tensorboard\]"'):
         TensorBoard(tmp_path)
+
+
+def test_a_folder_that_tensorflow_cannot_write_is_one_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    with pytest.raises(InputError, match="not UTF-8, and TensorFlow writes there only"):
+        TensorBoard(tmp_path / os.fsdecode(b"caf\xe9"))
 
 
 def test_a_file_in_place_of_the_folder_is_one_clear_error(tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
+import unicodedata
+
 import numpy as np
 import pytest
 
-from tfnxc.datasets import synthetic
+from tfnxc.datasets import ImageSet, synthetic
 from tfnxc.errors import InputError
 from tfnxc.evaluation.probes import (
     PROBE_KINDS,
@@ -70,3 +72,12 @@ def test_the_command_knows_these_kinds():
     assert tuple(kind.type.choices) == PROBE_KINDS
     with pytest.raises(ValueError, match=r"kind must be one of random, all-right.*got 'nice'"):
         ProbeChoice("nice")
+
+
+def test_a_picture_is_found_in_either_unicode_form():
+    composed, parted = (unicodedata.normalize(form, "zoé/é.png") for form in ("NFC", "NFD"))
+    for path, wanted in ((composed, parted), (parted, composed), (parted, composed.rpartition("/")[2])):
+        people = ImageSet("few", ["a.png", path], np.array([1, 2]), np.array([0, 0]), read=None)
+        assert picture_index(people, wanted) == 1
+    both = ImageSet("few", [composed, parted], np.array([1, 2]), np.array([0, 0]), read=None)
+    assert [picture_index(both, each) for each in (composed, parted)] == [0, 1]

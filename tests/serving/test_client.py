@@ -173,6 +173,10 @@ def test_without_a_server_or_pictures_the_message_says_so(client, gallery, tmp_p
         client.main(["rank", str(gallery / "05.png"), str(tmp_path / "empty"), *nobody])
 
 
+def test_a_name_that_is_not_utf_8_is_shown(client):
+    assert client.shown("caf\udce9.png") == "caf\ufffd.png"
+
+
 def test_what_does_not_speak_http_is_no_traceback(client, gallery):
     with socket.create_server(("127.0.0.1", 0)) as server:  # as the port of gRPC would
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -73,3 +74,9 @@ def test_versions_count_up_and_are_never_overwritten(tmp_path):
             export_model(model, tmp_path, version=wrong)
     assert export_model(model, tmp_path, version=np.int64(7)).name == "7"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["4", "5", "7"]
+
+
+def test_a_folder_that_tensorflow_cannot_write_is_one_clear_error(model, tmp_path):
+    with pytest.raises(InputError, match="not UTF-8, and TensorFlow writes there only"):
+        export_model(model, tmp_path / os.fsdecode(b"caf\xe9"))
+    assert list(tmp_path.iterdir()) == []

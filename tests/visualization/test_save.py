@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,14 @@ def test_the_name_says_the_form_and_the_bytes_are_always_the_same(figure, tmp_pa
 def test_other_forms_are_refused(figure, tmp_path):
     with pytest.raises(InputError, match=r"a\.jpg: pictures are written as \.png, \.svg, \.pdf"):
         save_figure(figure, tmp_path / "a.jpg")
+
+
+def test_names_that_are_not_utf_8_are_drawn_with_replacement_characters(tmp_path):
+    picture, name = np.zeros((8, 3, 3), np.uint8), os.fsdecode(b"caf\xe9.png")
+    ranking = Ranking(name, picture[None], np.ones(1), np.ones(1, bool), 1)
+    figure = plot_rankings([RankedProbe(name, picture, [ranking])])
+    save_figure(figure, tmp_path / f"{name}.svg")
+    assert "caf\ufffd.png" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_dollars_in_names_are_no_formulas(tmp_path):

@@ -9,6 +9,7 @@ import keras
 
 from tfnxc.callbacks.learning_rate import learning_rate
 from tfnxc.errors import InputError
+from tfnxc.files import refuse_other_than_utf8
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
@@ -22,7 +23,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         folder: Where the event files go; created if missing. A resumed training adds to the files there.
 
     Raises:
-        InputError: If TensorBoard is not installed, or `folder` is a file.
+        InputError: If TensorBoard is not installed, or `folder` is a file or has a name that is not UTF-8.
 
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -41,6 +42,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         folder = pathlib.Path(folder)
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder}: a file, where a folder for TensorBoard was expected. Choose another.")
+        refuse_other_than_utf8(folder)
         super().__init__(log_dir=str(folder), write_graph=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -26,6 +26,7 @@ from tfnxc.cli.search import search
 from tfnxc.cli.serve_ui import serve_ui
 from tfnxc.cli.splits import splits
 from tfnxc.cli.train import train
+from tfnxc.console import readable
 from tfnxc.errors import InputError
 
 
@@ -36,11 +37,11 @@ class _OneLineErrors(click.Group):
         try:
             return super().invoke(context)
         except InputError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(readable(str(error))) from None
         except OSError as error:
             if error.filename is None:
                 raise
-            raise click.ClickException(f"{error.filename}: {error.strerror}.") from None
+            raise click.ClickException(readable(f"{os.fsdecode(error.filename)}: {error.strerror}.")) from None
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

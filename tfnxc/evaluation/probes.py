@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -165,11 +166,18 @@ def picture_index(people: ImageSet, wanted: int | str) -> int:
             return int(wanted)
         raise InputError(f"picture {wanted}: the test part of {people.name} has pictures 0 to {len(people) - 1}.")
     names = [pathlib.PurePath(path).name for path in people.paths]
-    found = [index for index, path in enumerate(people.paths) if wanted in (str(path), names[index])]
+    found: list[int] = []
+    for form in (str, _composed):  # as it is written, or else in the other Unicode form
+        same = (form(wanted) in (form(path), form(name)) for path, name in zip(people.paths, names, strict=True))
+        found = found or [index for index, each in enumerate(same) if each]
     if len(found) != 1:
         what = "no picture" if not found else f"{len(found)} pictures"
         raise InputError(f"{wanted}: {what} of that name in the test part of {people.name}, such as {names[0]}.")
     return found[0]
+
+
+def _composed(text):
+    return unicodedata.normalize("NFC", text)
 
 
 def _difficulty(people, dataset, galleries, kind):

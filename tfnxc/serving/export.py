@@ -16,6 +16,7 @@ from tfnxc import models
 from tfnxc.console import plain
 from tfnxc.embedding import Embedding, embedding_path
 from tfnxc.errors import InputError
+from tfnxc.files import refuse_other_than_utf8
 from tfnxc.keras_line import KERAS_2
 from tfnxc.runs import Run
 from tfnxc.serving.card import run_card, write_card, write_warm_up
@@ -120,13 +121,14 @@ def export_model(
         The path of the version.
 
     Raises:
-        InputError: If the version exists already or is no positive integer, the variant is not known, or the embedding
-            is of feature maps of another shape.
+        InputError: If the version exists already or is no positive integer, the variant is not known, the embedding is
+            of feature maps of another shape, or the name of the folder is not UTF-8.
 
     Example:
         >>> export_model(model, "savedmodels/campus")
         PosixPath('savedmodels/campus/1')
     """
+    refuse_other_than_utf8(folder)
     folder, parts = pathlib.Path(folder), smaller(models.split(model), variant)
     if embedding is not None and embedding.map_shape != tuple(parts.tower.output_shape[1:]):
         raise InputError(

@@ -559,3 +559,10 @@ def test_the_benchmark_prints_its_table(tmp_path):
     table = json.loads((tmp_path / "b.json").read_text())
     assert table["facts"]["pictures"] == 16 and len(table["rows"]) == 5
     assert all(f"{row['median']:.0f} pictures a second" in found.stdout for row in table["rows"])
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_as_good(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    prepare(people(), folder, SIZE)
+    np.testing.assert_array_equal(prepared(folder).images(SIZE), resized(people()))
+    assert sum(1 for _ in prepared_dataset(folder)) == 10

@@ -335,7 +335,7 @@ def _write_records(people, plan, number, path, stop, broken, progress):
     import tensorflow as tf
 
     lengths = []
-    with tf.io.TFRecordWriter(str(path)) as writer:
+    with tf.io.TFRecordWriter(os.fsencode(path)) as writer:
         for index in plan.pictures(number):
             if stop.is_set():
                 raise _StoppedError

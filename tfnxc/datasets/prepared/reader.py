@@ -101,7 +101,7 @@ def prepared_dataset(
     import tensorflow as tf
 
     manifest = _open(folder, verify).manifest
-    files = [str(pathlib.Path(folder) / shard.file) for shard in manifest.shards]
+    files = [os.fsencode(pathlib.Path(folder) / shard.file) for shard in manifest.shards]
     features = {"image": tf.io.FixedLenFeature([], tf.string)}
     features |= {label: tf.io.FixedLenFeature([], tf.int64) for label in ("identity", "camera")}
 
