@@ -6,6 +6,9 @@ python scripts/serving_client.py rank probe.png gallery/ --model campus --grpc -
 python scripts/serving_client.py rank probe.png gallery/ --model campus --by vectors
 python scripts/serving_client.py embed gallery/ --model campus > vectors.jsonl
 
+Hidden files of a folder are passed over. A picture of it that cannot be read is named on standard error and left out;
+one that is named itself ends the program. The address may have a path, as behind a proxy.
+
 `rank --by vectors` compares the cosines of vectors: each picture is sent once, and the pair head is not asked. `embed`
 prints a line of JSON for each picture, or for each image in a .npy file, (images, height, width, 3) with values in
 [0, 1]. REST needs Python alone, a .npy file NumPy; gRPC needs TensorFlow, grpcio and tensorflow-serving-api.
@@ -19,6 +22,7 @@ import pathlib
 import re
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 BATCH = 32  # pairs or pictures a request
@@ -35,7 +39,7 @@ def main(arguments=None):
                 print(json.dumps({"picture": name, "vector": vector}))
             return
         compare = by_vectors if options.by == "vectors" else by_pairs
-        found = sorted(compare(ask, options.probe, pictures_of(options.gallery)), key=lambda each: -each[1])
+        found = sorted(compare(ask, options.probe, options.gallery), key=lambda each: -each[1])
     except RefusedError as error:
         sys.exit(f"Error: {error}")
     print(f"rank  {'cosine' if options.by == 'vectors' else 'probability':>11}  picture")
@@ -58,7 +62,7 @@ def parse(arguments):
     parser.add_argument("--by", choices=["pairs", "vectors"], default="pairs", help="how to compare (default: pairs)")
     parser.add_argument("--model", default="demo", help="name of the model on the server (default: demo)")
     parser.add_argument("--version", type=int, help="its version (default: what the server takes, the latest)")
-    parser.add_argument("--server", help="default: http://localhost:8501, or with --grpc localhost:8500")
+    parser.add_argument("--server", help="default: http://localhost:8501, or with --grpc localhost:8500; or https://")
     parser.add_argument("--grpc", action="store_true", help="ask over gRPC")
     parser.add_argument("--top", type=int, default=20, help="rows of the ranking (default: 20)")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for each request (default: 60)")
@@ -76,11 +80,20 @@ class RefusedError(Exception):
     """The server, or this program, refused something; the message says why."""
 
 
+class RefusedPictureError(RefusedError):
+    """A picture, given for the named input, cannot be read, here or by the server."""
+
+    def __init__(self, name, path, why):
+        super().__init__(f"{path}: {why}")
+        self.name, self.path = name, path
+
+
 def pictures_of(path):
     """The picture of a path, or those of a folder."""
     found = [path]
     if path.is_dir():
-        found = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES)
+        files = (each for each in path.iterdir() if not each.name.startswith(".") and not each.is_dir())
+        found = sorted(each for each in files if each.suffix.lower() in SUFFIXES)
     if not found:
         raise RefusedError(f"{path}: no JPEG or PNG picture here.")
     return found
@@ -88,17 +101,16 @@ def pictures_of(path):
 
 def by_pairs(ask, probe, gallery):
     """Each name of the gallery with the probability that it shows the person of the probe."""
-    found = []
-    for start in range(0, len(gallery), BATCH):
-        batch = gallery[start : start + BATCH]
-        asked = asked_of_files(ask, "match_bytes", {"probe_bytes": [probe] * len(batch), "gallery_bytes": batch})
-        found += zip([path.name for path in batch], asked["same"], strict=True)
-    return found
+
+    def inputs_of(batch):
+        return {"probe_bytes": [probe] * len(batch), "gallery_bytes": batch}
+
+    return asked_of_each(ask, "match_bytes", gallery, inputs_of, "same")
 
 
 def by_vectors(ask, probe, gallery):
     """Each name of the gallery with the cosine of its vector and that of the probe."""
-    ((_, wanted),) = embed_pictures(ask, [probe])
+    ((_, wanted),) = embed_pictures(ask, probe)
     for name, vector in embed_pictures(ask, gallery):
         yield name, sum(a * b for a, b in zip(wanted, vector, strict=True))
 
@@ -108,15 +120,12 @@ def embed(ask, path):
     if path.suffix.lower() == ".npy":
         yield from embed_images(ask, path)
     else:
-        yield from embed_pictures(ask, pictures_of(path))
+        yield from embed_pictures(ask, path)
 
 
-def embed_pictures(ask, pictures):
-    """Names and vectors of JPEG or PNG pictures."""
-    for start in range(0, len(pictures), BATCH):
-        batch = pictures[start : start + BATCH]
-        asked = asked_of_files(ask, "embed_vector_bytes", {"image_bytes": batch})
-        yield from zip([path.name for path in batch], asked["vector"], strict=True)
+def embed_pictures(ask, path):
+    """Names and vectors of a JPEG or PNG picture, or of those of a folder."""
+    return asked_of_each(ask, "embed_vector_bytes", path, lambda batch: {"image_bytes": batch}, "vector")
 
 
 def embed_images(ask, path):
@@ -136,23 +145,69 @@ def embed_images(ask, path):
         yield from enumerate(ask("embed_vector", {"image": batch.tolist()})["vector"], start=start)
 
 
+def asked_of_each(ask, signature, path, inputs_of, output):
+    """Names and what a signature says of a picture, or of those of a folder, of which broken ones are left out.
+
+    `inputs_of` gives the inputs of a batch of paths, the last of which are these paths themselves.
+    """
+    pictures, whole = pictures_of(path), 0
+    for start in range(0, len(pictures), BATCH):
+        batch = pictures[start : start + BATCH]
+        while batch:
+            inputs = inputs_of(batch)
+            try:
+                asked = asked_of_files(ask, signature, inputs)
+            except RefusedPictureError as error:
+                if error.name != list(inputs)[-1] or not path.is_dir():
+                    raise
+                print(f"Left out: {error}", file=sys.stderr)
+                batch = [each for each in batch if each != error.path]
+                continue
+            whole += len(batch)
+            yield from zip([each.name for each in batch], asked[output], strict=True)
+            break
+    if not whole:
+        raise RefusedError(f"{path}: none of its pictures can be read.")
+
+
 def asked_of_files(ask, signature, files):
     """What a signature says of pictures, given as lists of paths by the name of the input; errors name the picture."""
     try:
-        return ask(signature, {name: [path.read_bytes() for path in paths] for name, paths in files.items()})
+        return ask(signature, {name: [content(name, path) for path in paths] for name, paths in files.items()})
+    except RefusedPictureError:
+        raise
     except RefusedError as error:
         picture = re.search(r"(\w+_bytes), picture (\d+): ([^\]\n]*)", str(error))
         if picture is None or picture[1] not in files:
             raise
-        raise RefusedError(f"{files[picture[1]][int(picture[2])]}: {picture[3]}") from None
+        raise RefusedPictureError(picture[1], files[picture[1]][int(picture[2])], picture[3]) from None
+
+
+def content(name, path):
+    """The bytes of a file that is given for the named input."""
+    try:
+        return path.read_bytes()
     except OSError as error:
-        raise RefusedError(f"{error.filename}: {error.strerror}") from None
+        raise RefusedPictureError(name, path, error.strerror) from None
+
+
+def address_of(server):
+    """`(scheme, host and port, path without a slash at its end)` of an address, which needs no scheme."""
+    try:
+        parts = urllib.parse.urlsplit(server if "://" in server else f"http://{server}")
+        parts.port  # noqa: B018  looked at, because a port that is none is an error only then
+    except ValueError as error:
+        raise RefusedError(f"{server}: no address of a server ({error}).") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise RefusedError(f"{server}: no address of a server; expected one such as http://localhost:8501.")
+    return parts.scheme, parts.netloc, parts.path.rstrip("/").removesuffix("/v1")
 
 
 def over_rest(options):
     """A function of a signature and its inputs (bytes of files, or floats) to its outputs as lists, by the REST API."""
+    scheme, place, path = address_of(options.server or "http://localhost:8501")
     version = "" if options.version is None else f"/versions/{options.version}"
-    url = f"{options.server or 'http://localhost:8501'}/v1/models/{options.model}{version}:predict"
+    url = f"{scheme}://{place}{path}/v1/models/{urllib.parse.quote(options.model, safe='')}{version}:predict"
 
     def sent(value):
         return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
@@ -191,7 +246,9 @@ def over_grpc(options):
             "--no-deps tensorflow-serving-api, which would bring a second TensorFlow otherwise. REST needs none."
         ) from None
 
-    server = options.server or "localhost:8500"
+    scheme, server, path = address_of(options.server or "localhost:8500")
+    if scheme != "http" or path:
+        raise RefusedError(f"{options.server}: --grpc takes a host and a port, such as localhost:8500.")
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(server))
 
     def ask(signature, inputs):

@@ -4,6 +4,8 @@
     python scripts/vector_database.py add crops/ --export savedmodels/campus/1
     python scripts/vector_database.py search probe.png --export savedmodels/campus/1 --not-camera north
 
+Hidden files are passed over, and pictures that cannot be read are named and left out.
+
 Stock TensorFlow and Qdrant's local mode, which runs in this process and writes a folder; tfnxc is not needed. Each
 folder in crops/ is a camera: crops/CAMERA/PICTURE.png. The database answers by the cosine of vectors. Then the pair
 head looks at what was found, in both orders, and both together give the order that is printed; --by vectors leaves it
@@ -66,6 +68,14 @@ class RefusedError(Exception):
     """Something was refused; the message says why."""
 
 
+class RefusedPictureError(RefusedError):
+    """A picture cannot be read."""
+
+    def __init__(self, path, why):
+        super().__init__(f"{path}: {why}")
+        self.path = path
+
+
 class Export:
     """What the example needs of an export: vectors of files, and the score of vectors and pair head together."""
 
@@ -102,36 +112,62 @@ class Export:
 
     def _ask(self, signature, output, **files):
         try:
-            pictures = {name: tf.constant([path.read_bytes() for path in paths]) for name, paths in files.items()}
+            pictures = {name: tf.constant(list(map(content, paths))) for name, paths in files.items()}
             return self._asked[signature](**pictures)[output].numpy()
         except tf.errors.InvalidArgumentError as error:
             bad = re.search(r"(\w+_bytes), picture (\d+): ([^\]\n]*)", str(error))
             if bad is None:
                 raise
-            raise RefusedError(f"{files[bad[1]][int(bad[2])]}: {bad[3]}") from None
-        except OSError as error:
-            raise RefusedError(f"{error.filename}: {error.strerror}") from None
+            raise RefusedPictureError(files[bad[1]][int(bad[2])], bad[3]) from None
+
+
+def content(path):
+    """The bytes of a picture's file."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RefusedPictureError(path, error.strerror) from None
+
+
+def vectors_of_whole(export, files):
+    """Those of some pictures that can be read, and their vectors; the others are named and left out."""
+    files = list(files)
+    while True:
+        try:
+            return files, export.vectors(files)
+        except RefusedPictureError as error:
+            print(f"Left out: {error}", file=sys.stderr)
+            files.remove(error.path)
 
 
 def add(database, export, folder):
     """Adds the pictures in the folders of cameras, in place of those of the same paths; gives how many there are."""
-    files = sorted(each for each in folder.glob("*/*") if each.suffix.lower() in SUFFIXES)
+    files = sorted(
+        path
+        for path in folder.glob("*/*")
+        if path.suffix.lower() in SUFFIXES and not path.is_dir() and not {path.name[0], path.parent.name[0]} & {"."}
+    )
     if not files:
         raise RefusedError(f"{folder}: no JPEG or PNG picture in a folder here; expected {folder}/CAMERA/PICTURE.png.")
     if not database.collection_exists(export.collection):
         size = models.VectorParams(size=export.card["dimensions"], distance=models.Distance.COSINE)
         database.create_collection(export.collection, vectors_config=size)
+    whole = 0
     for start in range(0, len(files), BATCH):
-        batch = [path.resolve() for path in files[start : start + BATCH]]
+        batch, vectors = vectors_of_whole(export, [path.resolve() for path in files[start : start + BATCH]])
         points = [
             models.PointStruct(
                 id=str(uuid.uuid5(uuid.NAMESPACE_URL, path.as_uri())),
                 vector=vector.tolist(),
                 payload={"camera": path.parent.name, "picture": str(path)},
             )
-            for path, vector in zip(batch, export.vectors(batch), strict=True)
+            for path, vector in zip(batch, vectors, strict=True)
         ]
-        database.upsert(export.collection, points)
+        if points:
+            database.upsert(export.collection, points)
+        whole += len(points)
+    if not whole:
+        raise RefusedError(f"{folder}: none of its pictures can be read.")
     return database.count(export.collection).count
 
 

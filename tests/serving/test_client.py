@@ -87,9 +87,10 @@ def ask(request, served, client, capsys):
     server, options = SERVERS[request.param]
     with server(served) as address:
 
-        def run(*arguments):
+        def run(*arguments, errors=False):
             client.main([*map(str, arguments), "--model", "campus", "--server", address, *options])
-            return capsys.readouterr().out
+            printed = capsys.readouterr()
+            return (printed.out, printed.err) if errors else printed.out
 
         yield run
 
@@ -147,13 +148,83 @@ def test_two_pictures_become_a_probability(ask, path, gallery):
 
 def test_a_bad_picture_is_named_by_its_file(ask, gallery):
     (gallery / "33.png").write_bytes((gallery / "33.png").read_bytes()[:900])
-    with pytest.raises(SystemExit, match=r"^Error: \S*33\.png: broken picture$"):
-        ask("rank", gallery / "05.png", gallery)
     (gallery / "bad.png").write_text("hello")
     with pytest.raises(SystemExit, match=r"^Error: \S*bad\.png: not a JPEG or PNG picture$"):
         ask("match", gallery / "bad.png", gallery / "05.png")
+    for words in (["match", gallery / "05.png"], ["embed"], ["rank", "--by", "vectors", gallery / "33.png", gallery]):
+        with pytest.raises(SystemExit, match=r"^Error: \S*33\.png: broken picture$"):
+            ask(*words, *([] if words[0] == "rank" else [gallery / "33.png"]))
     with pytest.raises(SystemExit, match=r"^Error: \S*33\.png: broken picture$"):
-        ask("embed", gallery)
+        ask("rank", gallery / "33.png", gallery)  # as a probe it is no picture of the folder
+
+
+@pytest.mark.parametrize("by", ["pairs", "vectors"])
+def test_broken_pictures_of_a_folder_are_named_and_the_rest_is_ranked(ask, gallery, by):
+    expected = ask("rank", gallery / "05.png", gallery, "--top", 100, "--by", by).splitlines()
+    (gallery / ".hidden.png").write_text("not looked at")
+    (gallery / "._05.png").write_text("what macOS leaves")
+    (gallery / "folder.png").mkdir()
+    (gallery / "a.png").write_text("hello")
+    (gallery / "b.jpg").write_bytes(b"")
+    (gallery / "gone.png").symlink_to(gallery / "nowhere.png")
+    whole = (gallery / "33.png").read_bytes()
+    (gallery / "33.png").write_bytes(whole[:900])
+    found, told = ask("rank", gallery / "05.png", gallery, "--top", 100, "--by", by, errors=True)
+    names = [line.split()[2] for line in expected if not line.endswith("33.png")]
+    assert [line.split()[2] for line in found.splitlines()] == names
+    assert sorted(line.split(": ")[1] for line in told.splitlines()) == [
+        str(gallery / name) for name in ("33.png", "a.png", "b.jpg", "gone.png")
+    ]
+
+
+def test_a_folder_of_broken_pictures_is_an_error(ask, gallery, tmp_path, capsys):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("a.png", "b.png"):
+        (broken / name).write_text("hello")
+    for words in (["rank", gallery / "05.png"], ["embed"]):
+        with pytest.raises(SystemExit, match=r"broken: none of its pictures can be read\.$"):
+            ask(*words, broken)
+        told = capsys.readouterr().err.splitlines()
+        assert told == [f"Left out: {broken / name}: not a JPEG or PNG picture" for name in ("a.png", "b.png")]
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])
+def test_addresses_are_taken_as_people_write_them(client, served, gallery, capsys, ending):
+    words = ["match", str(gallery / "05.png"), str(gallery / "06.jpg"), "--model", "campus", "--server"]
+    with stand_in.rest(served) as address:
+        for server in (address, address.removeprefix("http://"), address.replace("127.0.0.1", "localhost")):
+            client.main([*words, server + ending])
+            assert "06.jpg" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ("host", ("http", "host", "")),
+        ("host:8501/", ("http", "host:8501", "")),
+        ("https://host/serving/", ("https", "host", "/serving")),
+        ("[::1]:8501", ("http", "[::1]:8501", "")),
+    ],
+)
+def test_the_parts_of_an_address(client, server, expected):
+    assert client.address_of(server) == expected
+
+
+@pytest.mark.parametrize(
+    "server", ["ftp://host", "http://", "http://host:port", "host?model=1", "http://[::1", "http://#"]
+)
+def test_what_is_no_address_is_told(client, gallery, server):
+    words = ["match", str(gallery / "05.png"), str(gallery / "06.jpg"), "--server", server]
+    with pytest.raises(SystemExit, match="no address of a server"):
+        client.main(words)
+
+
+def test_grpc_takes_a_host_and_a_port(client, gallery):
+    pytest.importorskip("tensorflow_serving.apis.predict_pb2")
+    words = ["match", str(gallery / "05.png"), str(gallery / "06.jpg"), "--grpc", "--server", "https://host/below"]
+    with pytest.raises(SystemExit, match="--grpc takes a host and a port"):
+        client.main(words)
 
 
 def test_what_is_not_served_is_said(ask, gallery):

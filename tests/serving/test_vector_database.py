@@ -105,12 +105,30 @@ def test_what_cannot_be_done_is_said(world, tmp_path):
         (["search", probe, "--export", export], "people.qdrant holds no vectors of .*; the command add adds some"),
         (["add", folder / "crops", "--export", without], "gives no vectors. Its card says of the embedding: none was"),
         (["add", folder / "crops" / "north", "--export", export], r"expected .*/CAMERA/PICTURE.png"),
-        (["add", tmp_path / "bad", "--export", export], r"bad/north/a\.png: broken picture"),
+        (["search", tmp_path / "bad" / "north" / "a.png", "--export", export], "people.qdrant holds no vectors of"),
+        (["add", tmp_path / "bad", "--export", export], "bad: none of its pictures can be read"),
         (["add", folder / "crops", "--export", tmp_path / "bad"], "no export of tfnxc"),
     ):
         finished = run(tmp_path, *arguments)
         assert finished.returncode == 1 and finished.stderr.count("Error: ") == 1, finished
         assert re.search(expected, finished.stderr.splitlines()[-1])
+
+
+def test_broken_pictures_are_named_and_left_out_and_hidden_ones_are_not_looked_at(world, tmp_path):
+    folder, export, *_ = world
+    first, second, *_ = sorted((folder / "crops" / "north").iterdir())
+    north = tmp_path / "crops" / "north"
+    for path in (north / first.name, north / ".hidden.png", tmp_path / "crops" / ".trash" / "a.png"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(first.read_bytes())
+    (north / "broken.png").write_bytes(second.read_bytes()[:900])
+    (north / "folder.png").mkdir()
+    (north / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    finished = run(tmp_path, "add", "crops", "--export", export)
+    assert finished.returncode == 0 and finished.stdout == "1 pictures in people.qdrant\n"
+    told = [line for line in finished.stderr.splitlines() if line.startswith("Left out: ")]
+    assert len(told) == 2 and told[0].endswith("nowhere.png: No such file or directory")
+    assert told[1] == f"Left out: {north / 'broken.png'}: broken picture"
 
 
 def test_vectors_of_another_embedding_are_not_mixed_with_these(world, tmp_path):
