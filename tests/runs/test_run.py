@@ -141,6 +141,15 @@ def test_a_run_of_before_a_setting_existed_goes_on_with_its_default(tmp_path):
         Run.start(tmp_path / "run", settings(**{**now, "negatives": "hard"}), SPLIT)
 
 
+@pytest.mark.parametrize("names", [[], "anna", [["anna"]], [{"one": "anna"}]])
+def test_damaged_names_are_one_clear_error(tmp_path, names):
+    Run.start(tmp_path, RunSettings("folder", "normxcorr"), Split("few", "by hand", (0,), (1,)))
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "names": names}))
+    with pytest.raises(InputError, match=r"run\.json: names must be those of 1 sets by number"):
+        Run.open(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"epochs_done": "1"}', '{"epochs_done": -1}', "\xff"])
 def test_damaged_progress_is_one_clear_error(tmp_path, text):
     run = Run.start(tmp_path / "run", settings(), SPLIT)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from tests.datasets.picture_files import lay_out
 from tests.training.small_training import RECIPE, SPLIT, small_training, tiny
 from tfnxc import models
-from tfnxc.datasets import Split, synthetic
+from tfnxc.datasets import Split, identity_folders, synthetic
+from tfnxc.datasets.known_people import names_of
 from tfnxc.embedding import METHODS, PRIOR, Discriminant, Embedding
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
@@ -143,6 +145,21 @@ def test_a_metric_can_be_the_projection(make_run, method):
 def test_test_people_of_the_run_are_refused(make_run, people):
     with pytest.raises(InputError, match=r"6 of the 6 test identities of .* would be fitted on: .*--to FOLDER"):
         fit_embedding(make_run(), people)
+
+
+def test_other_people_under_the_numbers_of_the_run_are_refused_by_name(make_run, tmp_path):
+    """Without a, and with k, everybody has the number of somebody else."""
+    names = list("abcdefghij")
+    before, changed = (
+        identity_folders(lay_out(tmp_path / folder, *(f"{name}/c{camera}.png" for name in people for camera in (1, 2))))
+        for folder, people in (("before", names), ("changed", [*names[1:], "k"]))
+    )
+    split, settings = Split("few", "by hand", tuple(range(8)), (8, 9)), RunSettings("folder", "tiny")
+    run = Run.start(tmp_path / "own", settings, split, tmp_path / "changed", names=[names_of(before)])
+    with pytest.raises(InputError, match="missing: a; new: k"):
+        fit_embedding(run)
+    with pytest.raises(InputError, match=r"1 of the 2 test identities of .* such as 8, are among those of other"):
+        fit_embedding(run, changed, split=Split("other", "by hand", tuple(range(8)), (8, 9)))
 
 
 def test_a_new_run_holds_the_model_and_knows_who_was_fitted_on(make_run, tmp_path, people):

@@ -57,10 +57,12 @@ class Run:
         settings: The `RunSettings`.
         split: The `Split`.
         data: Path of the data set when the run was started; `None` if it needs none.
+        names: Who the people are, also those who test, for each entry of `trained_on`: their names by number; `None`
+            where nobody knows.
         versions: Versions that the run was started with, by name.
 
     Raises:
-        InputError: If the settings or the split of the record are malformed.
+        InputError: If the settings, the split or the names of the record are malformed.
 
     Example:
         >>> split = tfnxc.datasets.Split("mine", "by hand", train=(1, 2), test=(3,))
@@ -75,6 +77,7 @@ class Run:
         self.settings = RunSettings.from_dict(record["settings"], self.folder / "run.json")
         self.split = Split.from_dict(record["split"])
         self.data: str | None = record["data"]
+        self.names = _names(record.get("names"), len(self.trained_on))
         self.versions: dict[str, str] = record["versions"]
 
     @classmethod
@@ -194,15 +197,6 @@ class Run:
     def trained_on(self) -> list[tuple[str, list[int]]]:
         """`(data set, identities)` of everyone whom this run is trained on, its own set first."""
         return [(self.settings.dataset, list(self.split.train)), *map(tuple, self._record["before"])]
-
-    @property
-    def names(self) -> list[dict[int, str] | None]:
-        """Who the people are, for each entry of `trained_on`: their names by number; `None` where nobody knows.
-
-        They are also those of the people who test.
-        """
-        names = self._record.get("names", [None] * len(self.trained_on))
-        return [each and {int(number): name for number, name in each.items()} for each in names]
 
     @property
     def fitted_on(self) -> list[tuple[str, list[int]]]:
@@ -414,6 +408,19 @@ def load_model(path: str | os.PathLike, compile: bool = False) -> tuple[keras.Mo
 
 def _listed(people):
     return [[dataset, list(map(int, identities))] for dataset, identities in people]
+
+
+def _names(listed, count):
+    """The names of `run.json`, one dict by number, or `None`, for each of so many sets."""
+    if listed is None:
+        return [None] * count
+    try:
+        found = [each and {int(number): str(name) for number, name in each.items()} for each in listed]
+    except (TypeError, AttributeError, ValueError):
+        found = []
+    if len(found) != count:
+        raise InputError(f"names must be those of {count} sets by number.")
+    return found
 
 
 def _told(differing):
