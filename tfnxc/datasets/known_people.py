@@ -18,9 +18,8 @@ def names_of(people: ImageSet) -> dict[int, str] | None:
     It is the name of each; where a set has no names, it is the first picture of each by name.
 
     Example:
-        >>> own = dataclasses.replace(people, name="mine", names={each: f"person {each}" for each in range(6)})
-        >>> names_of(own)[3], names_of(people)
-        ('person 3', None)
+        >>> names_of(tfnxc.datasets.identity_folders("cuhk01")), names_of(people)
+        ({0: 'campus'}, None)
     """
     if not own_pictures(people.name):
         return None
