@@ -21,7 +21,7 @@ from tfnxc.files import is_temporary
 from tfnxc.hashes import sha256_of
 from tfnxc.locks import LOCK
 from tfnxc.number_checks import whole_number
-from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, look_at, records_of
+from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, Seen, look_at, records_of
 from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
 from tfnxc.search._filters import Filters
 from tfnxc.search._models import FILES, MODEL, find_source, pair_head
@@ -59,7 +59,7 @@ class Added(NamedTuple):
     broken: list[str]
     changed: tuple[str, ...] = ()
 
-    def with_block(self, seen, repeated):
+    def with_block(self, seen: Sequence[Seen], repeated: int) -> Added:
         """The same with some more `Seen` pictures; `repeated` is how many came twice among them."""
         states = [each.state for each in seen]
         return Added(
