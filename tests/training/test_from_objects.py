@@ -1,5 +1,6 @@
 """A training from objects in a few lines of Python: the same as by the command, and as careful."""
 
+import dataclasses
 import json
 import math
 
@@ -117,11 +118,23 @@ def test_a_recipe_by_its_name_makes_more_epochs_of_few_images(people, tmp_path, 
     assert enough_epochs(Recipe.named("grouped"), data) == asked[0]
 
 
+def test_numpy_integers_are_written_down(people, tmp_path):
+    start = Start(seed=np.int64(3), search_size=(np.int64(5), np.int64(3)))
+    recipe = dataclasses.replace(RECIPE, epochs=np.int64(1))
+    run = train(tmp_path / "run", TrainingData(people, "random-2-0"), recipe, start=start, execution=QUIET)
+    settings = Run.open(run.folder).settings
+    assert (settings.seed, settings.search_size, settings.recipe.epochs) == (3, (5, 3), 1)
+    held_back = Validation(np.int64(5), every=np.int64(1), patience=np.int64(2))
+    assert {type(each) for each in (held_back.identities, held_back.every, held_back.patience)} == {int}
+
+
 def test_wrong_arguments_say_what_was_expected(people):
     with pytest.raises(ValueError, match="model must be one of ahmed, normxcorr, fused; got 'resnet'"):
         Start("resnet")
-    with pytest.raises(ValueError, match="patience 1 or more or None; got 2, 0 and None"):
-        Validation(2, every=0)
+    for options in ({"identities": -1}, {"identities": None}, {"every": 0}, {"every": 1.5}, {"patience": 0}):
+        ((name, value),) = options.items()
+        with pytest.raises(ValueError, match=f"{name} must be a whole number, . or above, received {value}"):
+            Validation(**{"identities": 2, **options})
     with pytest.raises(InputError, match="patience counts rankings of the validation, of which there is none"):
         Validation(patience=2)
     with pytest.raises(InputError, match="checkpoint_seconds must be a number of seconds; got nan"):

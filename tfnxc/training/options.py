@@ -62,9 +62,10 @@ class Start:
                 f"model must be one of {', '.join(models.BUILDERS)}; got {self.model!r}. Weights are given "
                 "as Start(weights=...)."
             )
+        # As Python's own integers, which the file of the run can hold.
         if self.search_size is not None:
-            check_search_size(self.search_size)
-        whole_number("seed", self.seed, least=0)
+            object.__setattr__(self, "search_size", check_search_size(self.search_size))
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, least=0))
 
     def read_weights(self) -> FirstWeights:
         """The weights to begin with, and who is known to have trained them."""
@@ -117,11 +118,10 @@ class Validation:
     pictures: Pictures | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.identities < 0 or self.every < 1 or (self.patience is not None and self.patience < 1):
-            raise ValueError(
-                "identities must be 0 or more, every 1 or more, and patience 1 or more or None; got "
-                f"{self.identities}, {self.every} and {self.patience}."
-            )
+        for name, least in (("identities", 0), ("every", 1), ("patience", 1)):
+            value = getattr(self, name)
+            if value is not None or name != "patience":
+                object.__setattr__(self, name, whole_number(name, value, least))
         if self.patience and not self:
             raise InputError(
                 f"patience counts rankings of the validation, of which there is none; got {self.patience}."
