@@ -65,7 +65,8 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
 
             def exec_module(module):
                 execute(module)
-                sys.meta_path.remove(self)
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
                 _register_stand_ins()
 
             spec.loader.exec_module = exec_module

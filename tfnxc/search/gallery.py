@@ -21,7 +21,7 @@ from tfnxc.files import is_temporary
 from tfnxc.hashes import sha256_of
 from tfnxc.locks import LOCK
 from tfnxc.number_checks import whole_number
-from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, Seen, look_at, records_of
+from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, look_at, records_of
 from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
 from tfnxc.search._filters import Filters
 from tfnxc.search._models import FILES, MODEL, find_source, pair_head
@@ -58,16 +58,6 @@ class Added(NamedTuple):
     known: int
     broken: list[str]
     changed: tuple[str, ...] = ()
-
-    def with_block(self, seen: Sequence[Seen], repeated: int) -> Added:
-        """The same with some more `Seen` pictures; `repeated` is how many came twice among them."""
-        states = [each.state for each in seen]
-        return Added(
-            self.added + states.count(NEW),
-            self.known + states.count(KNOWN) + repeated,
-            self.broken + [each.why for each in seen if each.state == BROKEN],
-            self.changed + tuple(each.picture.name for each in seen if each.state == CHANGED),
-        )
 
 
 class Gallery:
@@ -254,7 +244,7 @@ class Gallery:
                     store.write_lists()
                     not_in_lists = 0
                 since.update(each.picture.name for each in taken)
-                result = result.with_block(seen, len(block) - len(given))
+                result = _with(result, seen, len(block) - len(given))
                 if progress is not None:
                     progress(len(block))
             store.write_lists()
@@ -505,6 +495,17 @@ class Gallery:
         if len(shapes) != 1 or embedding.dimensions != self._manifest.dimensions:
             raise damaged(self.folder / MANIFEST, "not of the features of its model")
         return Scorer(head, embedding)
+
+
+def _with(result, seen, repeated):
+    """The `Added` with some more `Seen` pictures; `repeated` is how many came twice among them."""
+    states = [each.state for each in seen]
+    return Added(
+        result.added + states.count(NEW),
+        result.known + states.count(KNOWN) + repeated,
+        result.broken + [each.why for each in seen if each.state == BROKEN],
+        result.changed + tuple(each.picture.name for each in seen if each.state == CHANGED),
+    )
 
 
 def _several(pictures):
