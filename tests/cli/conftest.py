@@ -8,3 +8,4 @@ import tensorflow as tf
 def _no_determinism(monkeypatch):
     """`tfnxc train` asks for it in its own process; here it would hold for all tests that follow."""
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: None)
+    monkeypatch.setattr(tf.config.optimizer, "set_jit", lambda _: None)

@@ -33,6 +33,7 @@ def people(campus):
 
 def test_it_does_what_the_command_does(people, campus, tmp_path, monkeypatch):
     monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
+    monkeypatch.setattr("tensorflow.config.optimizer.set_jit", lambda _: None)
     words = ["--split", "random-2-0", "--recipe", "grouped", "--epochs", 1, "--batch-size", 9, "--warmup", 0]
     done = run_command("train", "cuhk01", "--data", campus, *words, "--seed", 3, "--run", tmp_path / "command")
     assert done.exit_code == 0, done.output

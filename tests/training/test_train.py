@@ -15,6 +15,7 @@ import unittest.mock
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from rich.console import Console
 
 from tests.training import small_training as small
@@ -590,6 +591,17 @@ def convolutional_training(folder, kill=False):
         small_training(folder, model="normxcorr", cameras=None, callbacks=callbacks, checkpoint_seconds=0)
 
 
+@pytest.fixture
+def busy_machine():
+    """Two processes that take what they can get of the processors, so that threads finish in any order."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    yield
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.usefixtures("busy_machine")
 def test_a_killed_training_with_convolutions_ends_with_the_same_weights(tmp_path):
     whole, cut = map(str, (tmp_path / "whole", tmp_path / "cut"))
     imported = "from tests.training.test_train import convolutional_training as train; "
@@ -606,3 +618,28 @@ def test_a_killed_training_with_convolutions_ends_with_the_same_weights(tmp_path
     assert np.abs(initial[0] - expected[0]).max() > 0
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def sums_of_large_tensors():
+    """1e8 - 1e8 + 1, where one term after the other is the last to be ready; run in a process of its own."""
+    tf.config.threading.set_inter_op_parallelism_threads(3)
+    make_deterministic()
+    numbers = 20_000_000  # together more than TensorFlow's memory optimizer leaves alone
+
+    def term(value, rounds):
+        zeros = tf.zeros([100_000])
+        _, zeros = tf.while_loop(lambda i, _: i < rounds, lambda i, zeros: (i + 1, tf.sin(zeros)), [0, zeros])
+        return tf.fill([numbers], value + tf.reduce_max(zeros))
+
+    @tf.function
+    def total(rounds):
+        return tf.reduce_max(tf.add_n([term(1e8, rounds[0]), term(-1e8, rounds[1]), term(1.0, rounds[2])]))
+
+    for late in (0, 1, 2):
+        print(total(500 * tf.one_hot(late, 3, dtype=tf.int32)).numpy())
+
+
+def test_sums_of_large_tensors_have_a_fixed_order():
+    code = "from tests.training.test_train import sums_of_large_tensors as sums; sums()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["1.0"] * 3, done.stderr

@@ -172,10 +172,14 @@ def make_deterministic() -> None:
 
     Otherwise threads add up in any order, and models of one seed differ in their last digits; so does one whose
     training was stopped and goes on. On GPUs some operations have no such version, and nothing is changed. It holds
-    for the whole process.
+    for the whole process. A step that XLA compiles is not covered, nor is `TF_XLA_FLAGS=--tf_xla_cpu_global_jit`.
 
     Example:
         >>> make_deterministic()  # doctest: +SKIP
     """
     if not tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
+        # Where a graph needs more than about 200 MB at once, TensorFlow's memory optimizer has each term of a sum of
+        # three or more tensors, such as the gradients of what is used three times, added as it becomes ready. It has no
+        # switch of its own, but is off where XLA may choose clusters; on CPUs XLA chooses none unless told by a flag.
+        tf.config.optimizer.set_jit("autoclustering")
