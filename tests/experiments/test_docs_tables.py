@@ -156,7 +156,7 @@ def tables():
     }
     found |= {f"cuhk01 {each.__name__}": each() for each in (summary, minutes, partitions, changes, positives)}
     found |= {f"scorers {name}": table for name, table in _of(scorers, "scorers")}
-    found |= {"embeddings": embeddings.table(results_of("embeddings"))}
+    found |= {name: embeddings.table(results_of(name)) for name in ("embeddings", "hubs")}
     found |= {"metric_loss": metric_loss.EXPERIMENT.tables(results_of("metric_loss"))["all"]}
     return found | {"parts, cameras": cameras(), "parts, one seed": one_seed(), "parts, several seeds": several_seeds()}
 
@@ -191,4 +191,4 @@ def test_a_table_is_that_of_the_result_file(name, table):
 def test_the_docs_show_every_result_file():
     files = {path.stem for path in (ROOT / "experiments" / "results").glob("*.json")}
     named = {str(each.values[0]) for each in shown()}
-    assert len(files) == 11 and named == set(tables())
+    assert len(files) == 12 and named == set(tables())

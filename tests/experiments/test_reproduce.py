@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments import recipe_parts, scorers, search_windows
+from experiments import metric_loss, recipe_parts, scorers, search_windows
 from experiments import reproduce_cuhk01 as reproduce
 from experiments.experiment import PROTOCOLS
 from experiments.runner import Log
@@ -508,6 +508,49 @@ def test_results_of_other_scorers_do_not_mix_with_those_of_the_head(make_run, tm
     assert "| Ahmed et al. | cross-camera | embedding | 23.00 |" in text and "99.00" not in text
     assert "| Ahmed et al. | paper | both | 37.00 |" in text
     assert [row["scorer"] for row in results["rows"]] == ["head", "embedding", "both"] * 2
+
+
+def test_results_of_the_scorers_are_put_together_too(make_run, tmp_path):
+    def measured(partition, points):
+        run = make_run(f"cuhk01-486-0{partition}-fused", "fused", f"cuhk01-486-0{partition}", points)
+        for result in list(run.results()):
+            name = f"trained-both-{result.name.removeprefix('trained-')}"
+            dataclasses.replace(result, name=name, scorer="both").save(run.folder / "results")
+
+    measured(2, 4.0)
+    report(scorers, tmp_path / "to", "--epochs", "5")
+    (tmp_path / "to").rename(tmp_path / "elsewhere")
+    measured(1, 0.0)
+    added = "--epochs", "5", "--add", str(tmp_path / "elsewhere" / "scorers.json")
+    results, text = report(scorers, tmp_path / "to", *added)
+    assert [(row["protocol"], row["scorer"], row["partitions"]) for row in results["rows"]] == [
+        (protocol, scorer, [1, 2]) for protocol in ("cross-camera", "paper") for scorer in ("head", "both")
+    ]
+    assert results["rows"][1]["figures"]["rank 1"]["values"] == [20.0, 24.0] and "published" not in results
+    assert "| Fused | cross-camera | both | 22.00 ± 2.83 |" in text and "Of scorers.json:" in text
+    with pytest.raises(InputError, match="partition 2 of fused is there twice"):
+        report(scorers, tmp_path / "to", *added, str(tmp_path / "elsewhere" / "scorers.json"))
+
+
+def test_the_steps_and_rows_of_the_metric_loss(make_run, tmp_path):
+    words = ["--data", "campus", "--parts", "grouped", "metric-loss-1", "--to", str(tmp_path / "to")]
+    steps = metric_loss.EXPERIMENT.steps(metric_loss.EXPERIMENT.parse(words))
+    trained = [parsed(step) for step in steps if step.name.startswith("train")]
+    assert [each["metric_loss"] for each in trained] == [None, 1.0]
+    measure = parsed(steps[1])
+    assert measure["held_back"] and measure["scorer"] == ("head", "embedding", "both")
+    for name, points in (("grouped", 0.0), ("metric-loss-1", 2.0), ("metric-loss-1-seed-1", 4.0)):
+        run = make_run(name, "normxcorr", "cuhk01-486-01", points, validate=2)
+        for protocol, rank_1 in (("cross-camera", 20.0 + points), ("paper", 30.0 + points)):
+            result_of(run, protocol, rank_1, draws=10).save(run.folder / "results")
+    results, text = report(metric_loss, tmp_path / "to")
+    assert [(row["part"], row["protocol"], row["scorer"], row["seeds"]) for row in results["rows"]] == [
+        ("grouped", "cross-camera", "head", [0]),
+        ("grouped", "paper", "head", [0]),
+        ("metric-loss-1", "cross-camera", "head", [0, 1]),
+        ("metric-loss-1", "paper", "head", [0, 1]),
+    ]
+    assert "| `--metric-loss 1` | paper | pair head | 33.00 ± 1.41 |" in text
 
 
 def test_the_steps_of_the_scorers():
