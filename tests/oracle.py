@@ -4,14 +4,15 @@ import numpy as np
 
 
 def patch(maps, b, i, j, c, patch_size):
-    """The patch of channel c of map b centred on (i, j), anywhere, zero-padded, flat."""
+    """The patch of channel c of map b centred on (i, j), anywhere, zero-padded, flat, less its centre."""
     height, width = maps.shape[1:3]
     values = []
     for di in range(-(patch_size[0] // 2), patch_size[0] // 2 + 1):
         for dj in range(-(patch_size[1] // 2), patch_size[1] // 2 + 1):
             inside = 0 <= i + di < height and 0 <= j + dj < width
             values.append(maps[b, i + di, j + dj, c] if inside else 0.0)
-    return np.array(values, np.float64)
+    # The correlation is that of the patch itself; differences are exact where values are large and nearly alike.
+    return np.array(values, np.float64) - values[len(values) // 2]
 
 
 def window(i, j, width, search_size):
@@ -86,7 +87,8 @@ def cross_input_neighborhood(x, y, search_size=(5, 5)):
     B, H, W, C = x.shape
     out = np.zeros((B, H, W, C * search_size[0] * (search_size[1] or W)))
     for index, b, i, j, c, q in positions(x.shape, search_size):
-        out[index] = x[b, i, j, c] - patch(y, b, *q, c, (1, 1))[0]
+        inside = 0 <= q[0] < H and 0 <= q[1] < W
+        out[index] = x[b, i, j, c] - (y[b, *q, c] if inside else 0.0)
     return out
 
 

@@ -9,11 +9,12 @@ namespace tfnxc {
 namespace cpu {
 namespace {
 
-// Reads `rows` rows of one channel of `image`, beginning with the row `first`, which may be outside the image. Each row
-// of `plane` has `plane_width` elements, of which the first `left` are zeros. One vector past the end is set to zero.
+// Reads `rows` rows of one channel of `image`, beginning with the row `first`, which may be outside the image, times
+// `scale`. Each row of `plane` has `plane_width` elements, of which the first `left` are zeros. One vector past the end
+// is set to zero.
 template <typename T>
 void read_padded_channel(const Problem& p, const T* image, int64_t channel, int64_t first, int64_t rows, int64_t left,
-                         int64_t plane_width, T* plane) {
+                         int64_t plane_width, T* plane, T scale = 1) {
   const int64_t height = p.height, width = p.width, channels = p.channels;
   for (int64_t row = 0; row < rows; ++row) {
     T* to = plane + row * plane_width;
@@ -21,7 +22,7 @@ void read_padded_channel(const Problem& p, const T* image, int64_t channel, int6
     clear(to, plane_width);  // and the start of the next row, which is written later
     if (from < 0 || from >= height) continue;
     const T* pixel = image + from * width * channels + channel;
-    for (int64_t column = 0; column < width; ++column) to[left + column] = pixel[column * channels];
+    for (int64_t column = 0; column < width; ++column) to[left + column] = pixel[column * channels] * scale;
   }
   clear(plane + rows * plane_width, kLanes<T>);
 }

@@ -20,7 +20,6 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t image = block.rest();
   const Place place(tiling, tiling.window_lanes());
   const int64_t maps = static_cast<int64_t>(shape.channels) * shape.window();
-  const A unbiased = A(1) / A(shape.patch() - 1);
 
   const int i = tile.row + place.row, j = tile.column + place.column;
   for (int index = 0; index < tiling.parts(); ++index) {
@@ -41,7 +40,7 @@ __global__ void __launch_bounds__(kThreads)
       if (j + m >= shape.width) break;
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
-        if (map[n] >= 0) to[map[n]] = static_cast<T>(sums[m][n] * unbiased);
+        if (map[n] >= 0) to[map[n]] = static_cast<T>(sums[m][n]);
       }
     }
   }

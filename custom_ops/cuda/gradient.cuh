@@ -1,11 +1,11 @@
 // From the gradient of the scores to that of the pixels of x and y (SPEC section 1).
 //
 // With A_i = sum over the window of G * Y^_i, where Y^ is the other patch, normalized, no stored scores are needed,
-// because sum(G * ncc) = sum_i X^_i A_i / (N - 1):
+// because sum(G * ncc) = sum_j X^_j A_j:
 //
-//   dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],      second term = 0 where s = 0
+//   dX_i = 1 / (sqrt(N - 1) S) * [ A_i - X^_i * S / s * sum_j X^_j A_j ],      second term = 0 where s = 0
 //
-// gather_kernel computes A, slope_kernel the factor of the second term, and fold_kernel the sum over all patches that
+// gather_kernel computes A, slope_kernel the factor of X^_i, and fold_kernel the sum over all patches that
 // contain a pixel. No two threads write the same element, and sums have a fixed order: results are deterministic.
 #ifndef TFNXC_CUDA_GRADIENT_CUH_
 #define TFNXC_CUDA_GRADIENT_CUH_
@@ -107,7 +107,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// slope[plane][patch], such that dX_i = A_i / ((N - 1) S) - slope * (X_i - mX).
+// slope[plane][patch], such that dX_i = (A_i - slope * X^_i) / (sqrt(N - 1) S).
 template <typename A>
 __global__ void __launch_bounds__(kThreads)
     slope_kernel(Patches<A> patches, bool published, const A* gradient, A* slope) {
@@ -115,18 +115,22 @@ __global__ void __launch_bounds__(kThreads)
   if (at.index >= patches.count()) return;
   const int index = static_cast<int>(at.index), pixel_columns = patches.pixel_columns();
   const int n = patches.patch_height * patches.patch_width;
+  const int row = index / patches.columns, column = index % patches.columns;
   const int64_t patch = at.plane * patches.count() + index;
-  const A* pixel = patches.pixels_of(at.plane) + index / patches.columns * pixel_columns + index % patches.columns;
+  const A* of_plane = patches.pixels_of(at.plane);
+  const A* pixel = of_plane + row * pixel_columns + column;
   const A* A_i = gradient + at.plane * n * patches.count() + index;
-  const A mean = patches.mean[patch], s = patches.deviation[patch], S = s + patches.epsilon;
+  const A s = patches.deviation[patch], scale = patches.scale(s), centre = patches.centre(of_plane, row, column);
+  const A offset = -patches.mean[patch] * scale;
   A products = 0;
   for (int down = 0; down < patches.patch_height; ++down) {
     for (int right = 0; right < patches.patch_width; ++right, A_i += patches.count()) {
-      products += (pixel[down * pixel_columns + right] - mean) * *A_i;
+      products += ((pixel[down * pixel_columns + right] - centre) * scale + offset) * *A_i;
     }
   }
-  const A of_scores = products / S / A(n - 1);  // sum(G * ncc)
-  slope[patch] = s == 0 ? A(0) : of_scores / (published ? S : s) / S / A(n - 1);
+  // A ratio beyond all numbers meets an X^ of 0.
+  const A most = sizeof(A) == 4 ? A(__FLT_MAX__) : A(__DBL_MAX__), ratio = patches.with_epsilon(s) / s;
+  slope[patch] = s == 0 ? A(0) : published ? products : products * (ratio > most ? most : ratio);
 }
 
 template <typename T, typename A>
@@ -139,9 +143,9 @@ __global__ void __launch_bounds__(kThreads)
   // The pixel in the padded plane. The patch (row, column) of the grid begins at pixel (row, column) there.
   const int padded_row = i + patches.halo_rows + patches.patch_height / 2;
   const int padded_column = j + patches.halo_columns + patches.patch_width / 2;
-  const A pixel = patches.pixels_of(at.plane)[padded_row * patches.pixel_columns() + padded_column];
+  const A* pixels = patches.pixels_of(at.plane);
+  const A pixel = pixels[padded_row * patches.pixel_columns() + padded_column];
   const A* of_plane = gradient + at.plane * shape.patch() * patches.count();
-  const A share = A(1) / A(shape.patch() - 1);
   A sum = 0;
   for (int down = 0; down < shape.patch_height; ++down) {
     const int row = padded_row - down;
@@ -152,13 +156,14 @@ __global__ void __launch_bounds__(kThreads)
       const int patch_in_plane = row * patches.columns + column;
       const int64_t patch = at.plane * patches.count() + patch_in_plane;
       const A A_i = of_plane[(down * shape.patch_width + right) * patches.count() + patch_in_plane];
-      const A S = patches.deviation[patch] + patches.epsilon;
-      sum += A_i * share / S - slope[patch] * (pixel - patches.mean[patch]);
+      const A scale = patches.scale(patches.deviation[patch]);
+      const A normalized = (pixel - patches.centre(pixels, row, column)) * scale - patches.mean[patch] * scale;
+      sum += (A_i - slope[patch] * normalized) * scale;
     }
   }
   const int64_t image = chunk.image + at.plane / chunk.channels;
   const int64_t channel = chunk.channel + at.plane % chunk.channels;
-  maps[(image * shape.pixels() + index) * shape.channels + channel] = static_cast<T>(sum);
+  maps[(image * shape.pixels() + index) * shape.channels + channel] = static_cast<T>(sum * A(kMapScale));
 }
 
 }  // namespace cuda

@@ -47,7 +47,7 @@ struct Place {
   bool idle;  // without a group; such threads still load data and reach the barriers
 };
 
-// Compares the positions of a tile with a part of their search windows. sums[m][n] = (N - 1) ncc of the position
+// Compares the positions of a tile with a part of their search windows. sums[m][n] = ncc of the position
 // 4 * group + m of the tile and the window position lane + lanes * n of the part, if both exist.
 //
 // It contains a barrier between the accesses to shared memory before and after it, so other arrays than `own` and

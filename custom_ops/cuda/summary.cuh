@@ -38,7 +38,6 @@ __global__ void __launch_bounds__(kThreads) summary_kernel(Shape shape, Chunk ch
   const Place place(tiling, tiling.window_lanes());
   const Place result(tiling, filter_lanes(shape));  // the part of the summary that this thread computes
   const int filters = min(kFilters, shape.filters - first_filter);
-  const A unbiased = A(1) / A(shape.patch() - 1);
 
   A summary[4][2] = {};
   for (int channel = 0; channel < shape.channels; ++channel) {
@@ -51,7 +50,7 @@ __global__ void __launch_bounds__(kThreads) summary_kernel(Shape shape, Chunk ch
         for (int n = 0; n < 4; ++n) {
           const int w = place.lane + place.lanes * n;
 #pragma unroll
-          for (int m = 0; m < 4; ++m) scores[w * kStride + 4 * place.group + m] = relu(sums[m][n] * unbiased);
+          for (int m = 0; m < 4; ++m) scores[w * kStride + 4 * place.group + m] = relu(sums[m][n]);
         }
       }
       const int filter = threadIdx.x % kFilters;
@@ -146,7 +145,6 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t share = index.rest();
   const int filters = min(kFilters, shape.filters - first_filter);
   const int64_t first_map = static_cast<int64_t>(chunk.channel + channel) * shape.window();
-  const A unbiased = A(1) / A(shape.patch() - 1);
   const Place place(tiling, tiling.window_lanes());
   // This thread's part of the gradient of the kernel: 4 window positions x 2 filters.
   const int result_lanes = filter_lanes(shape), result_lane = threadIdx.x % result_lanes;
@@ -167,7 +165,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
         const int at = (4 * place.group + m) * kStride + place.lane + place.lanes * n;
-        scores[at] = exists ? relu(sums[m][n] * unbiased) : A(0);
+        scores[at] = exists ? relu(sums[m][n]) : A(0);
       }
     }
     const int lane = threadIdx.x % kFilters;

@@ -40,7 +40,7 @@ Patches<A> take_patches(const Problem& p, bool of_y, int64_t planes, Arena* aren
   patches.columns = static_cast<int>(p.width) + 2 * patches.halo_columns;
   patches.patch_height = static_cast<int>(p.patch_height);
   patches.patch_width = static_cast<int>(p.patch_width);
-  patches.epsilon = static_cast<A>(p.epsilon);
+  patches.epsilon = static_cast<A>(p.epsilon * kMapScale);
   patches.pixels = arena->take<A>(planes * patches.pixel_count());
   patches.mean = arena->take<A>(planes * patches.count());
   patches.deviation = arena->take<A>(planes * patches.count());

@@ -25,7 +25,8 @@ struct Patch {
       }
     }
     double mean = 0, squares = 0;
-    for (double value : values) mean += value / values.size();
+    const double centre = values[values.size() / 2];
+    for (double& value : values) mean += (value -= centre) / values.size();
     for (double& value : values) {
       value -= mean;
       squares += value * value;

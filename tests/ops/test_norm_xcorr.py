@@ -226,12 +226,82 @@ def test_it_is_not_symmetric(rng):
     assert np.abs(norm_xcorr(x, y) - norm_xcorr(y, x)).max() > 0.1
 
 
-def test_a_large_mean_does_not_cost_the_precision(rng):
-    """Float32 with an offset 1000 times the deviation: correlating uncentred products would lose every digit."""
-    x, y = 0.05 * rng.normal(size=(2, 1, 9, 8, 1)) + 50
-    x, y = x.astype("float32"), y.astype("float32")
-    expected = oracle.norm_xcorr(x, y, (3, 3), (3, None))
-    np.testing.assert_allclose(norm_xcorr(x, y, (3, 3), (3, None)), expected, atol=2e-3)
+def with_gradients(x, y, upstream, xla=False, **options):
+    """The correlation and both gradients, of float32 maps, as XLA compiles it or not."""
+    x, y, upstream = (tf.constant(each, tf.float32) for each in (x, y, upstream))
+
+    def run(x, y):
+        return norm_xcorr(x, y, **options), *gradients(x, y, upstream, **options)
+
+    return [each.numpy() for each in tf.function(run, jit_compile=xla)(x, y)]
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("search_size", [(3, None), (3, 3)])
+@pytest.mark.parametrize(
+    ("offset", "deviation"), [(1e3, 1e-2), (1e6, 1.0), (-1e6, 0.1), (0, 1e-6), (0, 1e19), (0, 1e30), (1e30, 1e27)]
+)
+def test_neither_offset_nor_size_costs_the_precision(offset, deviation, search_size, xla, rng):
+    x, y = (deviation * rng.normal(size=(2, 1, 7, 6, 1)) + offset).astype("float32")
+    upstream = rng.normal(size=norm_xcorr(x, y, (3, 3), search_size).shape).astype("float32")
+    out, *found = with_gradients(x, y, upstream, xla, patch_size=(3, 3), search_size=search_size)
+    np.testing.assert_allclose(out, oracle.norm_xcorr(x, y, (3, 3), search_size), atol=2e-6)
+    for one, other in zip(found, oracle.norm_xcorr_gradient(x, y, upstream, (3, 3), search_size), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("value", [0.7, 1234567.0, 1.1e19, 1.1e30, np.finfo("float32").max])
+def test_flat_patches_give_exactly_0(value, xla, rng):
+    x, y = np.full((1, 9, 9, 2), value), value * rng.normal(size=(1, 9, 9, 2)) / 10
+    out, dx, _ = with_gradients(x, y, np.ones((1, 9, 9, 90)), xla)
+    assert not np.any(out[:, 2:-2, 2:-2]) and np.any(out[:, 0])
+    assert np.isfinite(dx).all()
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("patch_size", [(1, 3), (3, 3), (5, 5), (7, 9)])
+def test_rounding_never_takes_it_beyond_1(patch_size, xla, rng):
+    for size in (1e3, 1e6, 1e20, 1e37):
+        x = (size * rng.normal(size=(4, 12, 10, 4))).astype("float32")
+        for y in (x, -x, x / 3):
+            out = tf.function(lambda x, y: norm_xcorr(x, y, patch_size), jit_compile=xla)(x, y)
+            assert 0.99 < np.abs(out).max() <= 1
+
+
+def test_a_pixel_beyond_all_others_costs_only_the_patches_that_hold_it(rng):
+    x, y = rng.normal(size=(2, 1, 12, 8, 1)).astype("float32")
+    x[0, 2, 3, 0] = 3e38
+    out, *found = with_gradients(x, y, np.ones((1, 12, 8, 40)))
+    np.testing.assert_allclose(out, oracle.norm_xcorr(x, y), atol=2e-6)
+    for one, other in zip(found, oracle.norm_xcorr_gradient(x, y, np.ones((1, 12, 8, 40))), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("epsilon", [1.1e-25, 1e-20, 1e-12, 1e-6, 1e6, 1e20])
+def test_small_and_large_epsilon(epsilon, rng):
+    x, y = (epsilon * rng.normal(size=(2, 1, 7, 6, 1))).astype("float32")
+    x[0, 4:] = 0
+    upstream = rng.normal(size=(1, 7, 6, 30)).astype("float32")
+    out, *found = with_gradients(x, y, upstream, epsilon=epsilon)
+    np.testing.assert_allclose(out, oracle.norm_xcorr(x, y, epsilon=epsilon), atol=2e-6)
+    for one, other in zip(found, oracle.norm_xcorr_gradient(x, y, upstream, epsilon=epsilon), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(other).max())
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "dtype", "limits"),
+    [
+        (1e-45, "float32", "float32 in float32, with an epsilon from 1e-25 to 1e.25"),
+        (1e-30, "float16", "float16 in float32, with an epsilon from 1e-25 to 1e.25"),
+        (1e39, "float32", "from 1e-25 to 1e.25; got 1e.39"),
+        (1e-310, "float64", "float64 in float64, with an epsilon from 1e-200 to 1e.200"),
+    ],
+)
+def test_an_epsilon_that_the_type_cannot_divide_by_is_refused(epsilon, dtype, limits):
+    maps = tf.zeros((1, 5, 5, 1), dtype)
+    with pytest.raises(ValueError, match=limits):
+        norm_xcorr(maps, maps, epsilon=epsilon)
 
 
 @pytest.mark.parametrize("search_size", [(5, None), (3, 3)])

@@ -27,6 +27,7 @@ def check_correlation(name, x, y, patch_size, search_size, epsilon, gradient, wr
         "epsilon": check_epsilon(epsilon),
         "gradient": check_gradient(gradient),
     }
+    _check_epsilon_of_type(name, checked["epsilon"], x.dtype)
     if writes_maps:
         x, y = _check_countable(name, x, y, checked["search_size"])
     return x, y, checked
@@ -146,6 +147,16 @@ def check_epsilon(value):
     if not isinstance(value, numbers.Real) or not 0 < value < float("inf"):
         raise ValueError(f"epsilon must be a positive, finite number; got {value!r}.")
     return float(value)
+
+
+def _check_epsilon_of_type(name, epsilon, dtype):
+    """Whether the type that computes has it, and can divide by it."""
+    least, most, computing = (1e-200, 1e200, "float64") if dtype == tf.float64 else (1e-25, 1e25, "float32")
+    if not least <= epsilon <= most:
+        raise ValueError(
+            f"{name} computes maps of type {dtype.name} in {computing}, with an epsilon from {least} to {most}; got "
+            f"{epsilon}."
+        )
 
 
 def check_gradient(value):

@@ -5,7 +5,7 @@ from typing import Literal
 import tensorflow as tf
 
 from tfnxc.ops._gradient import compiled, with_gradient
-from tfnxc.ops._patches import fold_patches, normalized_patches
+from tfnxc.ops._patches import MAP_SCALE, fold_patches, normalized_patches
 from tfnxc.ops._search import NearbyColumns, WholeRows
 from tfnxc.ops.arguments import check_correlation, check_summary_weights, countable_where_plain
 from tfnxc.ops.implementation import native_ops
@@ -29,7 +29,8 @@ def norm_xcorr(
 
     with m the mean and s the unbiased standard deviation of the N pixels of a patch. Maps are zero-padded; the zeros
     count in the mean and the deviation, and a window position outside the map still takes part. Values lie in (-1, 1).
-    The operation is not symmetric in `x` and `y`. Statistics and sums are computed in float32 at least.
+    The operation is not symmetric in `x` and `y`. Statistics and sums are computed in float32 at least, of differences
+    from a patch's centre: values may have any offset and size, and a flat patch gives exactly 0.
 
     The backward pass is analytic. Second derivatives are refused with a `LookupError`.
 
@@ -40,7 +41,8 @@ def norm_xcorr(
         search_size: `(rows, columns)` of the search window. Rows are odd and relative: `rows // 2` above to `rows // 2`
             below the position. Columns are odd and relative likewise, or `None` for all columns of the map, absolute,
             in order. Defaults to `(5, None)`.
-        epsilon: Positive number added to the standard deviation. Defaults to `0.01`.
+        epsilon: Positive number added to the standard deviation, from 1e-25 to 1e25 (in float64, from 1e-200 to 1e200).
+            Defaults to `0.01`.
         gradient: `"exact"` for the derivative of the line above, or `"published"` for equations (6) and (7) of the
             supplement, which have S where the derivative has s in the second term. Defaults to `"exact"`.
         implementation: `"native"` for the compiled op, an error where it is not built; `"python"` for plain TensorFlow;
@@ -142,33 +144,32 @@ def _in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
     window = WholeRows(height, width, rows) if columns is None else NearbyColumns(height, width, rows, columns)
 
     def correlate(x, y):
-        x_patches, x_s = normalized_patches(x, patch_size, (0, 0), epsilon)
-        y_patches, y_s = normalized_patches(y, patch_size, window.halo, epsilon)
+        x_patches, *of_x = normalized_patches(x, patch_size, (0, 0), epsilon)
+        y_patches, *of_y = normalized_patches(y, patch_size, window.halo, epsilon)
 
         def backward(upstream):
             to_x, to_y = window.adjoint(upstream, x_patches, y_patches)
-            to_x = _through_normalization(to_x, x_patches, x_s, epsilon, gradient)
-            to_y = _through_normalization(to_y, y_patches, y_s, epsilon, gradient)
+            to_x = _through_normalization(to_x, x_patches, *of_x, gradient)
+            to_y = _through_normalization(to_y, y_patches, *of_y, gradient)
             return fold_patches(to_x, patch_size, (0, 0)), fold_patches(to_y, patch_size, window.halo)
 
-        n = x_patches.shape[-1]
-        return window.scores(x_patches * (1 / (n - 1)), y_patches), backward
+        return window.scores(x_patches, y_patches), backward
 
     return tf.cast(with_gradient("norm_xcorr", correlate)(x, y), dtype)
 
 
-def _through_normalization(upstream, patches, s, epsilon, gradient):
+def _through_normalization(upstream, patches, s, S, gradient):
     """From the gradient with respect to normalized patches to that with respect to their pixels.
 
     `upstream` is A_i = sum over the window of G * Y^_i, with Y^ the other patch normalized; `patches` is X^. Both terms
-    of SPEC section 1 need no stored output, because sum(G * ncc) = sum_i X^_i A_i / (N - 1), and no further projection,
-    because A has mean 0:
+    of SPEC section 1 need no stored output, because sum(G * ncc) = sum_j X^_j A_j, and no further projection, because A
+    has mean 0:
 
-        dX_i = 1 / ((N - 1) S) * [ A_i - sum(G * ncc) * (X_i - mX) / s ],      second term = 0 where s = 0
+        dX_i = 1 / (sqrt(N - 1) S) * [ A_i - X^_i * S / s * sum_j X^_j A_j ],      second term = 0 where s = 0
     """
     n = patches.shape[-1]
-    S = s + epsilon
-    weight = tf.reduce_sum(patches * upstream, axis=-1, keepdims=True) / (n - 1)
+    weight = tf.reduce_sum(patches * upstream, axis=-1, keepdims=True)
     if gradient == "exact":
-        weight *= tf.math.divide_no_nan(S, s)  # (X_i - mX) / s = X^_i S / s
-    return (upstream - patches * weight) * (1 / ((n - 1) * S))
+        # A ratio beyond all numbers meets an X^ of 0.
+        weight *= tf.minimum(tf.math.divide_no_nan(S, s), S.dtype.max)
+    return (upstream - patches * weight) * ((n - 1) ** -0.5 * MAP_SCALE / S)

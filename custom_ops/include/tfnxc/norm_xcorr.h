@@ -41,6 +41,10 @@ const char* find_error(const Problem& problem, bool writes_maps);
 // The same for the differences.
 const char* find_cross_input_error(const Problem& problem);
 
+// The correlation stays the same if maps and epsilon are multiplied by one number. Kernels multiply them by this power of
+// two, so that no difference or sum of finite numbers overflows.
+constexpr double kMapScale = 1.0 / 65536;
+
 // The most elements of an array: some of TensorFlow's own kernels use 32-bit indices.
 constexpr int64_t kMostElements = INT32_MAX;
 
