@@ -80,4 +80,4 @@ def describe() -> dict[str, str | None]:
 
 @functools.cache
 def _say_once(reason):
-    _log.info("The compiled op is not used, because %s. Everything runs in plain TensorFlow, slower.", reason)
+    _log.warning("The compiled op is not used, because %s. Everything runs in plain TensorFlow, slower.", reason)
