@@ -197,6 +197,27 @@ def test_the_metric_loss_is_the_ranking_of_cosines(options, rng):
     np.testing.assert_allclose(shifted.losses, layer.losses, rtol=1e-4)  # what a group shares counts for nothing
 
 
+def test_the_metric_loss_refuses_groups_of_another_size(rng):
+    """Nine groups of two identities are as many pairs as four of three."""
+    vectors = rng.normal(size=(36, 5)).astype(np.float32)
+    groups = np.arange(9)[:, None]
+    probe, gallery = (4 * groups + np.array([0, 0, 2, 2])).ravel(), (4 * groups + np.array([1, 3, 1, 3])).ravel()
+    outputs = tf.zeros([36, 2])
+    GroupRankingLoss(2)([outputs, vectors, probe, gallery])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"GroupRankingLoss\(3\) takes groups of 6 images and 9"):
+        GroupRankingLoss(3)([outputs, vectors, probe, gallery])
+    with pytest.raises(ValueError, match="Got 36 images"):
+        GroupRankingLoss(4)([outputs, vectors, probe, gallery])
+
+    @tf.function(jit_compile=True)
+    def compiled():
+        layer = GroupRankingLoss(3)
+        layer([outputs, vectors, probe, gallery])
+        return layer.losses[0]
+
+    assert np.isnan(compiled())
+
+
 def test_the_gradient_of_the_metric_loss(rng):
     vectors = rng.normal(size=(4 * PEOPLE, 5))
     layer = GroupRankingLoss(PEOPLE, scale=2.0, dtype="float64")

@@ -127,6 +127,8 @@ class GroupRankingLoss(keras.layers.Layer):
 
     Raises:
         ValueError: If an argument is out of range.
+        tf.errors.InvalidArgumentError: If images and pairs are of groups of another size. Under XLA, which has no
+            assertions, the loss is NaN then.
 
     Example:
         >>> layer = GroupRankingLoss(2)
@@ -151,12 +153,31 @@ class GroupRankingLoss(keras.layers.Layer):
         """Adds the loss; gives the outputs back."""
         outputs, vectors, probe, gallery = inputs
         size, images = vectors.shape[-1], 2 * self.identities_per_group
-        groups = tf.reshape(vectors, [-1, images, size])
+        fits, message = self._of_such_groups(vectors, probe, gallery)
+        with tf.control_dependencies([tf.debugging.assert_equal(fits, True, message)]):
+            groups = tf.reshape(vectors, [-1, images, size])
         centred = tf.reshape(groups - tf.reduce_mean(groups, axis=1, keepdims=True), [-1, size])
         unit = tf.math.l2_normalize(centred, axis=1, epsilon=1e-12)
         cosines = tf.reduce_sum(tf.gather(unit, probe) * tf.gather(unit, gallery), axis=1)
-        self.add_loss(self.weight * tf.reduce_mean(_ranking(self.scale * cosines, self.identities_per_group)))
+        loss = self.weight * tf.reduce_mean(_ranking(self.scale * cosines, self.identities_per_group))
+        self.add_loss(tf.where(fits, loss, float("nan")))  # for XLA, which leaves assertions out
         return outputs
+
+    def _of_such_groups(self, vectors, probe, gallery):
+        """Whether the images and pairs are those of groups of this size, and what to say where they are not."""
+        pairs, images = self.identities_per_group**2, 2 * self.identities_per_group
+        message = (
+            f"GroupRankingLoss({self.identities_per_group}) takes groups of {images} images and {pairs} pairs of them, "
+            "which stand together. Give it the identities_per_group of the GroupPipeline."
+        )
+        if vectors.shape[0] is not None and vectors.shape[0] % images:
+            raise ValueError(f"{message} Got {vectors.shape[0]} images.")
+        count = tf.size(probe)
+        group = tf.range(count) // pairs
+        fits = tf.equal(count * images, tf.shape(vectors)[0] * pairs) & tf.equal(count % pairs, 0)
+        for side in (probe, gallery):
+            fits &= tf.reduce_all(tf.equal(tf.cast(side, tf.int32) // images, group))
+        return fits, message
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         """Shape of the outputs."""

@@ -336,7 +336,7 @@ def test_options_reach_the_dataset():
     assert pipeline().one_epoch(0).options().deterministic is True
 
 
-@pytest.mark.parametrize(("number", "step"), [(-1, 0), (0, -1), (0, 2)])
+@pytest.mark.parametrize(("number", "step"), [(-1, 0), (0, -1), (0, 2), (1.5, 0)])
 def test_there_is_no_epoch_or_step_outside(number, step):
     for batches_from in (pipeline().one_epoch, pipeline().dataset):
         with pytest.raises(ValueError, match=f"the steps 0 to 1; got epoch {number}, step {step}"):

@@ -220,7 +220,7 @@ def test_sets_that_cannot_be_trained_on_are_refused():
         pipeline(positives="cross-camera", cameras=np.zeros(8, int))
 
 
-@pytest.mark.parametrize(("number", "step"), [(-1, 0), (0, -1), (0, 4)])
+@pytest.mark.parametrize(("number", "step"), [(-1, 0), (0, -1), (0, 4), (1.5, 0)])
 def test_there_is_no_epoch_or_step_outside(moving, number, step):
     for method in (moving.dataset, moving.one_epoch):
         with pytest.raises(ValueError, match=f"the steps 0 to 3; got epoch {number}, step {step}"):

@@ -244,9 +244,13 @@ class Pipeline:
         raise NotImplementedError
 
     def _check_position(self, number, step):
-        if number < 0 or not 0 <= step < self.steps_per_epoch:
+        try:
+            there = operator.index(number) >= 0 and 0 <= operator.index(step) < self.steps_per_epoch
+        except TypeError:
+            there = False
+        if not there:
             steps = f"the steps 0 to {self.steps_per_epoch - 1}"
-            raise ValueError(f"epochs count from 0, with {steps}; got epoch {number}, step {step}.")
+            raise ValueError(f"epochs count from 0, with {steps}; got epoch {number!r}, step {step!r}.")
 
     def _taken(self, indices, draws):
         """The images of these indices as the models read them, augmented by the uniform `draws` of each."""
