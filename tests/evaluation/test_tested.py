@@ -59,10 +59,34 @@ def test_a_part_of_the_folder_whose_numbers_are_the_same_is_tested(run, tmp_path
 def test_who_trained_is_known_by_name_on_any_split(run, tmp_path, test):
     """Here anna is number 2; number 0, who trained there, is aaron."""
     others = people_in(tmp_path / "others", "aaron", "alma", "anna", "zoe")
-    with pytest.raises(InputError, match=f"trained on 1 of the {len(test)} test identities of new, such as 2"):
+    with pytest.raises(InputError, match=f"trained on 1 of the {len(test)} test identities of new, such as anna"):
         splits_of_run(run, others, Split("new", "by hand", (3,), test), **WHO)
     (tested,) = splits_of_run(run, others, Split("few", "by hand", (2, 3), (0, 1)), **WHO)
     assert not tested.at_home
+
+
+def test_so_is_who_trained_in_a_set_of_another_name(run, tmp_path):
+    """Whatever own pictures are called: by their names, where both sets have names, and by no numbers of others."""
+    mine = dataclasses.replace(people_in(tmp_path / "mine", "anna", "zoe"), name="mine")
+    with pytest.raises(InputError, match=r"trained on 1 of the 2 test identities of all, such as anna.*--other-people"):
+        splits_of_run(run, mine, None, **WHO)
+    assert len(splits_of_run(run, mine, None, **{**WHO, "other_people": True})) == 1
+    (tested,) = splits_of_run(run, mine, Split("new", "by hand", (0,), (1,)), **WHO)
+    assert tested.split.test == (1,)
+    nameless = dataclasses.replace(mine, names=None)
+    assert len(splits_of_run(run, nameless, None, **WHO)) == 1
+
+
+def test_where_everybody_was_trained_on_nobody_is_left_to_test(tmp_path):
+    people = people_in(tmp_path / "people", "anna", "berta")
+    run = Run.start(
+        tmp_path / "run",
+        RunSettings("folder", "normxcorr"),
+        Split("all", "everybody is fitted on", (0, 1), (2,)),
+        names=[names_of(people)],
+    )
+    with pytest.raises(InputError, match="on everybody in folder, and nobody is left to test"):
+        splits_of_run(run, people, None, **WHO)
 
 
 def test_a_split_of_the_same_numbers_is_not_that_of_the_run(run, tmp_path):
@@ -75,7 +99,7 @@ def test_a_csv_file_lists_the_same_people(run, tmp_path):
     (tmp_path / "people.csv").write_text(
         "path,identity,camera\npeople/carl/c1.png,carl,1\npeople/anna/c1.png,anna,1\npeople/anna/c2.png,anna,2\n"
     )
-    with pytest.raises(InputError, match="trained on 1 of the 2 test identities of all, such as 0"):
+    with pytest.raises(InputError, match="trained on 1 of the 2 test identities of all, such as anna"):
         splits_of_run(run, csv_file(tmp_path / "people.csv"), None, **WHO)
 
 
@@ -85,9 +109,9 @@ def test_an_embedding_knows_by_name_on_whom_it_was_fitted(tmp_path):
     assert EmbeddingCard.from_dict(card.to_dict()) == card
     others = people_in(tmp_path / "others", "aaron", "abel", "anna")
     refuse_fitted(card, "it", module.Tested(others, Split("new", "by hand", (2,), (0, 1))))
-    with pytest.raises(InputError, match="fitted on 1 of the 1 test identities of new, such as 2"):
+    with pytest.raises(InputError, match="fitted on 1 of the 1 test identities of new, such as anna"):
         refuse_fitted(card, "it", module.Tested(others, Split("new", "by hand", (0,), (2,))))
     nameless = dataclasses.replace(card, names=None)
     assert "names" not in nameless.to_dict()
-    with pytest.raises(InputError, match="fitted on 2 of the 2 test identities of new, such as 0"):
+    with pytest.raises(InputError, match="fitted on 2 of the 2 test identities of new, such as aaron"):
         refuse_fitted(nameless, "it", module.Tested(others, Split("new", "by hand", (2,), (0, 1))))

@@ -158,8 +158,11 @@ def test_other_people_under_the_numbers_of_the_run_are_refused_by_name(make_run,
     run = Run.start(tmp_path / "own", settings, split, tmp_path / "changed", names=[names_of(before)])
     with pytest.raises(InputError, match="missing: a; new: k"):
         fit_embedding(run)
-    with pytest.raises(InputError, match=r"1 of the 2 test identities of .* such as 8, are among those of other"):
+    with pytest.raises(InputError, match=r"1 of the 2 test identities of .* such as i, are among those of other"):
         fit_embedding(run, changed, split=Split("other", "by hand", tuple(range(8)), (8, 9)))
+    mine = dataclasses.replace(changed, name="mine")  # whatever the set is called
+    with pytest.raises(InputError, match=r"1 of the 2 test identities of .* such as i, are among those of other"):
+        fit_embedding(run, mine, split=Split("other", "by hand", tuple(range(8)), (8, 9)))
 
 
 def test_a_new_run_holds_the_model_and_knows_who_was_fitted_on(make_run, tmp_path, people):

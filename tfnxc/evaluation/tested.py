@@ -138,6 +138,11 @@ def splits_of_run(
         split = run.split
     if own and not named:
         refuse_other_people(run, people, partial)
+        if set(people.people.tolist()) <= set(run.split.train):
+            raise InputError(
+                f"{run.folder} was trained, or its embedding fitted, on everybody in {people.name}, and nobody is left "
+                "to test. Test on other people: name a split and their --data (split= and an ImageSet in Python)."
+            )
     if state != "initial":
         seen = seen_in(people, run.fitted_on if held_back else run.trained_on, run.names)
         for tested in splits_of(people, split):
@@ -192,7 +197,8 @@ def _difference(run, people, partial):
 def seen_in(
     people: ImageSet, seen: Iterable[tuple[str, Iterable[int]]], names: Iterable[Mapping[int, str] | None]
 ) -> list[tuple[str, Iterable[int]]]:
-    """Those seen in a training, with the numbers that they have in `people`: of own pictures, by their names.
+    """Those seen in a training, with the numbers that they have in `people`: of own pictures, whatever the sets are
+    called, by their names.
 
     Args:
         people: An `ImageSet`.
@@ -200,13 +206,40 @@ def seen_in(
         names: Who they are, for each of these, as from `tfnxc.datasets.known_people.names_of`.
 
     Returns:
-        `seen`, where it is of own pictures with names and `people` are too, with the identities of `people`.
+        `seen` with the identities of `people`, as `numbers_seen` gives them.
     """
-    related = related_sets(people.name) if own_pictures(people.name) else ()
     return [
-        (dataset, identities if known is None or dataset not in related else numbers_in(people, identities, known))
+        (dataset, numbers_seen(people.name, people, dataset, identities, known))
         for (dataset, identities), known in zip(seen, names, strict=True)
     ]
+
+
+def numbers_seen(
+    dataset: str,
+    people: ImageSet | Mapping[int, str] | None,
+    trained: str,
+    identities: Iterable[int],
+    names: Mapping[int, str] | None,
+) -> list[int]:
+    """The numbers in one data set of identities of another: of own pictures by names, of others by shared numbers.
+
+    Args:
+        dataset: Name of the one data set.
+        people: It, or the names in it; `None` where nobody knows them.
+        trained: Name of the other data set.
+        identities: Numbers in that.
+        names: Who they are, as from `tfnxc.datasets.known_people.names_of`.
+
+    Returns:
+        A list of numbers; empty where neither names nor numbers say who they are.
+    """
+    related = trained in related_sets(dataset)
+    both_own = own_pictures(dataset) and own_pictures(trained)
+    told = people is not None and names is not None and (not isinstance(people, ImageSet) or people.names is not None)
+    # Related sets without names are compared by their pictures; in others the same file name says nothing.
+    if both_own and people is not None and names is not None and (related or told):
+        return numbers_in(people, identities, names)
+    return list(identities) if related else []
 
 
 def _check_unseen(run, trained_on, tested, other_people):
@@ -218,7 +251,7 @@ def _check_unseen(run, trained_on, tested, other_people):
             f"{one}: its figures there would mean nothing. Train a run on that split."
         )
 
-    refuse_seen(trained_on, tested.dataset, split, other_people, says)
+    refuse_seen(trained_on, tested.dataset, split, other_people, says, tested.people.names)
 
 
 def refuse_fitted(
@@ -254,8 +287,9 @@ def refuse_fitted(
     fitted, combined = (
         seen_in(tested.people, seen, [card.names] * len(seen)) for seen in (card.fitted_on, card.combined_on)
     )
-    refuse_seen(fitted if held_back else (*fitted, *combined), tested.dataset, tested.split, other_people, says)
-    chosen = {one for dataset, people in combined if dataset == tested.dataset for one in people}
+    seen = fitted if held_back else (*fitted, *combined)
+    refuse_seen(seen, tested.dataset, tested.split, other_people, says, tested.people.names)
+    chosen = {one for _, people in combined for one in people}
     if held_back and console is not None and chosen & set(tested.split.test):
         told = (
             f"Note: the embedding of {name} was chosen, and combined with the head, on the people held back; it does "
@@ -285,16 +319,19 @@ def refuse_seen(
     dataset: str,
     split: Split | Everyone,
     other_people: bool,
-    says: Callable[[str, int, int], str],
+    says: Callable[[str, int, int | str], str],
+    names: Mapping[int, str] | None = None,
 ) -> None:
     """Raises an error if test identities of a split of `dataset` are among those trained on.
 
     Args:
-        trained_on: `(data set, identities)` of what was trained on; sets that share splits share people.
+        trained_on: `(data set, identities)` of what was trained on, with the numbers that these have in `dataset`. Sets
+            that share splits share people, and so do own pictures of whatever name.
         dataset: Name of the data set of the split.
         split: The `Split`, or what has its `test` identities.
         other_people: Whether it is promised that own pictures are of other people; published numbers need no promise.
         says: `(data set trained on, how many were seen, one of them) -> the error's text`.
+        names: Who people of `dataset` are, by number, for the error. Defaults to `None`: it has their numbers.
 
     Raises:
         InputError: If test identities were trained on; if the promise is about a published set.
@@ -309,7 +346,9 @@ def refuse_seen(
         return
     related = related_sets(dataset)
     for trained, identities in trained_on:
-        seen = sorted(set(split.test) & set(identities)) if trained in related else []
+        comparable = trained in related or (own and own_pictures(trained))
+        seen = sorted(set(split.test) & set(identities)) if comparable else []
         if seen:
-            hint = " If they are other people with the same numbers, add --other-people (other_people=True in Python)."
-            raise InputError(says(trained, len(seen), seen[0]) + (hint if own else ""))
+            same = "numbers" if names is None else "names"
+            hint = f" If they are other people with the same {same}, add --other-people (other_people=True in Python)."
+            raise InputError(says(trained, len(seen), (names or {}).get(seen[0], seen[0])) + (hint if own else ""))

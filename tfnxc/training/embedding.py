@@ -13,11 +13,11 @@ from rich.console import Console
 from tfnxc import models
 from tfnxc.console import plain, progress_bar
 from tfnxc.datasets import ImageSet, Split, open_dataset
-from tfnxc.datasets.known_people import names_of, numbers_in
+from tfnxc.datasets.known_people import names_of
 from tfnxc.embedding import METHODS, Combination, Embedding, EmbeddingCard, log_odds_of, pooling_model
 from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_projection
 from tfnxc.errors import InputError
-from tfnxc.evaluation.tested import refuse_other_people, refuse_seen, related_sets, seen_in
+from tfnxc.evaluation.tested import numbers_seen, refuse_other_people, refuse_seen, seen_in
 from tfnxc.files import replacing
 from tfnxc.number_checks import whole_number
 from tfnxc.recipes import Recipe
@@ -100,7 +100,7 @@ def fit_embedding(
         target = _opened(run)
         _check_untested(target, people, chosen, other_people)
     else:
-        _check_unseen(chosen, seen)
+        _check_unseen(chosen, seen, people.names or {})
         target, state = _begun(source, state, people, chosen, to, data), "trained"
     part = people.of_identities(chosen.train)
     with progress_bar("Reading pictures", len(part), console) as advance:
@@ -285,9 +285,9 @@ def _seen(run, state, people, other_people):
     """Those of a data set whom the model of a run was trained on; nobody, where they are promised to be others."""
     if other_people or state == "initial":
         return set()
-    related, trained = related_sets(people.name), _trained(run)
+    trained = _trained(run)
     seen = seen_in(people, trained, run.names[-len(trained) :] if trained else ())
-    return {identity for dataset, identities in seen if dataset in related for identity in identities}
+    return {identity for _, identities in seen for identity in identities}
 
 
 def _trained(run):
@@ -306,13 +306,14 @@ def _check_enough(people, chosen):
         )
 
 
-def _check_unseen(chosen, seen):
+def _check_unseen(chosen, seen, names):
     """Raises `InputError` where the model of a new run was trained on those whom its split tests."""
     known = sorted(seen & set(chosen.test))
     if known:
         raise InputError(
             f"the model was trained on {len(known)} of the {len(chosen.test)} test identities of {chosen.name}, such "
-            f"as {known[0]}: its figures there would mean nothing. Name the split that it was trained on."
+            f"as {names.get(known[0], known[0])}: its figures there would mean nothing. Name the split "
+            "that it was trained on."
         )
 
 
@@ -326,9 +327,9 @@ def _check_untested(run, people, chosen, other_people):
             "run's split, or write a new run (--to FOLDER, in Python to=)."
         )
 
-    own, names = run.names[0], names_of(people)
-    fitted = chosen.train if own is None or names is None else numbers_in(own, chosen.train, names)
-    refuse_seen([(people.name, fitted)], run.settings.dataset, run.split, other_people, says)
+    own, dataset = run.names[0], run.settings.dataset
+    fitted = numbers_seen(dataset, own, people.name, chosen.train, names_of(people))
+    refuse_seen([(people.name, fitted)], dataset, run.split, other_people, says, own)
 
 
 def _read(people, advance):

@@ -176,4 +176,4 @@ def _refuse_tested(data, split, before, who):
             "that --with or --from brings into the training: what is measured would mean nothing."
         )
 
-    refuse_seen(before, data.people.name, split, data.other_people, says)
+    refuse_seen(before, data.people.name, split, data.other_people, says, data.people.names)
