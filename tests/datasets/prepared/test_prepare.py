@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import hashlib
 import json
 import os
@@ -409,7 +410,8 @@ def shard_list(made, **changes):
     ("changes", "message"),
     [
         ({"format": "other"}, "no prepared pictures; expected"),
-        ({"version": 2}, "version 2 of the format; this tfnxc reads version 1"),
+        ({"version": 3}, "version 3 of the format; this tfnxc reads version 2"),
+        ({"version": 1}, r"pictures are not turned .* Delete the folder and prepare the pictures again"),
         ({"name": "x\n"}, "the name of the set must be a printable text"),
         ({"name": "other"}, "is of other pictures"),
         ({"size": [16, 9]}, "is of other pictures"),
@@ -429,6 +431,16 @@ def test_an_edited_manifest_is_refused(made, changes, message):
     rewrite(made / "manifest.json", **changes)
     with pytest.raises(InputError, match=message):
         prepared(made)
+
+
+def test_pictures_of_the_first_version_are_read_where_none_can_be_turned(tmp_path):
+    """A BMP file has no EXIF data, and drawn pictures are no files."""
+    some = people()
+    bitmaps = dataclasses.replace(some, paths=[path.replace(".png", ".bmp") for path in some.paths])
+    for name, each in (("few", bitmaps), ("synthetic", dataclasses.replace(some, name="synthetic"))):
+        prepare(each, tmp_path / name, SIZE)
+        rewrite(tmp_path / name / "manifest.json", version=1)
+        assert len(prepared(tmp_path / name)) == 10
 
 
 @pytest.mark.parametrize(

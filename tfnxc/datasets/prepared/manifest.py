@@ -21,7 +21,11 @@ from tfnxc.version import __version__
 MANIFEST = "manifest.json"
 FRAME = 16  # bytes of a TFRecord around its data: length (8) and its checksum (4) before, a checksum (4) after
 _FORMAT = "tfnxc prepared pictures"
-_VERSION = 1
+VERSION = 2
+"""Of the format; since 2 pictures are turned as their EXIF orientation says."""
+_UNTURNED = 1  # pictures as they are stored, which is the same where none can have an orientation
+_DRAWN = "synthetic"
+_MAY_BE_TURNED = re.compile(r".*\.(?:png|jpg|jpeg|jpe|jfif|webp)", re.IGNORECASE | re.DOTALL)  # all but BMP
 _LONGEST_SIDE = 4096
 _MOST_BYTES = 1 << 28  # a manifest or an index is far smaller; a file above this is refused before it is read
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -44,7 +48,7 @@ class Shard:
 class Manifest:
     """What a prepared folder holds; `fingerprint` is `Labels.fingerprint` of the set that was prepared.
 
-    `people_names` are the names of people by number, `None` where the set has none.
+    `people_names` are the names of people by number, `None` where the set has none; `version` is that of the format.
     """
 
     name: str
@@ -55,10 +59,11 @@ class Manifest:
     index_sha256: str
     shards: tuple[Shard, ...]
     people_names: Mapping[int, str] | None = None
+    version: int = VERSION
 
     def write(self, folder: str | os.PathLike) -> None:
         """Writes `manifest.json`."""
-        written = {"format": _FORMAT, "version": _VERSION, "tfnxc": __version__, **dataclasses.asdict(self)}
+        written = {"format": _FORMAT, "version": self.version, "tfnxc": __version__, **dataclasses.asdict(self)}
         if self.people_names is None:
             del written["people_names"]
         write_json(pathlib.Path(folder) / MANIFEST, written)
@@ -74,8 +79,9 @@ class Manifest:
             raise damaged(path, f"not a JSON file ({error})") from None
         if not isinstance(data, dict) or data.get("format") != _FORMAT:
             raise InputError(f'{path}: no prepared pictures; expected a file with "format": "{_FORMAT}".')
-        if data.get("version") != _VERSION:
-            found = f"version {str(data.get('version'))[:20]} of the format; this tfnxc reads version {_VERSION}"
+        version = data.get("version")
+        if type(version) is not int or version not in (_UNTURNED, VERSION):
+            found = f"version {str(version)[:20]} of the format; this tfnxc reads version {VERSION}"
             raise InputError(f"{path}: {found}. Prepare the pictures again.")
         try:
             manifest = cls(
@@ -87,6 +93,7 @@ class Manifest:
                 index_sha256=_text(data, "index_sha256", _SHA256),
                 shards=_shards(data),
                 people_names=_people_names(data),
+                version=version,
             )
         except InputError as error:
             raise damaged(path, error) from None
@@ -242,6 +249,11 @@ def read_index(folder: str | os.PathLike, manifest: Manifest) -> tuple[Labels, R
         raise damaged(path, f"{people} identities; {MANIFEST} says {manifest.identities}")
     if labels.fingerprint(manifest.size) != manifest.fingerprint:
         raise damaged(path, f"{MANIFEST} is of other pictures (its fingerprint differs)")
+    if manifest.version == _UNTURNED and manifest.name != _DRAWN and any(map(_MAY_BE_TURNED.fullmatch, labels.names)):
+        raise InputError(
+            f"{path.with_name(MANIFEST)}: version {_UNTURNED} of the format, whose pictures are not turned as their "
+            "EXIF orientation says. Delete the folder and prepare the pictures again."
+        )
     return labels, records
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from tfnxc.datasets.image_set import IMAGE_SIZE, ImageSet, picture_names, resize
 from tfnxc.datasets.prepared.manifest import (
     FRAME,
+    VERSION,
     Labels,
     Manifest,
     Records,
@@ -205,6 +206,7 @@ class _Work:
             "size": list(plan.size),
             "shards": plan.shards,
             "source": plan.fingerprint,
+            "version": VERSION,
         }
         found = _load(noted)
         found = found if isinstance(found, dict) else {}
