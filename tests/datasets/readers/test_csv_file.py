@@ -45,7 +45,10 @@ def test_whole_numbers_are_read_as_spreadsheets_and_pandas_write_them(table):
     assert large.identities.tolist() == [10**17 + 1, 10**17]
 
 
-@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", "NULL", "<NA>", "n/a", "NaT"])
+@pytest.mark.parametrize(
+    "nothing",
+    ["nan", "NaN", "None", "NULL", "<NA>", "n/a", "NaT", "-nan", "+NaN", "#REF!", "#DIV/0!", "?", "-", "n.a."],
+)
 @pytest.mark.parametrize("column", ["identity", "camera"])
 def test_a_missing_value_is_nobody(table, nothing, column):
     row = {"identity": "1", "camera": "0", column: nothing}
@@ -54,11 +57,32 @@ def test_a_missing_value_is_nobody(table, nothing, column):
         csv_file(table(f"path,identity,camera\na.png,2,0\nb.png,{row['identity']},{row['camera']}\n"))
 
 
-@pytest.mark.parametrize("number", ["1.5", "1.23457e+12", "inf", "-Infinity"])
-def test_a_number_that_is_not_whole_is_refused(table, number):
-    message = f"line 2: the identity {number}; expected a whole number, with all of its digits, or a name"
+@pytest.mark.parametrize("number", ["1.5", "1.23457e+12", "1e5", "2E0", "1.0e0", "-1.0e0", "inf", "-Infinity"])
+@pytest.mark.parametrize("column", ["identity", "camera"])
+def test_a_number_that_is_not_whole_is_refused(table, number, column):
+    row = {"identity": "1", "camera": "0", column: number}
+    message = f"line 2: the {column} {number}; expected a whole number, with all of its digits, or a name"
     with pytest.raises(InputError, match=re.escape(message)):
-        csv_file(table(f"path,identity,camera\na.png,{number},0\n"))
+        csv_file(table(f"path,identity,camera\na.png,{row['identity']},{row['camera']}\nb.png,2,0\n"))
+
+
+def test_a_name_with_a_sign_in_it_is_a_name(table):
+    people = csv_file(table("path,identity,camera\na.png,#1,a-b\nb.png,x?,0\n"))
+    assert people.names == {0: "#1", 1: "x?"} and people.cameras.tolist() == [1, 0]
+
+
+def test_a_name_of_digits_and_an_e_is_a_name_among_names(table):
+    """As some of the first digits of hashes are."""
+    people = csv_file(table("path,identity,camera\na.png,3f5,0\nb.png,1e5,0\nin/c.png,77,0\n"))
+    assert people.names == {0: "1e5", 1: "3f5", 2: "77"}
+
+
+def test_numbers_have_64_bits(table):
+    text = "path,identity,camera\na.png,{},0\nb.png,7,0\n"
+    assert csv_file(table(text.format(2**63 - 1))).identities.tolist() == [2**63 - 1, 7]
+    for number in (2**63, "1" * 5000):
+        with pytest.raises(InputError, match=r"line 2: the identity [0-9]{19,80}, a number of more than 64 bits"):
+            csv_file(table(text.format(number)))
 
 
 def test_a_path_in_the_other_unicode_form_is_found(table, tmp_path):

@@ -47,6 +47,8 @@ def test_folders_in_an_identity_are_its_cameras(tmp_path):
         ("3fa85f64-c305-4562-c9fc-2c963f66afa6.png", 0),  # a UUID
         ("3fa85f64_5717_c562_b3fc_2c963f66afa6_c2.jpg", 2),
         ("c8d93fa85f645717.png", 0),  # a hash
+        ("0001C3T0001F001.jpg", 3),  # MARS
+        ("cam 3.png", 3),
         ("é_ec3.png", 0),
     ],
 )
@@ -103,6 +105,32 @@ def test_a_layout_whose_cameras_look_accidental_is_said(tmp_path):
     (remark,) = identity_folders(lay_out(tmp_path / "b", *(f"1/x_c{each}.png" for each in range(10)))).notes()
     assert "10 cameras to 10 pictures" in remark
     assert identity_folders(lay_out(tmp_path / "c", *(f"1/x_c{each}.png" for each in range(9)))).notes() == []
+
+
+@pytest.mark.parametrize("name", ["camA.png", "0001C1.png", "walk camera.png", "0001C1T01.png"])
+def test_a_name_that_may_have_a_camera_is_said(tmp_path, name):
+    people = identity_folders(lay_out(tmp_path / "a", "1/0.png", f"2/{name}"))
+    (remark,) = people.notes()
+    assert people.cameras.tolist() == [0, 0] and "No camera was read off the names of the pictures" in remark
+    assert f"names such as {name} may have one" in remark
+    none = lay_out(tmp_path / "b", "1/12c305a93fa85f.png", "1/camel.png", "1/1.png")
+    assert identity_folders(none).notes() == []
+
+
+def test_a_folder_without_a_picture_is_named(tmp_path):
+    folder = lay_out(tmp_path, "1/0.png", "5/0.gif")
+    (folder / "2").mkdir()
+    (folder / "3" / "door").mkdir(parents=True)
+    (folder / "4").mkdir()
+    (folder / "4" / "Thumbs.db").write_text("")
+    people = identity_folders(folder)
+    assert people.people.tolist() == [1] and people.unread == [str(folder / "5" / "0.gif")]
+    assert people.remarks == ("3 folders have no picture, and the set nobody of that name: 2, 3, 4.",)
+
+
+def test_a_name_of_two_lines_is_read(tmp_path):
+    people = identity_folders(lay_out(tmp_path, "1/a\nb.png"))
+    assert len(people) == 1 and not people.unread
 
 
 def test_people_keep_their_names(tmp_path):

@@ -100,9 +100,13 @@ def unseen(people, identities):
 
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-][0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
-MISSING = re.compile(r"nan|none|null|nat|na|n/a|#n/a|<na>", re.IGNORECASE)  # what tables hold where they hold nothing
-_LONGEST = 18  # digits of a number, so that it has 64 bits
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_AMBIGUOUS = re.compile(r"[0-9]+[eE][0-9]+")  # a number, or a name as hashes are
+MISSING = re.compile(
+    r"[+-]?nan|none|null|nat|n[./]?a\.?|<na>|[-‐–—?.*/_~#]+|-?1\.#(?:ind|inf|qnan)|#n/a|#[a-z0-9/]+[!?]", re.IGNORECASE
+)
+"""What tables hold where they hold nothing, or an error."""
+_LARGEST = np.iinfo(np.int64).max
 
 
 def label(name: str) -> str:
@@ -121,6 +125,7 @@ def numbers(names, places, what, nobody=()):
     one are one.
     """
     words = f" or one of the words {' and '.join(nobody)}" if nobody else ""
+    only_numbers = all(_NUMBER.fullmatch(name) or name.lower() in nobody for name in names)
     for name, place in zip(names, places, strict=True):
         if MISSING.fullmatch(name):
             raise InputError(
@@ -131,12 +136,23 @@ def numbers(names, places, what, nobody=()):
             raise InputError(
                 f"{place}: the {what} {name}; expected a number of 0 or above or a name{',' + words if words else ''}."
             )
-        if _NUMBER.fullmatch(name) and not _WHOLE.fullmatch(name):
+        ambiguous = _AMBIGUOUS.fullmatch(name) and not only_numbers
+        if _NUMBER.fullmatch(name) and not _WHOLE.fullmatch(name) and not ambiguous:
             raise InputError(f"{place}: the {what} {name}; expected a whole number, with all of its digits, or a name.")
     labels = [label(name) for name in names]
     shown = dict(zip(reversed(labels), reversed(names), strict=True))  # as it is written first
     number = {each: NOBODY[each.lower()] for each in shown if each.lower() in nobody}
     others = sorted(shown.keys() - number.keys(), key=lambda each: unicodedata.normalize("NFC", shown[each]))
-    numerals = all(re.fullmatch(rf"[0-9]{{1,{_LONGEST}}}", each) for each in others)
+    numerals = all(re.fullmatch(r"[0-9]+", each) for each in others)
+    for name, place in zip(names, places, strict=True) if numerals else ():
+        if label(name) not in number and not _has_64_bits(label(name)):
+            raise InputError(
+                f"{place}: the {what} {name[:80]}, a number of more than 64 bits; expected at most {_LARGEST}, or "
+                "names that are no numbers."
+            )
     number |= {each: int(each) if numerals else place for place, each in enumerate(others)}
     return [number[each] for each in labels], {number[each]: shown[each] for each in others}
+
+
+def _has_64_bits(digits):
+    return len(digits) < len(str(_LARGEST)) or (len(digits) == len(str(_LARGEST)) and int(digits) <= _LARGEST)

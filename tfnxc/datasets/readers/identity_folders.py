@@ -19,9 +19,17 @@ from tfnxc.datasets.readers.folder import (
 )
 from tfnxc.errors import InputError
 
-_PICTURE = re.compile(rf".+\.(?:{EXTENSIONS})", re.IGNORECASE)
+_PICTURE = re.compile(rf".+\.(?:{EXTENSIONS})", re.IGNORECASE | re.DOTALL)
 # A word of its own: a c inside of a hash is no camera, and the words of a UUID are none.
-_CAMERA = re.compile(r"(?<![^\W_])(?:(?:camera|cam)[_-]?|c)([0-9]{1,9})(?:s[0-9]+)?(?![^\W_])", re.IGNORECASE)
+_CAMERA = re.compile(
+    # The second is that of MARS, 0001C1T0001F001: person, camera, tracklet, frame.
+    r"(?<![^\W_])(?:(?:(?:camera|cam)[\s_-]?|c)(?P<word>[0-9]{1,9})(?:s[0-9]+)?"
+    r"|[0-9]+c(?P<mars>[0-9]{1,9})t[0-9]+f[0-9]+)(?![^\W_])",
+    re.IGNORECASE,
+)
+# What may be meant as a camera where none is read, such as camA or 0001C1.
+_HINT = re.compile(r"(?<![^\W\d_])(?:camera|cam)[a-z]?(?![^\W\d_])|(?<![^\W_])[0-9]+c[0-9]", re.IGNORECASE)
+_HASH = re.compile(r"(?<![^\W_])[0-9a-f]{12,}(?![^\W_])")
 _UUID = re.compile(r"[0-9a-f]{8}([_-])[0-9a-f]{4}(?:\1[0-9a-f]{4}){2}\1[0-9a-f]{12}", re.IGNORECASE)
 _MOST_CAMERAS, _FEW_PICTURES = 99, 10  # a higher number, or one for every other of more pictures, looks accidental
 
@@ -32,14 +40,16 @@ def identity_folders(folder: str | os.PathLike) -> ImageSet:
     Args:
         folder: A folder of `IDENTITY/picture` or `IDENTITY/CAMERA/picture`, with pictures called .png, .jpg, .jpeg,
             .jpe, .jfif, .bmp or .webp. Without folders of cameras, the camera of a picture is the number in a word of
-            its name such as `c3`, `c3s1`, `cam2` or `camera_1`; where no name has one, all pictures are of camera 0.
+            its name such as `c3`, `c3s1`, `cam2`, `camera_1` or, as in MARS, `0001C3T0001F001`; where no name has one,
+            all pictures are of camera 0.
             Identities called `junk` and `distractor` are nobody's (`tfnxc.identities`).
 
     Returns:
         An `ImageSet` called `"folder"`, in the order of the paths. The numbers of identities are the names of their
         folders where all are numerals, such as `0007`; otherwise identities are numbered from 0 in the order of their
         names, which `names` keeps. So are cameras. `unread` has all other files that may be pictures, and `remarks`
-        says so where numbers in names look like no cameras. No picture is read.
+        says so where numbers in names look like no cameras, a camera may be meant where none is read, or a folder has
+        no picture. No picture is read.
 
     Raises:
         InputError: If there is no such folder or no picture in it, an identity has pictures beside folders of cameras,
@@ -66,7 +76,7 @@ def identity_folders(folder: str | os.PathLike) -> ImageSet:
         if first.setdefault(identity, entry) != entry:
             raise InputError(f"{first[identity]} and {entry.name}: the same identity twice; put them into one folder.")
     cameras, remarks = _cameras([camera for _, camera, _ in found], paths)
-    known = {"names": names, "unread": unread, "remarks": remarks}
+    known = {"names": names, "unread": unread, "remarks": (*remarks, *_without_pictures(folder, folders, unread))}
     return pictures("folder", map(str, paths), np.array(identities), np.array(cameras), **known)
 
 
@@ -75,6 +85,17 @@ def _unread(folder, paths):
     loose = [str(entry) for entry in entries(folder) if not entry.is_dir() and may_be_picture(entry.name)]
     # An identity may be a link to a folder, into which a walk from above would not go.
     return loose + [file for entry in entries(folder) if entry.is_dir() for file in unread_in(entry, paths)]
+
+
+def _without_pictures(folder, folders, unread):
+    """A remark where folders have no picture at all, not even one that is not read."""
+    known = {*folders, *(folder / pathlib.Path(file).relative_to(folder).parts[0] for file in unread)}
+    empty = [entry.name for entry in entries(folder) if entry.is_dir() and entry not in known]
+    if not empty:
+        return ()
+    few = ", ".join(empty[:5]) + (", ..." if len(empty) > 5 else "")
+    count = f"{len(empty)} folders have" if len(empty) > 1 else "1 folder has"
+    return (f"{count} no picture, and the set nobody of that name: {few}.",)
 
 
 def _pictures_of(identity):
@@ -99,13 +120,24 @@ def _cameras(names, paths):
         return numbers(names, [path.parent for path in paths], "camera")[0], ()
     words = [_CAMERA.search(_UUID.sub("", path.name)) for path in paths]
     if not any(words):
-        return [0] * len(paths), ()
+        return [0] * len(paths), _unsaid(paths)
     if None in words:
         missing = "no camera in the name, such as _c2, as others have"
         example = next(f"{word[0]} in {path.name}" for word, path in zip(words, paths, strict=True) if word)
         raise InputError(f"{paths[words.index(None)]}: {missing} ({example}); rename it, or use a folder a camera.")
-    cameras = [int(word[1]) for word in words]
+    cameras = [int(word["word"] or word["mars"]) for word in words]
     return cameras, _accidental(cameras, words, paths)
+
+
+def _unsaid(paths):
+    """A remark where no camera is read, though a name seems to have one."""
+    hints = [path.name for path in paths if _HINT.search(_HASH.sub("", _UUID.sub("", path.name)))]
+    if not hints:
+        return ()
+    return (
+        f"No camera was read off the names of the pictures, so that all are of camera 0, although names such as "
+        f"{hints[0]} may have one. Call them like _c1 or cam1, or use a folder a camera.",
+    )
 
 
 def _accidental(cameras, words, paths):
