@@ -30,13 +30,29 @@ def test_junk_and_distractors_keep_theirs_also_as_floats():
         (np.array([2**64 - 1, 2**64 - 2], np.uint64), np.array([2**64 - 2, 2**64 - 1, 5], np.uint64)),
         (np.array([2**64 - 1, 2**64 - 2], np.uint64), [2**64 - 2, 2**64 - 1, 5]),
         ([10**40 + 1, 10**40], [10**40, 10**40 + 1, 5]),
-        ([2.0**80, 2.0**70], [2.0**70, 2.0**80, 5.0]),
         (np.array([2**63, 8], object), [8, 2**63, 5]),
     ],
 )
 def test_numbers_of_any_size_are_people(probes, gallery):
     """Whatever they are called, the second is before the first, and both behind the one who is not looked for."""
     assert sides(Labels.of(probes, gallery)) == ([2, 1], [1, 2, 0])
+
+
+@pytest.mark.parametrize(("dtype", "digits"), [(np.float16, 11), (np.float32, 24), (np.float64, 53)])
+def test_floats_that_stand_for_several_people_are_refused(dtype, digits):
+    most = 2**digits - 1
+    assert sides(Labels.of(np.array([most], dtype), [most, most - 1])) == ([most], [most, most - 1])
+    for number in (2**digits, -(2**digits)):
+        with pytest.raises(ValueError, match=rf"gallery_ids .* at 1: {dtype.__name__} does not tell it from its"):
+            Labels.of([5], np.array([5, number], dtype))
+    with pytest.raises(ValueError, match="probe_cameras must be whole"):
+        Labels.of([5], [5], np.array([2**digits], dtype), [1])
+
+
+def test_masked_labels_are_refused():
+    with pytest.raises(ValueError, match="must be known everywhere; received a masked array"):
+        Labels.of(np.ma.array([1, 2], mask=[False, True]), [1, 2])
+    assert sides(Labels.of(np.ma.array([1, 2], mask=False), [1, 2])) == ([1, 2], [1, 2])
 
 
 def test_junk_and_distractors_keep_their_meaning_beside_large_numbers():

@@ -214,3 +214,14 @@ def test_a_missing_score_is_named_but_not_where_nothing_reads_it():
     assert rank_lists([[np.nan, np.nan, 5]], [1], ids, [0], cameras, "market").first_match.tolist() == [1]
     with pytest.raises(InputError, match="1 of the 1 scores read first are NaN, such as that at row 0, column 2"):
         rank_lists([[0, 0, np.nan]], [1], ids, [0], cameras, "market")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_a_masked_score_is_not_known(dtype):
+    """Of the three columns the last is of the probe's own camera, and not read."""
+    scores, cameras = np.array([[1, 2, 3]], dtype), [1, 1, 0]
+    mask = np.array([[False, False, True]])
+    found = rank_lists(np.ma.array(scores, mask=mask), [1], [1, 2, 1], [0], cameras, "market")
+    assert found.first_match.tolist() == [2]
+    with pytest.raises(ValueError, match="1 of the 2 scores read first are NaN, such as that at row 0, column 0"):
+        cmc(np.ma.array(scores, mask=mask[:, ::-1]), [1], [1, 2, 1], [0], cameras, "market")

@@ -190,10 +190,10 @@ def cmc(
     gallery's size on: the curve of a small gallery is extended with 1.
 
     Args:
-        scores: Matrix of shape `(probes, gallery)`; a higher score means more alike. Infinite scores are fine. Of a
-            matrix of distances give the negative. Scores that depend on the gallery are a function `(trial, block) ->
-            scores` of a `Trial` and a slice of its probes: an array of one row a probe and one column a picture of the
-            trial's gallery.
+        scores: Matrix of shape `(probes, gallery)`; a higher score means more alike. Infinite scores are fine, and a
+            masked one is as NaN. Of a matrix of distances give the negative. Scores that depend on the gallery are a
+            function `(trial, block) -> scores` of a `Trial` and a slice of its probes: an array of one row a probe and
+            one column a picture of the trial's gallery.
         probe_ids: Identities of the rows: whole numbers or names. Below 0 they are nobody's (`tfnxc.identities`).
         gallery_ids: Identities of the columns.
         probe_cameras: Cameras of the rows: whole numbers or names. `None` (default), with `gallery_cameras`: all rows

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
-from tfnxc.number_checks import whole_number
+from tfnxc.number_checks import are_exact, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +170,8 @@ def _cameras(side, identities, cameras):
 
 def _array(labels):
     """Labels as an array of exact numbers: of large ones NumPy makes floats where some are negative."""
+    if np.ma.is_masked(labels):
+        raise ValueError("identities and cameras must be known everywhere; received a masked array with masked ones")
     found = np.asarray(labels)
     if found.dtype.kind == "f" and isinstance(labels, (list, tuple)) and all(map(_is_whole, labels)):
         return np.array(labels, object)
@@ -208,12 +210,14 @@ def _told_apart(name, labels):
     if _are_whole(labels):
         return _of_64_bits(labels)
     if labels.dtype.kind == "f":
-        whole = np.isfinite(labels) & (labels == np.rint(labels))
+        whole = are_exact(labels)
     else:
         whole = np.array([isinstance(each, (str, bytes, int, np.integer)) for each in labels.tolist()], bool)
     if not whole.all():
         at = int(np.argmin(whole))
-        raise ValueError(f"{name} must be whole numbers or names, received {labels[at]!r} at {at}")
+        large = labels.dtype.kind == "f" and np.isfinite(labels[at]) and labels[at] == np.rint(labels[at])
+        why = f": {labels.dtype} does not tell it from its neighbours; give integers" if large else ""
+        raise ValueError(f"{name} must be whole numbers or names, received {labels[at]!r} at {at}{why}")
     return _of_64_bits(labels) if labels.dtype.kind == "f" else labels
 
 

@@ -75,7 +75,10 @@ def read_block(
     """A copy of a block's scores, whether both show one person, and whether the image is in the probe's gallery."""
     rows = trial.probes[block]
     columns = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[block]
-    read = scores(trial, block) if callable(scores) else np.asarray(scores[rows[:, None], columns])
+    read = scores(trial, block) if callable(scores) else scores[rows[:, None], columns]
+    if np.ma.is_masked(read):  # what is masked is not known
+        read = np.ma.filled(read.astype(np.result_type(read, np.float64)), np.nan)
+    read = np.asarray(read)
     kept = np.broadcast_to(~np.asarray(trial.left_out(block)), read.shape)
     same = (labels.probe_ids[rows, None] == labels.gallery_ids[columns]) & kept
     missing = np.isnan(read) & kept

@@ -377,6 +377,20 @@ def test_bad_arguments_say_what_came_and_what_was_expected(options, message):
         pipeline(**options)
 
 
+def test_identities_may_have_64_bits_without_a_sign():
+    large = IDENTITIES.astype(np.uint64) + np.uint64(2**63)
+    images = np.zeros((17, 40, 20, 3), np.uint8)
+    groups, own = (GroupPipeline(images, each, 9) for each in (large, IDENTITIES))
+    assert groups.grouped.tolist() == [2**63 + each for each in own.grouped.tolist()]
+    for drawn, expected in zip(groups.groups(0), own.groups(0), strict=True):
+        np.testing.assert_array_equal(drawn, expected)
+
+
+def test_floats_that_stand_for_several_people_are_refused():
+    with pytest.raises(InputError, match="identities must be integers, one an image; got float32"):
+        GroupPipeline(np.zeros((17, 40, 20, 3), np.uint8), IDENTITIES.astype(np.float32) + 2.0**24, 9)
+
+
 def test_what_a_user_gives_is_an_input_error():
     for options in ({"batch_size": 20}, {"identities_per_group": 7, "batch_size": 49}):
         with pytest.raises(InputError):

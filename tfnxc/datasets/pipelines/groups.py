@@ -37,7 +37,7 @@ class Groups:
         self._cameras = np.zeros(len(identities), int) if cameras is None else np.asarray(cameras)
         images = {person: np.flatnonzero(identities == person) for person in np.unique(identities)}
         paired = [person for person, own in images.items() if len(np.unique(self._cameras[own]) if across else own) > 1]
-        self.paired = np.array(paired, np.int64)
+        self.paired = np.array(paired, identities.dtype)
         self._images = [images[person] for person in paired]
         first = np.array([own[0] for own in self._images], int)
         self.domains = np.zeros(len(first), int) if domains is None else np.asarray(domains)[first]

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfnxc.datasets.pipelines.pair_indices import POSITIVES
 from tfnxc.errors import InputError
-from tfnxc.number_checks import real_number, whole_number
+from tfnxc.number_checks import are_exact, real_number, whole_number
 from tfnxc.ops.images import to_input
 
 SHIFT = 0.05  # largest translation, as a share of height and of width (SPEC section 4)
@@ -117,12 +117,10 @@ def _labels(name, values, count):
         raise ValueError(f"{count} images need as many {name}; got {labels.shape}.")
     if labels.dtype.kind in "iu":
         return labels
-    with np.errstate(invalid="ignore"):  # NaN and infinity equal no integer
-        whole = labels.astype(np.int64) if labels.dtype.kind == "f" else None
-    if whole is None or (whole != labels).any():
+    if labels.dtype.kind != "f" or not are_exact(labels).all():
         numbers = "np.unique(labels, return_inverse=True)[1] numbers labels of any kind"
         raise InputError(f"{name} must be integers, one an image; got {labels.dtype}. {numbers}.")
-    return whole
+    return labels.astype(np.int64)
 
 
 def _shard(shard):
