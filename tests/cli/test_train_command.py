@@ -225,6 +225,8 @@ def test_a_run_knows_the_names_of_its_people_and_is_resumed_with_no_others(train
     assert "Note: 1 file is not read and no part of folder: " in first.output and "anna/scan.tif" in first.output
     run = Run.open(tmp_path / "run")
     assert run.names == [{0: "anna", 1: "berta", 2: "carl", 3: "dora"}] and len(run.trained_on) == 1
+    digest = file_digest(tmp_path / "people" / "anna" / "c1.png")
+    assert run.first_pictures == {number: ("c1.png", digest) for number in range(4)}  # all are alike
     (tmp_path / "run" / "model.keras").touch()  # something was trained
     assert train().exit_code == 0
     (tmp_path / "people" / "anna").rename(tmp_path / "people" / "emil")

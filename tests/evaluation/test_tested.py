@@ -3,10 +3,11 @@
 import dataclasses
 
 import pytest
+from rich.console import Console
 
 from tests.datasets.picture_files import lay_out
 from tfnxc.datasets import Split, csv_file, identity_folders
-from tfnxc.datasets.known_people import names_of
+from tfnxc.datasets.known_people import first_pictures, names_of
 from tfnxc.embedding import EmbeddingCard
 from tfnxc.errors import InputError
 from tfnxc.evaluation import tested as module
@@ -47,6 +48,43 @@ def test_so_are_other_people_of_those_held_back(tmp_path):
     run = Run.start(tmp_path / "run", settings, split, names=[names_of(people)])
     with pytest.raises(InputError, match="missing: c; new: x"):
         splits_of_run(run, people_in(tmp_path / "changed", *"abdefgx"), None, **{**WHO, "held_back": True})
+
+
+@pytest.fixture
+def run_of_pictures(tmp_path):
+    people = people_in(tmp_path / "people", "anna", "berta", "carl", "dora")
+    known = {"names": [names_of(people)], "first_pictures": first_pictures(people)}
+    return Run.start(tmp_path / "seen", RunSettings("folder", "normxcorr"), SPLIT, **known)
+
+
+def test_people_who_exchanged_their_folders_are_refused(run_of_pictures, tmp_path):
+    """The names are the same, and anna, who trained, is in the folder of carl, who tests."""
+    folder = tmp_path / "people"
+    for old, new in (("anna", "x"), ("carl", "anna"), ("x", "carl")):
+        (folder / old).rename(folder / new)
+    with pytest.raises(InputError, match=r"not those of .*seen \(other pictures under the same names: anna, carl\)"):
+        splits_of_run(run_of_pictures, identity_folders(folder), None, **WHO)
+
+
+def test_pictures_that_were_added_moved_or_removed_are_no_other_people(run_of_pictures, tmp_path):
+    folder = tmp_path / "people"
+    (folder / "anna" / "c1.png").unlink()
+    lay_out(folder, "carl/c0.png", "dora/a_c1.png")
+    folder = folder.rename(tmp_path / "moved")
+    (tested,) = splits_of_run(run_of_pictures, identity_folders(folder), None, **WHO)
+    assert tested.at_home
+
+
+def test_a_run_without_names_says_so(tmp_path, capsys):
+    run = Run.start(tmp_path / "run", RunSettings("folder", "normxcorr"), SPLIT)
+    people = people_in(tmp_path / "people", "anna", "berta", "carl", "dora")
+    said = Console(width=400)
+    splits_of_run(run, people, None, **{**WHO, "console": said})
+    assert capsys.readouterr().out.count("keeps no names of its people") == 1
+    named = Run.start(tmp_path / "named", RunSettings("folder", "normxcorr"), SPLIT, names=[names_of(people)])
+    splits_of_run(named, people, None, **{**WHO, "console": said})
+    splits_of_run(run, people, None, **{**WHO, "console": said, "other_people": True})
+    assert capsys.readouterr().out == ""
 
 
 def test_a_part_of_the_folder_whose_numbers_are_the_same_is_tested(run, tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 
 from tfnxc.datasets.catalogue import own_pictures
 from tfnxc.datasets.image_set import ImageSet, picture_names
 from tfnxc.datasets.readers.folder import label
+from tfnxc.hashes import file_digest
 
 _PICTURE = "the picture "
 _SHOWN = 5  # names in a message
@@ -69,10 +71,41 @@ def difference(names: Mapping[int, str], people: ImageSet | Mapping[int, str], p
     }
     if partial and not found["with other numbers"]:
         return ""
-    return "; ".join(f"{what}: {_few(each)}" for what, each in found.items() if each)
+    return "; ".join(f"{what}: {few(each)}" for what, each in found.items() if each)
 
 
-def _few(names):
+def first_pictures(people: ImageSet) -> dict[int, tuple[str, str]]:
+    """`(name, digest)` of the file of each person of own pictures that is the first by name, by the person's number.
+
+    Empty for a published set, and where pictures are no files of their own, as prepared ones.
+    """
+    if not own_pictures(people.name):
+        return {}
+    first: dict[int, str] = {}
+    for path, identity in zip(people.paths, people.identities.tolist(), strict=True):
+        if identity >= 0 and (identity not in first or path < first[identity]):
+            first[identity] = path
+    return {
+        identity: (os.path.basename(path), file_digest(path))
+        for identity, path in sorted(first.items())
+        if os.path.isfile(path)
+    }
+
+
+def with_other_pictures(known: Mapping[int, tuple[str, str]], people: ImageSet) -> list[int]:
+    """Those of whom another picture has the name of that which `first_pictures` gave; one that is gone tells nothing.
+
+    A picture of the same name may be there for each camera: one of them is enough.
+    """
+    same: dict[int, bool] = {}
+    for path, identity in zip(people.paths, people.identities.tolist(), strict=True):
+        name, digest = known.get(identity, (None, None))
+        if os.path.basename(path) == name and not same.get(identity) and os.path.isfile(path):
+            same[identity] = file_digest(path) == digest
+    return sorted(identity for identity, found in same.items() if not found)
+
+
+def few(names: Sequence[str]) -> str:
     """A few names in a line."""
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from tfnxc.console import plain
 from tfnxc.datasets import CATALOGUE, ImageSet, Split, dataset_splits, families, get_splits, open_dataset
 from tfnxc.datasets.catalogue import own_pictures
-from tfnxc.datasets.known_people import difference, numbers_in
+from tfnxc.datasets.known_people import difference, few, numbers_in, with_other_pictures
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
 from tfnxc.runs import Run
@@ -143,6 +143,8 @@ def splits_of_run(
                 f"{run.folder} was trained, or its embedding fitted, on everybody in {people.name}, and nobody is left "
                 "to test. Test on other people: name a split and their --data (split= and an ImageSet in Python)."
             )
+    if state != "initial" and not other_people:
+        say_without_names(run, people, console)
     if state != "initial":
         seen = seen_in(people, run.fitted_on if held_back else run.trained_on, run.names)
         for tested in splits_of(people, split):
@@ -158,7 +160,7 @@ def refuse_other_people(run: Run, people: ImageSet, partial: bool = False) -> No
     """Raises an error if people are not those of a run's own data set, so that its split means others.
 
     Own pictures are numbered in the order of their names, and drawn people by a seed: others have the same numbers. A
-    run keeps the names of everyone in the set that it was trained from.
+    run keeps the names of everyone in the set that it was trained from, and a digest of a picture of each.
 
     Args:
         run: The `Run`.
@@ -183,12 +185,29 @@ def refuse_other_people(run: Run, people: ImageSet, partial: bool = False) -> No
         )
 
 
+def say_without_names(run: Run, people: ImageSet, console: Console | None) -> None:
+    """Says that own pictures are compared with those of a run by their numbers only, where it keeps no names."""
+    related = related_sets(people.name) if own_pictures(people.name) else ()
+    nameless = any(
+        name in related and known is None for (name, _), known in zip(run.trained_on, run.names, strict=True)
+    )
+    if nameless and console is not None:
+        told = (
+            f"Note: {run.folder} keeps no names of its people, so that those of {people.name} were compared with them "
+            "by their numbers only: make sure that they are the same people."
+        )
+        console.print(plain(told), soft_wrap=True)
+
+
 def _difference(run, people, partial):
     """How the people of a run's own data set differ from those whom it was trained and tested on, in words."""
     if not own_pictures(people.name):
         return ""
     if run.names[0] is not None:
-        return difference(run.names[0], people, partial)
+        differs = difference(run.names[0], people, partial)
+        others = [] if differs else with_other_pictures(run.first_pictures, people)
+        named = [run.names[0].get(each, str(each)) for each in others]
+        return f"other pictures under the same names: {few(named)}" if others else differs
     known = {*run.split.train, *run.split.test}
     others = sorted(known.symmetric_difference(people.people.tolist()))
     return "" if partial or not others else f"{len(others)} identities are on one side only, such as {others[0]}"
@@ -349,6 +368,7 @@ def refuse_seen(
         comparable = trained in related or (own and own_pictures(trained))
         seen = sorted(set(split.test) & set(identities)) if comparable else []
         if seen:
-            same = "numbers" if names is None else "names"
+            one = (names or {}).get(seen[0], seen[0])
+            same = "numbers" if str(one).isdecimal() else "names"
             hint = f" If they are other people with the same {same}, add --other-people (other_people=True in Python)."
-            raise InputError(says(trained, len(seen), (names or {}).get(seen[0], seen[0])) + (hint if own else ""))
+            raise InputError(says(trained, len(seen), one) + (hint if own else ""))

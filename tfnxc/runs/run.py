@@ -59,10 +59,12 @@ class Run:
         data: Path of the data set when the run was started; `None` if it needs none.
         names: Who the people are, also those who test, for each entry of `trained_on`: their names by number; `None`
             where nobody knows.
+        first_pictures: A picture of each person of the data set, as `tfnxc.datasets.known_people.first_pictures` gives
+            them; empty where nobody knows.
         versions: Versions that the run was started with, by name.
 
     Raises:
-        InputError: If the settings, the split or the names of the record are malformed.
+        InputError: If the settings, the split, the names or the pictures of the record are malformed.
 
     Example:
         >>> split = tfnxc.datasets.Split("mine", "by hand", train=(1, 2), test=(3,))
@@ -78,6 +80,7 @@ class Run:
         self.split = Split.from_dict(record["split"])
         self.data: str | None = record["data"]
         self.names = _names(record.get("names"), len(self.trained_on))
+        self.first_pictures = _first_pictures(record.get("first_pictures", {}))
         self.versions: dict[str, str] = record["versions"]
 
     @classmethod
@@ -90,6 +93,7 @@ class Run:
         before: People = (),
         fitted_before: People | None = None,
         names: Sequence[Mapping[int, str] | None] = (),
+        first_pictures: Mapping[int, tuple[str, str]] | None = None,
         take_over: bool = True,
     ) -> Run:
         """A new run with these settings, or the one that is already in the folder if its settings are the same.
@@ -104,6 +108,8 @@ class Run:
             fitted_before: `before` without those held back for validation. Defaults to `None`: `before`.
             names: Of the data set and of each entry of `before`, what `tfnxc.datasets.known_people.names_of` gives:
                 who its people are, whatever their numbers. Defaults to none: nothing is known of them.
+            first_pictures: Of the data set, what `tfnxc.datasets.known_people.first_pictures` gives. Defaults to
+                `None`: nothing is known.
             take_over: Whether a folder in which nothing was trained takes other settings. Defaults to `True`.
 
         Returns:
@@ -124,6 +130,8 @@ class Run:
         }
         if any(each is not None for each in names):
             record["names"] = [each and {str(number): name for number, name in each.items()} for each in names]
+        if first_pictures:
+            record["first_pictures"] = {str(number): list(each) for number, each in first_pictures.items()}
         if (folder / "run.json").exists():
             run = cls.open(folder)
             differing = run._differences(settings, split, names)
@@ -420,6 +428,15 @@ def _names(listed, count):
         found = []
     if len(found) != count:
         raise InputError(f"names must be those of {count} sets by number.")
+    return found
+
+
+def _first_pictures(listed):
+    """The pictures of `run.json`: `(name, digest)` by number."""
+    try:
+        found = {int(number): (str(name), str(digest)) for number, (name, digest) in listed.items()}
+    except (TypeError, AttributeError, ValueError):
+        raise InputError("first_pictures must be a name and a digest by number.") from None
     return found
 
 

@@ -13,11 +13,11 @@ from rich.console import Console
 from tfnxc import models
 from tfnxc.console import plain, progress_bar
 from tfnxc.datasets import ImageSet, Split, open_dataset
-from tfnxc.datasets.known_people import names_of
+from tfnxc.datasets.known_people import first_pictures, names_of
 from tfnxc.embedding import METHODS, Combination, Embedding, EmbeddingCard, log_odds_of, pooling_model
 from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_projection
 from tfnxc.errors import InputError
-from tfnxc.evaluation.tested import numbers_seen, refuse_other_people, refuse_seen, seen_in
+from tfnxc.evaluation.tested import numbers_seen, refuse_other_people, refuse_seen, say_without_names, seen_in
 from tfnxc.files import replacing
 from tfnxc.number_checks import whole_number
 from tfnxc.recipes import Recipe
@@ -137,6 +137,7 @@ def embed_after_training(
 def _of_own_people(run, state, data, method, seed, console):
     people = open_dataset(run.settings.dataset, data or run.data)
     refuse_other_people(run, people)
+    say_without_names(run, people, console)
     fitted = people.of_identities(dict(run.fitted_on[:1])[run.settings.dataset])
     held = people.of_identities([] if run.held_back is None else run.held_back.test)
     with progress_bar("Reading pictures", len(fitted) + len(held), console) as advance:
@@ -271,7 +272,8 @@ def _begun(source, state, people, split, folder, data):
         changes = {"dataset": people.name, "weights": source.model_digest(state), "others": (), "validate": 0}
         settings, before = dataclasses.replace(source.settings, **changes), _trained(source)
     names = [names_of(people), *(source.names[-len(before) :] if before else ())]
-    target = Run.start(folder, settings, split, data, before=before, names=names)
+    known = {"names": names, "first_pictures": first_pictures(people)}
+    target = Run.start(folder, settings, split, data, before=before, **known)
     with target.alone(), replacing(target.model_path()) as new:
         if source is None:
             models.pretrained().save(new)

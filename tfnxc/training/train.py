@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tfnxc.console import progress_bar
 from tfnxc.datasets import CATALOGUE
-from tfnxc.datasets.known_people import names_of
+from tfnxc.datasets.known_people import first_pictures, names_of
 from tfnxc.distribution import is_chief, training_strategy
 from tfnxc.errors import InputError
 from tfnxc.evaluation.tested import default_protocol, of_one_camera, refuse_seen, seen_in
@@ -107,7 +107,8 @@ def train(
         execution.say(f"Note: {note}")
     folder = run.folder if isinstance(run, Run) else run
     who = trained_on, fitted_on, [names_of(data.people), *names]
-    begun = start_run(execution.strategy, folder, settings, data.chosen_split, data.path, *who)
+    of_each = {"first_pictures": first_pictures(data.people)}
+    begun = start_run(execution.strategy, folder, settings, data.chosen_split, data.path, *who, **of_each)
     shown = execution.console if fitted.pictures is None else None
     with progress_bar("Reading pictures", len(fitted) + len(held_back or ()), shown) as advance:
         pictures = fitted.read(begun.settings.domains, advance)
