@@ -19,6 +19,7 @@ from tfnxc import distribution, models
 from tfnxc.cli import main
 from tfnxc.datasets import get_split
 from tfnxc.errors import InputError
+from tfnxc.hashes import file_digest
 from tfnxc.training import Recipe, Run
 
 
