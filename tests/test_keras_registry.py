@@ -58,6 +58,27 @@ def test_models_load_where_only_the_package_is_imported(order, tmp_path):
     assert done.stdout.strip() == str(sorted(expected))
 
 
+AGAIN = {
+    "reload": "importlib.reload(tfnxc)",
+    "reload_inner": "importlib.reload(importlib.import_module('tfnxc.keras_registry')).make_known()",
+    "import": "[sys.modules.pop(name) for name in list(sys.modules) if name.split('.')[0] == 'tfnxc']; import tfnxc",
+}
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+def test_the_package_may_be_imported_twice_before_keras(again):
+    code = f"""
+import importlib, sys, tfnxc
+{again}
+waiting = [finder for finder in sys.meta_path if type(finder).__name__ == "_AfterKeras"]
+import keras
+assert len(waiting) == 1 and waiting[0] not in sys.meta_path
+print(keras.saving.get_registered_object("tfnxc>NormXcorr").__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == "NormXcorr\n", done.stderr
+
+
 def test_a_stand_in_makes_instances_of_its_class():
     made = stand_in("GroupLoss", SERIALIZABLE["GroupLoss"])
     assert made.__name__ == "GroupLoss" and made is not losses.GroupLoss

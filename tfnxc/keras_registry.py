@@ -28,7 +28,14 @@ def make_known() -> None:
     if "keras" in sys.modules:
         _register_stand_ins()
     else:
-        sys.meta_path.insert(0, _AfterKeras())
+        # Those of an import of tfnxc before: it may be imported again, or reloaded, and one is enough.
+        sys.meta_path[:] = [_AfterKeras(), *(each for each in sys.meta_path if not _is_ours(each))]
+
+
+def _is_ours(finder):
+    """Whether a finder is an `_AfterKeras`; its class may be that of another import of this module."""
+    kind = type(finder)
+    return (kind.__module__, kind.__qualname__) == (__name__, _AfterKeras.__qualname__)
 
 
 def _register_stand_ins():
@@ -58,7 +65,7 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name != "keras":
             return None
-        others = (each for each in sys.meta_path if each is not self)
+        others = (each for each in sys.meta_path if not _is_ours(each))
         spec = next(filter(None, (each.find_spec(name, path, target) for each in others)), None)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
