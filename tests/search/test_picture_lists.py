@@ -92,6 +92,7 @@ def test_a_csv_file(tmp_path):
         ("path,camera\n,lift\n", "line 2: no path"),
         ("path,identity\na.png,nan\n", "line 2: the identity nan, which stands for a missing value; leave it empty"),
         ("path,time\na.png,noon\n", "line 2: 'noon' is no time; expected ISO 8601"),
+        ("path,time\na.png,2026-W14\n", "line 2: '2026-W14' names a week and no day"),
         ('path\n"a\n', "not CSV"),
         (b"path\n\xff.png\n", "not in UTF-8"),
     ],

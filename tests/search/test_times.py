@@ -59,3 +59,25 @@ def test_a_bare_date_is_its_first_moment_or_its_last(date):
 def test_what_is_no_time_is_told(time):
     with pytest.raises(InputError, match="is no time in the years 1 to 9999; expected seconds since"):
         seconds_of(time)
+
+
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        ("2026-W14", "'2026-W14' names a week and no day; expected ISO 8601, such as 2026-03-31"),
+        ("2026W14", "names a week and no day"),
+        ("2026-W14T10:00", "names a week and no day"),
+        ("2026-04", "'2026-04' is no time"),
+        ("2026", "'2026' is no time"),
+        (np.datetime64("2026-04"), "'2026-04' is a month; expected a day or a time"),
+        (np.datetime64("2026"), "'2026' is a year"),
+        (np.datetime64("2026-04-02", "W"), "is a week"),
+        (np.datetime64("2026-04-02", "7D"), "is a time of several days"),
+    ],
+    ids=str,
+)
+def test_what_is_longer_than_a_day_is_refused(time, message):
+    for last in (False, True):
+        with pytest.raises(InputError, match=message):
+            seconds_of(time, last)
+    assert seconds_of("2026-W14-2") == seconds_of("2026W142") == seconds_of("2026-03-31")

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ Time = float | str | datetime.date | np.datetime64
 _FIRST = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC).timestamp()
 _END = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp() + 86400
 _LAST = math.nextafter(_END, 0)
+_WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}(?!-?[0-9])")  # without its day, for which Python takes Monday
+_LONGER = {"Y": "year", "M": "month", "W": "week"}  # units of NumPy
 _TO_LAST = 86400 - 1e-6  # from the first moment of a day to its last microsecond
 
 
@@ -24,7 +27,7 @@ def parse_time(text: str, last: bool = False) -> float:
     A bare date means its first moment, with `last` its last one.
 
     Raises:
-        InputError: If the text is no such date or time.
+        InputError: If the text is no such date or time, or names a week alone.
 
     Example:
         >>> parse_time("1970-01-02"), parse_time("1970-01-01T02:00+01:00")
@@ -33,13 +36,15 @@ def parse_time(text: str, last: bool = False) -> float:
         '1970-01-01T23:59:59.999999+00:00'
     """
     text = text.strip()
+    expected = "expected ISO 8601, such as 2026-03-31 or 2026-03-31T17:05:00+02:00"
+    if _WEEK.match(text):
+        raise InputError(f"{text!r} names a week and no day; {expected}.")
     for kind in (datetime.date, datetime.datetime):
         try:
             found = kind.fromisoformat(text)
         except ValueError:
             continue
         return seconds_of(found, last)
-    expected = "expected ISO 8601, such as 2026-03-31 or 2026-03-31T17:05:00+02:00"
     raise InputError(f"{text!r} is no time; {expected}.")
 
 
@@ -47,7 +52,7 @@ def seconds_of(time: Time, last: bool = False) -> float:
     """Seconds since the beginning of 1970 of any `Time`; a bare date means its first moment, with `last` its last one.
 
     Raises:
-        InputError: If it is no such time.
+        InputError: If it is no such time, or longer than a day.
 
     Example:
         >>> seconds_of(datetime.datetime(1970, 1, 1, 1)), seconds_of(np.datetime64("1970-01-02"))
@@ -56,6 +61,12 @@ def seconds_of(time: Time, last: bool = False) -> float:
     if isinstance(time, str):
         return parse_time(time, last)
     found: Any = time
+    if isinstance(found, np.datetime64) and not np.isnat(found):
+        unit, count = np.datetime_data(found)
+        if unit in _LONGER or (unit == "D" and count > 1):
+            raise InputError(
+                f"{str(time)!r} is a {_LONGER.get(unit, 'time of several days')}; expected a day or a time."
+            )
     if isinstance(found, np.datetime64) and not isinstance(found.item(), datetime.date):
         found = found.astype("datetime64[us]").item()  # nanoseconds, which Python does not have
     elif isinstance(found, np.datetime64):
