@@ -109,9 +109,12 @@ def test_an_index_that_keeps_paths_says_what_is_left_out(tmp_path, model_file, c
     assert made.exit_code == 0 and "vectors of 8 numbers and paths" in made.output, made.output
     first, second, *_ = sorted((crops / "a").iterdir())
     second.unlink()
-    found = run("search", folder, first)
-    assert found.exit_code == 0 and f"Left out: {second}: no such file." in found.output
-    assert "rank  probability  picture" in found.output and f"{second}\n" not in found.output
+    for scorer, column in (("both", "probability"), ("embedding", "cosine")):
+        found = run("search", folder, first, "--scorer", scorer)
+        assert found.exit_code == 0 and f"Left out: {second}: no such file." in found.output
+        assert f"rank  {column} " in found.output and f"{second}\n" not in found.output
+    again = run("index", folder, "--add", crops / "a")
+    assert f"Gone: {second}\n" in again.output and "1 are no files any more, and keep their features" in again.output
     assert f"{second}: no such file." in error_of("index", folder, "--check")
     assert run("index", folder, "--delete", second, "--check").exit_code == 0
 

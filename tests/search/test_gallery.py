@@ -251,7 +251,8 @@ def test_a_picture_that_has_changed_is_named_and_taken_anew_on_demand(tmp_path, 
     os.utime(second)  # as it was, but for its time
     assert gallery.add(listed) == Added(0, 5, [], (listed[0].name,))
     probe = pictures[7]._replace(name="probe")
-    assert gallery.search([probe], top=20, scorer="embedding")[0][0].score < 0.999
+    left_out = [].append  # by a gallery that keeps paths, which looks at the file
+    assert gallery.search([probe], top=20, scorer="embedding", left_out=left_out)[0][0].score < 0.999
     assert gallery.add(listed, update=True) == Added(0, 5, [], (listed[0].name,)) and len(gallery) == 6
     found = gallery.search([probe], top=20, scorer="embedding")[0]
     assert found[0].name == listed[0].name and found[0].score > 0.999 and len(found) == 6
@@ -290,6 +291,11 @@ def test_a_picture_of_the_index_that_is_broken_or_gone_keeps_its_features(tmp_pa
     found = gallery.add(listed, update=True)
     assert found[:2] == (0, 4) and found.changed == () and len(gallery) == 6
     assert "not a picture" in found.broken[0] and "no such file" in found.broken[1]
+    assert all(line.endswith(" The index keeps what it has of this picture.") for line in found.broken)
+    assert gallery.gone_from(crops) == gallery.gone_from(crops / "a") == [listed[1].name]
+    assert gallery.gone_from(crops / "b") == gallery.gone_from(tmp_path / "cro") == []
+    gallery.delete([listed[1].name])
+    assert gallery.gone_from(crops) == []
 
 
 def test_an_index_from_before_the_times_of_files_were_kept_is_gone_on_with(tmp_path, model_file, crops, monkeypatch):
@@ -304,7 +310,11 @@ def test_an_index_from_before_the_times_of_files_were_kept_is_gone_on_with(tmp_p
     with monkeypatch.context() as patched:
         patched.setattr(Records, "to_bytes", before)
         gallery.add(listed)
-    assert Gallery(gallery.folder).add(listed) == Added(0, 6, [])
+    gallery, names = Gallery(gallery.folder), tuple(each.name for each in listed)
+    assert gallery.add(listed) == Added(0, 0, [], (), names)
+    assert gallery.add([listed[0]._replace(camera="lift")]) == Added(0, 0, [], names[:1])  # a label is compared
+    assert gallery.add(listed, update=True) == Added(0, 0, [], (), names)
+    assert gallery.add(listed) == Added(0, 6, []) and len(gallery) == gallery.check() == 6
 
 
 def test_a_stream_is_in_the_gallery_commit_by_commit(gallery, pictures):
@@ -447,9 +457,16 @@ def test_a_picture_that_is_gone_or_has_changed_is_told(tmp_path, model_file, cro
     shutil.copy(tmp_path / "kept.png", first)
     gallery.delete([f"picture {second.name}"])
     assert len(gallery.search([probe], top=20)[0]) == 5
-    # What only the vectors say needs no picture.
-    first.unlink()
-    assert len(gallery.search([probe], top=20, scorer="embedding")[0]) == 5
+    # The vectors alone say what is found, but not that the pictures are still there.
+    by_vectors = gallery.search([probe], top=20, scorer="embedding")[0]
+    nearest = next(path for path in (crops / "a").iterdir() if by_vectors[0].name == f"picture {path.name}")
+    nearest.unlink()
+    with pytest.raises(InputError, match=f"{nearest.name}: no such file"):
+        gallery.search([probe], top=2, scorer="embedding")
+    lines.clear()
+    found = gallery.search([probe], top=2, scorer="embedding", left_out=lines.append)
+    assert names_of(found) == names_of([by_vectors[1:3]])
+    assert lines == [f"{nearest}: no such file."]
 
 
 def test_what_was_asked_and_found_as_plain_types(gallery, pictures):

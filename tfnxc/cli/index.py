@@ -1,5 +1,7 @@
 """`tfnxc index`."""
 
+import os
+
 import click
 
 from tfnxc.errors import InputError
@@ -77,6 +79,16 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
             console.print(f"{'Taken anew' if update else 'Changed'}: {printable(name)}")
         left = len(result.broken) + len(unread)
         console.print(f"{result.added} added, {result.known} there already, {left} passed over.")
+        if result.uncompared:
+            what = "were taken anew" if update else "stay as they were indexed; --update takes them anew"
+            unknown = "pictures without a digest, so that it cannot tell whether they have changed"
+            console.print(f"The index has {len(result.uncompared)} of these {unknown}. They {what}.")
+        if os.path.isdir(listed):
+            gone = gallery.gone_from(listed)
+            for name in gone:
+                console.print(f"Gone: {printable(name)}")
+            if gone:
+                console.print(f"{len(gone)} are no files any more, and keep their features; --delete takes them out.")
         if result.changed:
             what = "were taken anew" if update else "keep their old features and labels; --update takes them anew"
             console.print(f"{len(result.changed)} have changed since they were indexed, and {what}.")

@@ -21,7 +21,7 @@ from tfnxc.files import is_temporary
 from tfnxc.hashes import sha256_of
 from tfnxc.locks import LOCK
 from tfnxc.number_checks import whole_number
-from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, look_at, records_of
+from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, UNCOMPARED, look_at, records_of
 from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
 from tfnxc.search._filters import Filters
 from tfnxc.search._models import FILES, MODEL, find_source, pair_head
@@ -49,15 +49,18 @@ class Added(NamedTuple):
     Args:
         added: How many are new.
         known: How many are there already, as they are.
-        broken: A message for each that cannot be read.
+        broken: A message for each that cannot be read; it says so where the index keeps what it has of the picture.
         changed: The names of those that are there already but have changed since: taken anew with `update`, and
             otherwise as they were indexed.
+        uncompared: The names of those that are there already, of which the index keeps no digest, as older ones do not,
+            so that it cannot tell whether they have changed: taken anew with `update`, and otherwise as they were.
     """
 
     added: int
     known: int
     broken: list[str]
     changed: tuple[str, ...] = ()
+    uncompared: tuple[str, ...] = ()
 
 
 class Gallery:
@@ -77,7 +80,7 @@ class Gallery:
     Example:
         >>> gallery = Gallery.start("index", "pretrained")
         >>> gallery.add(tfnxc.search.list_pictures("crops", layout=("camera",)))
-        Added(added=24, known=0, broken=[], changed=())
+        Added(added=24, known=0, broken=[], changed=(), uncompared=())
         >>> [found] = gallery.search([Picture.of_file("probe.png")], top=3, cameras=["b"])
         >>> [match.camera for match in found]
         ['b', 'b', 'b']
@@ -215,8 +218,8 @@ class Gallery:
             commit: Pictures between two commits, at most 1024: these are read and embedded together, and are in the
                 gallery for good before the next ones are taken. Defaults to `1024`.
             progress: Called after each commit with the number of pictures taken. Defaults to `None`.
-            update: Whether pictures that are there already, but have changed, are taken anew. Defaults to `False`: they
-                stay as they were indexed, and the result names them.
+            update: Whether pictures that are there already, but have changed or cannot be compared, are taken anew.
+                Defaults to `False`: they stay as they were indexed, and the result names them.
 
         Raises:
             InputError: If another process is writing; or a picture has labels that are not of the kind of `Picture`, or
@@ -235,8 +238,13 @@ class Gallery:
                     given.setdefault(picture.name, picture)
                 if not since.isdisjoint(given):
                     snapshot, since = store.snapshot, set()
-                seen = list(pool.map(functools.partial(look_at, snapshot=snapshot, keep=self.keep), given.values()))
-                taken = [each for each in seen if each.state in (NEW, CHANGED) and (update or each.state == NEW)]
+                seen = list(
+                    pool.map(
+                        functools.partial(look_at, snapshot=snapshot, keep=self.keep, update=update), given.values()
+                    )
+                )
+                wanted = (NEW, CHANGED, UNCOMPARED) if update else (NEW,)
+                taken = [each for each in seen if each.state in wanted]
                 if taken:
                     self._append(store, taken)
                     not_in_lists += len(taken)
@@ -261,9 +269,19 @@ class Gallery:
         """Commits pictures that are new, and those that changed in the place of what there was of them."""
         size = self._scorer.head.image_size
         maps = self._scorer.head.embed(np.stack([resize(each.pixels, size) for each in seen]))
-        replaced = [each.picture.name for each in seen if each.state == CHANGED]
+        replaced = [each.picture.name for each in seen if each.state in (CHANGED, UNCOMPARED)]
         kept = maps if self.keep == "maps" else None
         store.append(records_of(seen, self.keep), self._scorer.embedding.vectors(maps), kept, replaced)
+
+    def gone_from(self, folder: str | os.PathLike) -> list[str]:
+        """The names of the pictures that were indexed from files at or below a folder that are there no more.
+
+        The gallery keeps what it has of them, until they are deleted.
+        """
+        records, rows = self._store.snapshot.records, self._store.snapshot.rows
+        below = os.path.join(os.path.abspath(folder), "")
+        inside = (name for name, row in rows.items() if records.file(row).startswith(below))
+        return [name for name in inside if not os.path.lexists(records.file(rows[name]))]
 
     def delete(self, pictures: Iterable[str | os.PathLike]) -> int:
         """Deletes pictures, and gives how many. Their features leave the disk with the next `compact`.
@@ -363,7 +381,8 @@ class Gallery:
             both_orders: Whether the head compares each pair in both orders and the two are averaged: their log-odds for
                 `"both"`, their probabilities for `"head"`. Defaults to `False`.
             left_out: Where the gallery keeps paths: called with a line for each picture that is gone, broken or not the
-                one that was indexed, which is then left out. Defaults to `None`: such a picture is an `InputError`.
+                one that was indexed, of those that the head compares or, by `"embedding"`, that would be found. It is
+                then left out. Defaults to `None`: such a picture is an `InputError`.
             progress: Called with numbers of pairs as they are scored. Defaults to `None`.
 
         Returns:
@@ -394,7 +413,7 @@ class Gallery:
                 found += best(maps, vectors, rows, masks[:, rows])
                 continue
             for at, mask in enumerate(masks):
-                rows, one = snapshot.neighbours.nearest(vectors[at], mask, used), slice(at, at + 1)
+                rows, one = self._nearest(snapshot, vectors[at], mask, used, scorer, left_out), slice(at, at + 1)
                 found += best(maps[one], vectors[one], rows, mask[None, rows])
         of = snapshot.records
         return [
@@ -404,6 +423,17 @@ class Gallery:
             ]
             for each in found
         ]
+
+    def _nearest(self, snapshot, vector, mask, count, scorer, left_out):
+        """The nearest pictures, for a scorer that reads none of them without those that are gone or have changed."""
+        while True:
+            rows = snapshot.neighbours.nearest(vector, mask, count)
+            if scorer != "embedding" or self.keep == "maps" or not len(rows):
+                return rows
+            _, sound = self._scorer.read_again(snapshot, rows, left_out)
+            if sound.all():
+                return rows
+            mask[rows[~sound]] = False
 
     @staticmethod
     def _counts(scorer, top, shortlist, exhaustive, both_orders):
@@ -505,6 +535,7 @@ def _with(result, seen, repeated):
         result.known + states.count(KNOWN) + repeated,
         result.broken + [each.why for each in seen if each.state == BROKEN],
         result.changed + tuple(each.picture.name for each in seen if each.state == CHANGED),
+        result.uncompared + tuple(each.picture.name for each in seen if each.state == UNCOMPARED),
     )
 
 
