@@ -136,3 +136,11 @@ def test_identities_that_are_no_sequence(probe_ids, gallery_ids, message):
 def test_not_one_camera_an_image(cameras, message):
     with pytest.raises(ValueError, match=message):
         Labels.of([1, 2], [1, 2], *cameras)
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_a_name_is_one_in_both_unicode_forms(kind):
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    labels = Labels.of(kind([composed, "x"]), kind([decomposed, "x"]), kind([decomposed, "b"]), kind([composed, "b"]))
+    assert sides(labels) == ([0, 1], [0, 1])
+    assert labels.probe_cameras.tolist() == labels.gallery_cameras.tolist() == [1, 0]

@@ -1,6 +1,7 @@
 """Evaluation protocols as named sets of flags, the labels they look at, and the drawing of probes and galleries."""
 
 import dataclasses
+import unicodedata
 from collections.abc import Iterable
 from typing import Literal, Self, get_args, get_type_hints
 
@@ -130,12 +131,12 @@ class Labels:
         elif _are_whole(rows) and _are_whole(columns):
             ids = _numbered_people(np.concatenate([rows, columns]), len(rows))
         else:
-            ids = _numbered(np.concatenate([rows, columns]).astype(str), len(rows))
+            ids = _numbered(_texts(np.concatenate([rows, columns])), len(rows))
         if probe_cameras is None:
             return cls(*ids, np.zeros(len(rows), int), np.ones(len(columns), int), cameras_given=False)
         # Cameras only have to be told apart: numbering them keeps `views` small whatever they are called.
         both = np.concatenate([_cameras("probe", rows, probe_cameras), _cameras("gallery", columns, gallery_cameras)])
-        cameras = _numbered(both if _are_whole(both) else both.astype(str), len(rows))
+        cameras = _numbered(both if _are_whole(both) else _texts(both), len(rows))
         return cls(*ids, *cameras, cameras_given=True)
 
     @property
@@ -180,6 +181,11 @@ def _array(labels):
 
 def _is_whole(label):
     return isinstance(label, (int, np.integer))
+
+
+def _texts(labels):
+    """Names as texts of one Unicode form: what looks the same is the same."""
+    return np.array([unicodedata.normalize("NFC", each) for each in labels.astype(str).tolist()])
 
 
 def _are_whole(labels):
