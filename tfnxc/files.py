@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import unicodedata
 
 from tfnxc.errors import InputError
 
@@ -44,6 +45,12 @@ def _sync(path):
 def is_temporary(path):
     """Whether this is what a kill inside `replacing` leaves behind."""
     return pathlib.Path(path).name.startswith(_TEMPORARY)
+
+
+def existing_form(path: str) -> str:
+    """The path, in the other Unicode form where only that is there: some systems have a form of their own."""
+    forms = (path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD")))
+    return next(filter(os.path.exists, forms), path)
 
 
 def refuse_other_than_utf8(path):

@@ -81,6 +81,14 @@ def test_a_csv_file(tmp_path):
     assert second.name == str(tmp_path / "b.png")
 
 
+def test_labels_of_a_csv_file_that_are_one_number_are_one(tmp_path):
+    path = tmp_path / "crops.csv"
+    path.write_text("path,identity,camera\na.png,0007,1.0\nb.png,7.0,1\nc.png,7,01\nd.png,cafe\u0301,x\n", "utf-8")
+    found = list(csv_pictures(path))
+    assert [each.identity for each in found] == ["7"] * 3 + ["caf\u00e9"]
+    assert [each.camera for each in found] == ["1"] * 3 + ["x"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -92,6 +100,7 @@ def test_a_csv_file(tmp_path):
         ("path,camera\n,lift\n", "line 2: no path"),
         ("path,identity\na.png,nan\n", "line 2: the identity nan, which stands for a missing value; leave it empty"),
         ("path,time\na.png,noon\n", "line 2: 'noon' is no time; expected ISO 8601"),
+        ("path,camera\na.png,1\n./a.png,2\n", r"line 3: \./a\.png is listed in line 2 already"),
         ("path,time\na.png,2026-W14\n", "line 2: '2026-W14' names a week and no day"),
         ('path\n"a\n', "not CSV"),
         (b"path\n\xff.png\n", "not in UTF-8"),

@@ -45,8 +45,8 @@ def look_at(picture: Picture, snapshot, keep: str, update: bool = False) -> Seen
     try:
         pixels = picture.read()
     except InputError as error:
-        kept = "" if row is None else " The index keeps what it has of this picture."
-        return Seen(picture, BROKEN, why=f"{error}{kept}")
+        stays = "" if row is None else " The index keeps what it has of this picture."
+        return Seen(picture, BROKEN, why=f"{error}{stays}")
     digest = short_digest(pixels)
     if same and digest == records.digests[row]:
         return Seen(picture, KNOWN)

@@ -4,7 +4,9 @@ import os
 from collections.abc import Collection
 from typing import NamedTuple
 
+from tfnxc.datasets.readers.folder import label
 from tfnxc.errors import InputError
+from tfnxc.search.picture import brief, label_text
 from tfnxc.search.times import Time, seconds_of
 
 
@@ -36,10 +38,16 @@ class Filters(NamedTuple):
     def check(self, folder: os.PathLike, known: Collection[str | None]) -> None:
         """Raises `InputError` if the gallery in a folder has no picture of one of the cameras."""
         # A mistyped camera would find nothing, or leave nothing out, without a word.
+        there = set(map(label_of, known))
         for camera in (*(self.cameras or ()), *self.without_cameras):
-            if camera not in known:
+            if label_of(camera) not in there:
                 names = ", ".join(each for each in known if each is not None) or "none"
                 raise InputError(f"{folder}: no picture of camera {camera}; its cameras are: {names}.")
+
+
+def label_of(camera: str | None) -> str | None:
+    """A camera as it is compared with others, `None` where it is not known."""
+    return None if camera is None else label(camera)
 
 
 def _names(name, given):
@@ -48,9 +56,10 @@ def _names(name, given):
         names = (given,) if isinstance(given, str) else tuple(given)
     except TypeError:
         names = (given,)
-    if not all(isinstance(each, str | None) for each in names):
-        raise InputError(f"{name} must be names of cameras, which are texts; got {given!r}.")
-    return names
+    texts = tuple(map(label_text, names))
+    if any(text is None and each is not None for text, each in zip(texts, names, strict=True)):
+        raise InputError(f"{name} must be names of cameras, which are texts or whole numbers; got {brief(given)}.")
+    return texts
 
 
 def _seconds(name, time, last):

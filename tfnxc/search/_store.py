@@ -13,6 +13,7 @@ from tfnxc.errors import InputError
 from tfnxc.files import is_temporary
 from tfnxc.locks import alone_in
 from tfnxc.search._files import Manifest, Segment, damaged, write_segment
+from tfnxc.search._filters import label_of
 from tfnxc.search._lists import write_lists
 from tfnxc.search._neighbours import neighbours_of
 from tfnxc.search.picture import Records
@@ -114,7 +115,8 @@ class Snapshot:
     def of_cameras(self, cameras):
         """Booleans, one a picture: whether it is of one of these cameras, deleted or not."""
         numbers, names = self._cameras
-        return np.isin(numbers, [number for number, name in enumerate(names) if name in set(cameras)])
+        wanted = set(map(label_of, cameras))
+        return np.isin(numbers, [number for number, name in enumerate(names) if label_of(name) in wanted])
 
     @functools.cached_property
     def _cameras(self):

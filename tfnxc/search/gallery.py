@@ -8,6 +8,7 @@ import functools
 import itertools
 import os
 import pathlib
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,7 @@ from tfnxc.search._filters import Filters
 from tfnxc.search._models import FILES, MODEL, find_source, pair_head
 from tfnxc.search._scoring import SCORERS, Scorer
 from tfnxc.search._store import Store, allowed_rows, locked, without_own
-from tfnxc.search.picture import Match, Picture
+from tfnxc.search.picture import Match, Picture, brief
 from tfnxc.search.times import Time, format_time
 
 if TYPE_CHECKING:
@@ -227,15 +228,20 @@ class Gallery:
         """
         if not 1 <= _whole("commit", commit) <= MOST_AT_ONCE:
             raise InputError(f"commit must be 1 to {MOST_AT_ONCE} pictures; got {commit!r}.")
+        update = _flag("update", update)
         result, not_in_lists = Added(0, 0, []), 0
         pictures = iter(_several(pictures))
         with self._store.writing() as store, concurrent.futures.ThreadPoolExecutor() as pool:
             snapshot = store.snapshot
             since: set[str] = set()  # names that the snapshot does not have yet
-            while block := list(itertools.islice(pictures, commit)):
+            again: list[Picture] = []  # names that came before in the block with something else, to compare with that
+            while block := [*again, *itertools.islice(pictures, commit - len(again))]:
                 given: dict[str, Picture] = {}
+                again = []
                 for picture in map(self._addable, block):
-                    given.setdefault(picture.name, picture)
+                    first = given.setdefault(picture.name, picture)
+                    if first.image is not picture.image or first[2:] != picture[2:]:
+                        again.append(picture)
                 if not since.isdisjoint(given):
                     snapshot, since = store.snapshot, set()
                 seen = list(
@@ -252,9 +258,9 @@ class Gallery:
                     store.write_lists()
                     not_in_lists = 0
                 since.update(each.picture.name for each in taken)
-                result = _with(result, seen, len(block) - len(given))
+                result = _with(result, seen, len(block) - len(given) - len(again))
                 if progress is not None:
-                    progress(len(block))
+                    progress(len(block) - len(again))
             store.write_lists()
         return result
 
@@ -293,8 +299,12 @@ class Gallery:
             InputError: If one of them means no picture (nothing is deleted then), or another process is writing.
         """
         pictures = [pictures] if isinstance(pictures, str | os.PathLike) else pictures
+        pictures = list(pictures) if isinstance(pictures, Iterable) else [pictures]
+        for each in pictures:
+            if not isinstance(each, str | os.PathLike):
+                raise InputError(f"expected names, files or folders to delete; got {brief(each)}.")
         with self._store.writing() as store:
-            names = {name for each in pictures for name in self._meant(os.fspath(each))}
+            names = {name for each in pictures for name in self._meant(os.fsdecode(each))}
             store.delete(names)
         return len(names)
 
@@ -304,6 +314,10 @@ class Gallery:
         below = os.path.join(path, "")
         names = [name for name in (given, path) if name in rows][:1]
         names = names or [name for name in rows if name.startswith(below)]
+        if not names:  # in the other Unicode form
+            given, path, below = (unicodedata.normalize("NFC", each) for each in (given, path, below))
+            forms = {name: unicodedata.normalize("NFC", name) for name in rows}
+            names = [name for name, form in forms.items() if form in (given, path) or form.startswith(below)]
         if not names:
             raise InputError(f"{given}: {self.folder} has no such picture and none below; nothing was deleted.")
         return names
@@ -375,8 +389,8 @@ class Gallery:
                 Python or NumPy, or its text in ISO 8601; in UTC where it names no zone. Defaults to `None`. A picture
                 without a time is not found where this or `until` is given.
             until: Only pictures of this time or earlier; a bare date means its end. Defaults to `None`.
-            shortlist: How many pictures the pair head compares with each probe. Defaults to `None`: 250, or `top` where
-                that is more; docs/search.md has what that misses.
+            shortlist: How many pictures the pair head compares with each probe, if it is not `exhaustive`. Defaults to
+                `None`: 250, or `top` where that is more; docs/search.md has what that misses.
             exhaustive: Whether the pair head compares all. Defaults to `False`.
             both_orders: Whether the head compares each pair in both orders and the two are averaged: their log-odds for
                 `"both"`, their probabilities for `"head"`. Defaults to `False`.
@@ -394,6 +408,7 @@ class Gallery:
                 asked for and the camera of a probe is not known.
         """
         top, used = self._counts(scorer, top, shortlist, exhaustive, both_orders)
+        other_cameras = _flag("other_cameras", other_cameras)
         filters = Filters.of(cameras, without_cameras, since, until)
         filters.check(self.folder, self.cameras)
         probes, snapshot = list(map(_checked, _several(probes))), self._store.snapshot
@@ -438,11 +453,14 @@ class Gallery:
     @staticmethod
     def _counts(scorer, top, shortlist, exhaustive, both_orders):
         """How many pictures are found and how many looked at for each probe, `None` for all, checked."""
+        exhaustive, both_orders = _flag("exhaustive", exhaustive), _flag("both_orders", both_orders)
         if not isinstance(scorer, str) or scorer not in SCORERS:
             raise InputError(f"scorer must be one of {', '.join(SCORERS)}; got {scorer!r}.")
         if scorer == "embedding" and (exhaustive or both_orders or shortlist is not None):
             unused = "shortlist, exhaustive and both_orders are about the pair head"
             raise InputError(f"the scorer embedding compares no pairs: {unused}, and have no effect here.")
+        if exhaustive and shortlist is not None:
+            raise InputError("exhaustive compares all pictures, so that shortlist has nothing to say; leave one out.")
         top = _whole("top", top)
         used = max(top, SHORTLIST) if shortlist is None else _whole("shortlist", shortlist)
         if top < 1 or (used < top and not exhaustive):
@@ -541,15 +559,21 @@ def _with(result, seen, repeated):
 
 def _several(pictures):
     """The pictures themselves; one alone, or what cannot be gone through, is an `InputError`."""
-    if isinstance(pictures, str | os.PathLike | Picture) or not isinstance(pictures, Iterable):
-        raise InputError(f"expected a list of Pictures, such as [Picture.of_file(file)]; got {pictures!r}.")
+    if isinstance(pictures, str | os.PathLike | Picture | np.ndarray) or not isinstance(pictures, Iterable):
+        raise InputError(f"expected a list of Pictures, such as [Picture.of_file(file)]; got {brief(pictures)}.")
     return pictures
 
 
 def _checked(picture):
     if not isinstance(picture, Picture):
-        raise InputError(f"expected Pictures, such as Picture.of_file(file); got {picture!r}.")
+        raise InputError(f"expected Pictures, such as Picture.of_file(file); got {brief(picture)}.")
     return picture.checked()
+
+
+def _flag(name, value):
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False; got {brief(value)}.")
+    return bool(value)
 
 
 def _whole(name, value):

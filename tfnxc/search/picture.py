@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 import json
 import os
+import reprlib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -11,7 +13,11 @@ import numpy as np
 
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
+from tfnxc.files import existing_form
 from tfnxc.search.times import Time, format_time, is_time, seconds_of
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
 
 # Names of the texts that `Match.texts` gives.
 MATCH_FIELDS = ("probability", "cosine", "identity", "camera", "time", "picture")
@@ -23,8 +29,8 @@ class Picture(NamedTuple):
     Args:
         name: A text that tells it from all others: for a file, its absolute path.
         image: A file, read when it is needed; or a uint8 array of shape `(height, width, 3)`, RGB.
-        identity: Who it shows, as a text. Defaults to `None`: not known.
-        camera: Which camera took it, as a text. Defaults to `None`: not known.
+        identity: Who it shows, as a text; of a whole number its digits. Defaults to `None`: not known.
+        camera: Which camera took it, likewise. Defaults to `None`: not known.
         time: When, in seconds since the beginning of 1970 (UTC), or as a date or time of Python or NumPy. Defaults to
             `None`: not known.
 
@@ -42,18 +48,33 @@ class Picture(NamedTuple):
     @classmethod
     def of_file(cls, path: str | os.PathLike, **known: Any) -> Self:
         """The picture in a file; `known` are the other arguments of the class."""
-        return cls(os.path.abspath(path), os.fspath(path), **known)
+        file = existing_form(os.fsdecode(path))
+        return cls(os.path.abspath(file), file, **known)
 
     def checked(self) -> Self:
-        """The picture with its time in seconds; an `InputError` where a label is not of its kind."""
-        texts = all(isinstance(text, str | None) for text in (self.identity, self.camera))
+        """The picture with labels as texts in one Unicode form and its time in seconds.
+
+        Raises:
+            InputError: If a field is not of its kind; the message names it.
+        """
+        if not isinstance(self.name, str) or not self.name:
+            raise InputError(f"a picture needs a text as its name; got {brief(self.name)}.")
+        if not isinstance(self.image, np.ndarray | str | os.PathLike):
+            kinds = "a file or a uint8 array of shape (height, width, 3)"
+            raise InputError(f"{self.name}: image must be {kinds}; got {brief(self.image)}.")
+        texts = {name: self._text(name) for name in ("identity", "camera")}
         try:
-            if isinstance(self.name, str) and self.name and texts:
-                return self._replace(time=None if self.time is None else seconds_of(self.time))
-        except InputError:
-            pass  # told below
-        others = "identity and camera are texts or None, time is a number of seconds in the years 1 to 9999 or None"
-        raise InputError(f"a picture needs a text as its name; {others}; got {self._replace(image='...')!r}.")
+            return self._replace(**texts, time=None if self.time is None else seconds_of(self.time))
+        except InputError as error:
+            raise InputError(f"{self.name}: time: {error}") from None
+
+    def _text(self, field):
+        value = getattr(self, field)
+        text = label_text(value)
+        if value is not None and not text:
+            kinds = "a text that says something, a whole number, or None where it is not known"
+            raise InputError(f"{self.name}: {field} must be {kinds}; got {brief(value)}.")
+        return text
 
     def read(self) -> np.ndarray:
         """The uint8 array of shape `(height, width, 3)`; an `InputError` names the picture where it is none."""
@@ -64,6 +85,28 @@ class Picture(NamedTuple):
             got = f"{image.dtype} of shape {image.shape}"
             raise InputError(f"{self.name}: {got}; expected uint8 of shape (height, width, 3).")
         return image
+
+
+def label_text(value: object) -> str | None:
+    """A text or a whole number as a text in one Unicode form; `None` of anything else.
+
+    Example:
+        >>> label_text(np.int64(3)), label_text("lift"), label_text(1.5)
+        ('3', 'lift', None)
+    """
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return str(int(value)) if whole else None  # type: ignore[call-overload]
+
+
+def brief(value: object) -> str:
+    """What a message says of a value that was given, in one short line."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    if isinstance(value, Picture):
+        return f"the Picture {_SHORT.repr(value.name)}"
+    return " ".join(_SHORT.repr(value).split())
 
 
 def printable(text: str) -> str:
@@ -220,9 +263,12 @@ class Records:
     @classmethod
     def from_bytes(cls, data):
         """What `to_bytes` gave."""
-        columns, same = json.loads(data), {}
-        for name in ("identities", "cameras"):  # one text in memory for all that are equal
-            columns[name] = [same.setdefault(each, each) for each in columns[name]]
+        columns, same = json.loads(data), {None: None}
+        for name in ("identities", "cameras"):  # one text in memory, and in one Unicode form, for all that are equal
+            columns[name] = [
+                same[each] if each in same else same.setdefault(each, unicodedata.normalize("NFC", each))
+                for each in columns[name]
+            ]
         return cls(**columns)
 
 

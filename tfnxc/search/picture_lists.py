@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from tfnxc.datasets import ImageSet
-from tfnxc.datasets.readers.csv_file import csv_rows
-from tfnxc.datasets.readers.folder import EXTENSIONS, MISSING, existing_folder, may_be_picture, not_listed
+from tfnxc.datasets.readers.csv_file import csv_rows, listed_once
+from tfnxc.datasets.readers.folder import EXTENSIONS, MISSING, existing_folder, label, may_be_picture, not_listed
 from tfnxc.errors import InputError
 from tfnxc.search.picture import Picture
 from tfnxc.search.times import parse_time
@@ -90,29 +90,33 @@ def csv_pictures(path: str | os.PathLike) -> Iterator[Picture]:
     Args:
         path: A file in UTF-8 whose first line names its columns: `path`, a PNG, JPEG, BMP or WebP file, relative to
             the CSV file; and, if you like, `identity`, `camera` and `time` (ISO 8601, in UTC where it names no zone),
-            which may be empty. Other columns are passed over.
+            which may be empty. Labels that are one whole number are one: `01` and `1.0` are `1`. Other columns are
+            passed over.
 
     Raises:
-        InputError: If the file cannot be read or a line is not of this form; the message has its number.
+        InputError: If the file cannot be read, a line is not of this form, or a picture is listed twice; the message
+            has the number of the line.
 
     Example:
         >>> _ = pathlib.Path("crops.csv").write_text("path,camera,time\\nprobe.png,door,1970-01-02\\n")
         >>> next(csv_pictures("crops.csv"))
         Picture(name='...probe.png', image='probe.png', identity=None, camera='door', time=86400.0)
     """
+    lines: dict[str, int] = {}
     for line, row in csv_rows(path, ("path",), (*_KNOWN, "time")):
+        file = listed_once(path, line, row["path"], lines)
         try:
             time = parse_time(row["time"]) if row.get("time") else None
         except InputError as error:
             raise InputError(f"{path}, line {line}: {error}") from None
-        known = {name: row.get(name) or None for name in _KNOWN}
+        known = {name: label(row[name]) if row.get(name) else None for name in _KNOWN}
         for name, value in known.items():
             if value is not None and MISSING.fullmatch(value):
                 raise InputError(
                     f"{path}, line {line}: the {name} {value}, which stands for a missing value; leave it empty where "
                     "it is not known, or write a name otherwise."
                 )
-        yield Picture.of_file(pathlib.Path(path).parent / row["path"], **known, time=time)
+        yield Picture.of_file(file, **known, time=time)
 
 
 def set_pictures(people: ImageSet) -> Iterator[Picture]:

@@ -3,13 +3,13 @@
 import csv
 import os
 import pathlib
-import unicodedata
 
 import numpy as np
 
 from tfnxc.datasets.image_set import ImageSet
 from tfnxc.datasets.readers.folder import NOBODY, numbers, pictures
 from tfnxc.errors import InputError
+from tfnxc.files import existing_form
 
 
 def csv_rows(path, needed, known):
@@ -96,10 +96,7 @@ def _paths(path, rows):
     """The file of each picture, all of which exist and are listed once."""
     lines, paths, missing = {}, [], []
     for line, row in rows:
-        picture = _existing_form(os.path.normpath(path.parent / row["path"]))
-        if picture in lines:
-            raise InputError(f"{path}, line {line}: {row['path']} is listed in line {lines[picture]} already.")
-        lines[picture] = line
+        picture = listed_once(path, line, row["path"], lines)
         paths.append(picture)
         if not os.path.isfile(picture):
             missing.append(f"{row['path']} (line {line})")
@@ -110,10 +107,16 @@ def _paths(path, rows):
     return paths
 
 
-def _existing_form(path):
-    """The path, in the other Unicode form where only that is there: some systems have a form of their own."""
-    forms = (path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD")))
-    return next(filter(os.path.isfile, forms), path)
+def listed_once(path, line, listed, lines):
+    """The file that a line of a CSV file names, relative to that; `lines` has the line of each, and takes this one up.
+
+    Raises `InputError` where an earlier line has it.
+    """
+    picture = existing_form(os.path.normpath(pathlib.Path(path).parent / listed))
+    if picture in lines:
+        raise InputError(f"{path}, line {line}: {listed} is listed in line {lines[picture]} already.")
+    lines[picture] = line
+    return picture
 
 
 def _probes(path, rows, identities):
