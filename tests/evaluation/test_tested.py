@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tests.datasets.picture_files import lay_out
-from tfnxc.datasets import Split, csv_file, identity_folders
+from tfnxc.datasets import Split, csv_file, identity_folders, prepare
 from tfnxc.datasets.known_people import first_pictures, names_of
 from tfnxc.embedding import EmbeddingCard
 from tfnxc.errors import InputError
@@ -50,28 +50,48 @@ def test_so_are_other_people_of_those_held_back(tmp_path):
         splits_of_run(run, people_in(tmp_path / "changed", *"abdefgx"), None, **{**WHO, "held_back": True})
 
 
-@pytest.fixture
-def run_of_pictures(tmp_path):
-    people = people_in(tmp_path / "people", "anna", "berta", "carl", "dora")
+def run_of(people, folder):
     known = {"names": [names_of(people)], "first_pictures": first_pictures(people)}
-    return Run.start(tmp_path / "seen", RunSettings("folder", "normxcorr"), SPLIT, **known)
+    return Run.start(folder, RunSettings("folder", "normxcorr"), SPLIT, **known)
 
 
-def test_people_who_exchanged_their_folders_are_refused(run_of_pictures, tmp_path):
+@pytest.mark.parametrize("how", [{}, {"partial": True}])
+@pytest.mark.parametrize("unique", [False, True])
+def test_people_who_exchanged_their_folders_are_refused(tmp_path, how, unique):
     """The names are the same, and anna, who trained, is in the folder of carl, who tests."""
     folder = tmp_path / "people"
+    names = ("anna", "berta", "carl", "dora")
+    pictures = (f"{name}/{name * unique}_{camera}.png" for name in names for camera in ("c1", "c2"))
+    people = identity_folders(lay_out(folder, *pictures))
+    run = run_of(people, tmp_path / "seen")
     for old, new in (("anna", "x"), ("carl", "anna"), ("x", "carl")):
         (folder / old).rename(folder / new)
-    with pytest.raises(InputError, match=r"not those of .*seen \(other pictures under the same names: anna, carl\)"):
-        splits_of_run(run_of_pictures, identity_folders(folder), None, **WHO)
+    with pytest.raises(
+        InputError, match=r"not those of .*seen \(another picture, .* that of: anna \(.*png\), carl \(.*"
+    ):
+        splits_of_run(run, identity_folders(folder), None, **{**WHO, **how})
 
 
-def test_pictures_that_were_added_moved_or_removed_are_no_other_people(run_of_pictures, tmp_path):
+def test_pictures_that_were_added_renamed_or_moved_are_no_other_people(tmp_path):
     folder = tmp_path / "people"
-    (folder / "anna" / "c1.png").unlink()
+    people = people_in(folder, "anna", "berta", "carl", "dora")
+    run = run_of(people, tmp_path / "seen")
     lay_out(folder, "carl/c0.png", "dora/a_c1.png")
+    (folder / "berta" / "c1.png").rename(folder / "berta" / "c5.png")
     folder = folder.rename(tmp_path / "moved")
-    (tested,) = splits_of_run(run_of_pictures, identity_folders(folder), None, **WHO)
+    (tested,) = splits_of_run(run, identity_folders(folder), None, **WHO)
+    assert tested.at_home
+    (folder / "anna" / "c1.png").unlink()  # the one that is known
+    with pytest.raises(InputError, match=r"another picture, or none, in the place of that of: anna \(c1.png\)"):
+        splits_of_run(run, identity_folders(folder), None, **WHO)
+    (tested,) = splits_of_run(run, identity_folders(folder), None, **{**WHO, "partial": True})
+    assert tested.at_home
+
+
+def test_prepared_pictures_are_known_by_their_names(tmp_path):
+    people = people_in(tmp_path / "people", "anna", "berta", "carl", "dora")
+    run = run_of(people, tmp_path / "seen")
+    (tested,) = splits_of_run(run, prepare(people, tmp_path / "prepared", (8, 4)), None, **WHO)
     assert tested.at_home
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -92,17 +93,34 @@ def first_pictures(people: ImageSet) -> dict[int, tuple[str, str]]:
     }
 
 
-def with_other_pictures(known: Mapping[int, tuple[str, str]], people: ImageSet) -> list[int]:
-    """Those of whom another picture has the name of that which `first_pictures` gave; one that is gone tells nothing.
+def with_other_pictures(
+    known: Mapping[int, tuple[str, str]], people: ImageSet, partial: bool = False
+) -> dict[int, str]:
+    """Those who have not the picture that `first_pictures` gave of them, and its name; with `partial` it may be gone.
 
-    A picture of the same name may be there for each camera: one of them is enough.
+    A picture may have another name or folder. It is not gone where somebody else has it, or another has its name.
     """
-    same: dict[int, bool] = {}
+    pictures: dict[int, list[str]] = {}
+    namesakes: dict[str, list[str]] = {}
     for path, identity in zip(people.paths, people.identities.tolist(), strict=True):
-        name, digest = known.get(identity, (None, None))
-        if os.path.basename(path) == name and not same.get(identity) and os.path.isfile(path):
-            same[identity] = file_digest(path) == digest
-    return sorted(identity for identity, found in same.items() if not found)
+        pictures.setdefault(identity, []).append(path)
+        namesakes.setdefault(os.path.basename(path), []).append(path)
+    digest_of = functools.cache(file_digest)
+    found = {}
+    for identity, (name, digest) in known.items():
+        own = sorted(pictures.get(identity, ()), key=lambda path: os.path.basename(path) != name)
+        if not own or any(_is_picture(path, name, digest, digest_of) for path in own):
+            continue
+        replaced = os.path.basename(own[0]) == name
+        others = filter(os.path.isfile, namesakes.get(name, ()))
+        if not partial or replaced or any(digest_of(path) == digest for path in others):
+            found[identity] = name
+    return found
+
+
+def _is_picture(path, name, digest, digest_of):
+    """Whether a file is that with a digest; what is no file, as a prepared picture, is known by its name."""
+    return digest_of(path) == digest if os.path.isfile(path) else os.path.basename(path) == name
 
 
 def few(names: Sequence[str]) -> str:

@@ -205,9 +205,9 @@ def _difference(run, people, partial):
         return ""
     if run.names[0] is not None:
         differs = difference(run.names[0], people, partial)
-        others = [] if differs else with_other_pictures(run.first_pictures, people)
-        named = [run.names[0].get(each, str(each)) for each in others]
-        return f"other pictures under the same names: {few(named)}" if others else differs
+        others = {} if differs else with_other_pictures(run.first_pictures, people, partial)
+        named = [f"{run.names[0].get(each, each)} ({picture})" for each, picture in others.items()]
+        return f"another picture, or none, in the place of that of: {few(named)}" if others else differs
     known = {*run.split.train, *run.split.test}
     others = sorted(known.symmetric_difference(people.people.tolist()))
     return "" if partial or not others else f"{len(others)} identities are on one side only, such as {others[0]}"
