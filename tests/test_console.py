@@ -3,13 +3,14 @@
 import io
 import os
 
+import click
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from tfnxc.cli import main
+from tfnxc.cli import _OneLineErrors, main
 from tfnxc.cli._printing import print_table
-from tfnxc.console import console, plain, progress_bar
+from tfnxc.console import console, plain, progress_bar, readable
 from tfnxc.datasets import synthetic
 from tfnxc.evaluation import EvaluationPlan, Result, Results
 
@@ -49,6 +50,26 @@ def test_a_name_that_is_not_utf_8_and_what_steers_a_terminal_are_replaced(printe
     console.print(os.fsdecode(b"caf\xe9\x1b[31m.png"))
     assert printed() == "caf\ufffd\ufffd[31m.png\n"
     assert str(plain("a\tb\nc")) == "a\tb\nc"
+    assert readable("a\tb\nc\u202ed\udce9é", in_line=True) == "a\ufffdb\ufffdc\ufffdd\ufffdé"
+
+
+@pytest.mark.parametrize(
+    ("charset", "expected"), [("koi8-r", "caf? ?"), ("latin-1", "café ?"), ("utf-8", "café \ufffd")]
+)
+def test_a_console_of_any_encoding_is_printed_to(charset, expected):
+    group = _OneLineErrors("tfnxc")
+
+    @group.command()
+    def show():
+        console.print("café \udce9")
+        print_table("café \udce9", {"name": True}, [["café \udce9"]])
+        click.echo("café \udce9")
+        click.echo("café \ufffd", err=True)
+
+    found = CliRunner(charset=charset).invoke(group, ["show"])
+    assert found.exit_code == 0, found.exception
+    printed = found.stdout_bytes.decode(charset)
+    assert printed.count(expected) >= 3 and found.stderr_bytes.decode(charset) == f"{expected}\n"
 
 
 def test_an_error_names_a_path_that_is_not_utf_8(tmp_path):

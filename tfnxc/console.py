@@ -1,7 +1,9 @@
 """The console that commands print to, and progress bars on it."""
 
 import contextlib
+import io
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,17 +11,28 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-_UNREADABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_STEERING = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+_UNREADABLE = re.compile(rf"[{_STEERING}\ud800-\udfff]")
+_NOT_IN_LINE = re.compile(rf"[\t\n{_STEERING}\ud800-\udfff]")
 
 
-def readable(text: str) -> str:
+def readable(text: str, in_line: bool = False) -> str:
     """A text as it can be shown: what is not UTF-8, or would steer a terminal, as replacement characters.
 
+    So are tabs and the ends of lines where the text is to stay `in_line`, as names in a table are.
+
     Example:
-        >>> readable("caf\\udce9.png")
-        'caf\ufffd.png'
+        >>> readable("caf\\udce9.png"), readable("two\\nlines.png", in_line=True)
+        ('caf\ufffd.png', 'two\ufffdlines.png')
     """
-    return _UNREADABLE.sub("\ufffd", text)
+    return (_NOT_IN_LINE if in_line else _UNREADABLE).sub("\ufffd", text)
+
+
+def never_refuse() -> None:
+    """Has standard output and standard error write `?` for a letter that their encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def plain(text: object) -> Text:

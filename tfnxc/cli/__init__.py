@@ -26,7 +26,7 @@ from tfnxc.cli.search import search
 from tfnxc.cli.serve_ui import serve_ui
 from tfnxc.cli.splits import splits
 from tfnxc.cli.train import train
-from tfnxc.console import readable
+from tfnxc.console import never_refuse, readable
 from tfnxc.errors import InputError
 
 
@@ -34,6 +34,7 @@ class _OneLineErrors(click.Group):
     """Prints what a user's input causes as one line, and exits with 1."""
 
     def invoke(self, context):
+        never_refuse()
         try:
             return super().invoke(context)
         except InputError as error:

@@ -54,14 +54,13 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
         raise InputError("--update is about pictures that are added; there are none.")
     if layout and not (pictures or add):
         raise InputError("--layout is about a folder of pictures that is added; there is none.")
-    from tfnxc.console import console, progress_bar
+    from tfnxc.console import console, progress_bar, readable
     from tfnxc.search import Gallery, list_pictures
-    from tfnxc.search.picture import printable
 
     listed = pictures or add
 
     def say(what):
-        console.print(f"Passed over: {printable(what)}")
+        console.print(f"Passed over: {readable(what, in_line=True)}")
 
     unread: list[str] = []
     to_add = list_pictures(listed, layout.split("/") if layout else (), unread.append) if listed else None
@@ -76,7 +75,7 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
         for message in result.broken:
             say(message)
         for name in result.changed:
-            console.print(f"{'Taken anew' if update else 'Changed'}: {printable(name)}")
+            console.print(f"{'Taken anew' if update else 'Changed'}: {readable(name, in_line=True)}")
         left = len(result.broken) + len(unread)
         console.print(f"{result.added} added, {result.known} there already, {left} passed over.")
         if result.uncompared:
@@ -86,7 +85,7 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
         if os.path.isdir(listed):
             gone = gallery.gone_from(listed)
             for name in gone:
-                console.print(f"Gone: {printable(name)}")
+                console.print(f"Gone: {readable(name, in_line=True)}")
             if gone:
                 console.print(f"{len(gone)} are no files any more, and keep their features; --delete takes them out.")
         if result.changed:
@@ -102,6 +101,6 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
         console.print("Everything is as it was written.")
     held = gallery.summary()
     size = f"{held['pictures']} pictures, {held['bytes'] / 1e6:.1f} MB; vectors of {held['dimensions']} numbers"
-    console.print(f"{printable(held['index'])}: {size} and {held['keep']}")
+    console.print(f"{readable(held['index'], in_line=True)}: {size} and {held['keep']}")
     for camera, count in held["cameras"].items():
-        console.print(f"  camera {printable(camera) or 'not known'}: {count}")
+        console.print(f"  camera {readable(camera, in_line=True) or 'not known'}: {count}")

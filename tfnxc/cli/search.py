@@ -53,23 +53,22 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
         if top > TOP or len(files) > MOST_ROWS:
             raise InputError(f"--picture draws at most {TOP} matches a row and {MOST_ROWS} rows.")
 
-    from tfnxc.console import console
+    from tfnxc.console import console, readable
     from tfnxc.files import write_json
     from tfnxc.search import Gallery, Picture, format_matches
-    from tfnxc.search.picture import printable
 
     options["cameras"] = options["cameras"] or None
     gallery = Gallery(folder)
     probes = [Picture.of_file(file, camera=probe_camera) for file in files]
 
     def say(line):
-        console.print(f"Left out: {printable(line)}")
+        console.print(f"Left out: {readable(line, in_line=True)}")
 
     found = gallery.search(probes, top, left_out=say, **options)
     if options["scorer"] == "both":
         console.print(f"Scored by {gallery.combination.describe()}", soft_wrap=True)
     for file, matches in zip(files, found, strict=True):
-        console.print(printable(file))
+        console.print(readable(file, in_line=True))
         # Not a table of rich, which would fold long paths.
         table = format_matches(matches) if matches else "nothing found; the filters leave no picture"
         for line in table.split("\n"):

@@ -6,9 +6,10 @@ import gradio
 from gradio_client.utils import is_http_url_like
 from PIL import Image
 
+from tfnxc.console import readable
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
-from tfnxc.search.picture import MATCH_FIELDS, printable
+from tfnxc.search.picture import MATCH_FIELDS
 
 _KEPT = 3600  # seconds for which a dropped picture stays in the page's folder
 _SHOWN = (240, 320)  # width and height in pixels that a picture has at most
@@ -24,13 +25,15 @@ def layout(find, cameras, most, examples):
             return None, [], []
         lines = []
         try:
-            image, matches = find(path, [names[each] for each in chosen], since, until, top, left_out=lines.append)
+            image, matches = find(
+                path, [camera for each in chosen for camera in names[each]], since, until, top, left_out=lines.append
+            )
         except InputError as error:
             # The folder of a dropped picture says nothing to whoever dropped it.
             raise gradio.Error(str(error).replace(path, pathlib.Path(path).name), print_exception=False) from None
         if lines:
             others = f" So are {len(lines) - 1} others." if len(lines) > 1 else ""
-            gradio.Warning(f"Left out: {printable(lines[0])}{others}")
+            gradio.Warning(f"Left out: {readable(lines[0], in_line=True)}{others}")
         ranked = list(enumerate(matches, start=1))
         pictures = [(_copy(match.name), _caption(rank, match)) for rank, match in ranked]
         return _small(image), pictures, [[str(rank), *match.texts()] for rank, match in ranked]
@@ -38,7 +41,9 @@ def layout(find, cameras, most, examples):
     def choose(event: gradio.SelectData):
         return examples[event.index]
 
-    names = {printable(camera): camera for camera in sorted(filter(None, cameras))}
+    names: dict[str, list[str]] = {}
+    for camera in sorted(filter(None, cameras)):  # several may look the same
+        names.setdefault(readable(camera, in_line=True), []).append(camera)
     with gradio.Blocks(title="tfnxc: search", analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as page:
         gradio.Markdown("# Where else was this person seen?")
         with gradio.Row():
@@ -88,7 +93,7 @@ def _fetch_nothing(component):
 
 
 def _caption(rank, match):
-    known = map(printable, filter(None, [match.camera, match.identity]))
+    known = (readable(each, in_line=True) for each in (match.camera, match.identity) if each)
     return "   ".join([f"{rank}: {match.shown:.2f}", *known])
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from tfnxc.console import readable
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
 from tfnxc.files import existing_form
@@ -109,16 +110,6 @@ def brief(value: object) -> str:
     return " ".join(_SHORT.repr(value).split())
 
 
-def printable(text: str) -> str:
-    """A text for people, in one line: what is not UTF-8 and what would steer a terminal is written as an escape.
-
-    Example:
-        >>> printable("two\\nlines.png")
-        'two\\\\nlines.png'
-    """
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
 class Match(NamedTuple):
     """A picture of the gallery that may show the probe's person.
 
@@ -154,7 +145,7 @@ class Match(NamedTuple):
         labels = self.identity or "", self.camera or "", format_time(self.time) or ""
         number = f"{self.shown:.4f}"
         numbers = ("", number) if self.probability is None else (number, "")
-        return [*numbers, *map(printable, (*labels, self.name))]
+        return [*numbers, *(readable(each, in_line=True) for each in (*labels, self.name))]
 
 
 def format_matches(matches: Sequence[Match]) -> str:
