@@ -6,8 +6,9 @@ python scripts/serving_client.py rank probe.png gallery/ --model campus --grpc -
 python scripts/serving_client.py rank probe.png gallery/ --model campus --by vectors
 python scripts/serving_client.py embed gallery/ --model campus > vectors.jsonl
 
-Hidden files of a folder are passed over. A picture of it that cannot be read is named on standard error and left out;
-one that is named itself ends the program. The address may have a path, as behind a proxy.
+Hidden files of a folder are passed over; folders in it and files of other formats are counted on standard error.
+A picture of it that cannot be read is named there and left out; one that is named itself ends the program. The address
+of the server may have a path, as behind a proxy.
 
 `rank --by vectors` compares the cosines of vectors: each picture is sent once, and the pair head is not asked. `embed`
 prints a line of JSON for each picture, or for each image in a .npy file, (images, height, width, 3) with values in
@@ -17,6 +18,7 @@ prints a line of JSON for each picture, or for each image in a .npy file, (image
 import argparse
 import base64
 import http.client
+import io
 import json
 import pathlib
 import re
@@ -26,11 +28,14 @@ import urllib.parse
 import urllib.request
 
 BATCH = 32  # pairs or pictures a request
-SUFFIXES = {".png", ".jpg", ".jpeg"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"}
 
 
 def main(arguments=None):
     """The whole program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console may not have all letters of a name
     options = parse(arguments)
     try:
         ask = over_grpc(options) if options.grpc else over_rest(options)
@@ -41,15 +46,15 @@ def main(arguments=None):
         compare = by_vectors if options.by == "vectors" else by_pairs
         found = sorted(compare(ask, options.probe, options.gallery), key=lambda each: -each[1])
     except RefusedError as error:
-        sys.exit(f"Error: {error}")
+        sys.exit(shown(f"Error: {error}"))
     print(f"rank  {'cosine' if options.by == 'vectors' else 'probability':>11}  picture")
     for rank, (name, score) in enumerate(found[: options.top], start=1):
         print(f"{rank:4}  {score:11.4f}  {shown(name)}")
 
 
-def shown(name):
-    """The name of a file, with replacement characters for what is not UTF-8."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", name)
+def shown(text):
+    """A text with the name of a file, with replacement characters for what is not UTF-8 or would steer a terminal."""
+    return re.sub("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", "\ufffd", text)
 
 
 def parse(arguments):
@@ -92,11 +97,20 @@ def pictures_of(path):
     """The picture of a path, or those of a folder."""
     found = [path]
     if path.is_dir():
-        files = (each for each in path.iterdir() if not each.name.startswith(".") and not each.is_dir())
-        found = sorted(each for each in files if each.suffix.lower() in SUFFIXES)
+        seen = sorted(each for each in path.iterdir() if not each.name.startswith("."))
+        found = [each for each in seen if each.suffix.lower() in SUFFIXES and not each.is_dir()]
+        tell_others(path, "folders in it", [each for each in seen if each.is_dir()])
+        tell_others(path, "files of other formats", [each for each in seen if each not in found and not each.is_dir()])
     if not found:
         raise RefusedError(f"{path}: no JPEG or PNG picture here.")
     return found
+
+
+def tell_others(folder, what, paths):
+    """Says on standard error what in a folder is not looked at."""
+    if paths:
+        names = ", ".join(each.name for each in paths[:5]) + (", ..." if len(paths) > 5 else "")
+        print(shown(f"Passed over: {folder}: {len(paths)} {what} ({names})"), file=sys.stderr)
 
 
 def by_pairs(ask, probe, gallery):
@@ -160,7 +174,7 @@ def asked_of_each(ask, signature, path, inputs_of, output):
             except RefusedPictureError as error:
                 if error.name != list(inputs)[-1] or not path.is_dir():
                     raise
-                print(f"Left out: {error}", file=sys.stderr)
+                print(shown(f"Left out: {error}"), file=sys.stderr)
                 batch = [each for each in batch if each != error.path]
                 continue
             whole += len(batch)
@@ -185,6 +199,8 @@ def asked_of_files(ask, signature, files):
 
 def content(name, path):
     """The bytes of a file that is given for the named input."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise RefusedPictureError(name, path, "not a file")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -193,19 +209,24 @@ def content(name, path):
 
 def address_of(server):
     """`(scheme, host and port, path without a slash at its end)` of an address, which needs no scheme."""
+    if "@" in server:  # not repeated: it may hold a password
+        raise RefusedError("no address of a server: it has an @; names and passwords are not sent to a server.")
     try:
         parts = urllib.parse.urlsplit(server if "://" in server else f"http://{server}")
         parts.port  # noqa: B018  looked at, because a port that is none is an error only then
     except ValueError as error:
-        raise RefusedError(f"{server}: no address of a server ({error}).") from None
+        raise RefusedError(f"{server!r}: no address of a server ({error}).") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise RefusedError(f"{server}: no address of a server; expected one such as http://localhost:8501.")
-    return parts.scheme, parts.netloc, parts.path.rstrip("/").removesuffix("/v1")
+        raise RefusedError(f"{server!r}: no address of a server; expected one such as http://localhost:8501.")
+    path = re.sub("/v1(/models)?$", "", parts.path.rstrip("/"))
+    if re.search("/v1/models/|:[a-z]+$", path):
+        raise RefusedError(f"{server}: the address of a model; give that of the server, and the model as --model.")
+    return parts.scheme, parts.netloc, path
 
 
 def over_rest(options):
     """A function of a signature and its inputs (bytes of files, or floats) to its outputs as lists, by the REST API."""
-    scheme, place, path = address_of(options.server or "http://localhost:8501")
+    scheme, place, path = address_of("http://localhost:8501" if options.server is None else options.server)
     version = "" if options.version is None else f"/versions/{options.version}"
     url = f"{scheme}://{place}{path}/v1/models/{urllib.parse.quote(options.model, safe='')}{version}:predict"
 
@@ -246,7 +267,7 @@ def over_grpc(options):
             "--no-deps tensorflow-serving-api, which would bring a second TensorFlow otherwise. REST needs none."
         ) from None
 
-    scheme, server, path = address_of(options.server or "localhost:8500")
+    scheme, server, path = address_of("localhost:8500" if options.server is None else options.server)
     if scheme != "http" or path:
         raise RefusedError(f"{options.server}: --grpc takes a host and a port, such as localhost:8500.")
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(server))

@@ -1,7 +1,9 @@
 """scripts/serving_client.py against a stand-in for TensorFlow Serving."""
 
 import importlib.util
+import io
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -167,13 +169,20 @@ def test_broken_pictures_of_a_folder_are_named_and_the_rest_is_ranked(ask, galle
     (gallery / "a.png").write_text("hello")
     (gallery / "b.jpg").write_bytes(b"")
     (gallery / "gone.png").symlink_to(gallery / "nowhere.png")
+    (gallery / "a.webp").touch()
+    os.mkfifo(gallery / "pipe.png")  # waited for, it would never end
     whole = (gallery / "33.png").read_bytes()
     (gallery / "33.png").write_bytes(whole[:900])
     found, told = ask("rank", gallery / "05.png", gallery, "--top", 100, "--by", by, errors=True)
     names = [line.split()[2] for line in expected if not line.endswith("33.png")]
     assert [line.split()[2] for line in found.splitlines()] == names
-    assert sorted(line.split(": ")[1] for line in told.splitlines()) == [
-        str(gallery / name) for name in ("33.png", "a.png", "b.jpg", "gone.png")
+    passed, left_out = ([line for line in told.splitlines() if line.startswith(of)] for of in ("Passed", "Left out"))
+    assert sorted(line.split(": ")[1] for line in left_out) == [
+        str(gallery / name) for name in ("33.png", "a.png", "b.jpg", "gone.png", "pipe.png")
+    ]
+    assert passed == [
+        f"Passed over: {gallery}: 1 folders in it (folder.png)",
+        f"Passed over: {gallery}: 2 files of other formats (a.webp, notes.txt)",
     ]
 
 
@@ -189,7 +198,7 @@ def test_a_folder_of_broken_pictures_is_an_error(ask, gallery, tmp_path, capsys)
         assert told == [f"Left out: {broken / name}: not a JPEG or PNG picture" for name in ("a.png", "b.png")]
 
 
-@pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/"])
+@pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/", "/v1/models", "/v1/models/"])
 def test_addresses_are_taken_as_people_write_them(client, served, gallery, capsys, ending):
     words = ["match", str(gallery / "05.png"), str(gallery / "06.jpg"), "--model", "campus", "--server"]
     with stand_in.rest(served) as address:
@@ -212,12 +221,20 @@ def test_the_parts_of_an_address(client, server, expected):
 
 
 @pytest.mark.parametrize(
-    "server", ["ftp://host", "http://", "http://host:port", "host?model=1", "http://[::1", "http://#"]
+    "server",
+    ["ftp://host", "http://", "http://host:port", "host?model=1", "http://[::1", "http://#", "", "anna:secret@host"],
 )
 def test_what_is_no_address_is_told(client, gallery, server):
     words = ["match", str(gallery / "05.png"), str(gallery / "06.jpg"), "--server", server]
-    with pytest.raises(SystemExit, match="no address of a server"):
+    with pytest.raises(SystemExit, match="no address of a server") as found:
         client.main(words)
+    assert "secret" not in str(found.value)
+
+
+@pytest.mark.parametrize("ending", ["/v1/models/campus", "/v1/models/campus:predict", "/v1/models/campus/versions/3"])
+def test_the_address_of_a_model_is_refused(client, ending):
+    with pytest.raises(client.RefusedError, match="the address of a model; give that of the server, and the model as"):
+        client.address_of(f"http://host:8501{ending}")
 
 
 def test_grpc_takes_a_host_and_a_port(client, gallery):
@@ -242,6 +259,25 @@ def test_without_a_server_or_pictures_the_message_says_so(client, gallery, tmp_p
     with pytest.raises(SystemExit, match="no JPEG or PNG picture here"):
         (tmp_path / "empty").mkdir()
         client.main(["rank", str(gallery / "05.png"), str(tmp_path / "empty"), *nobody])
+
+
+def test_jpeg_has_other_names_too(client, tmp_path):
+    for name in ("a.jpe", "b.JFIF"):
+        (tmp_path / name).touch()
+    assert [each.name for each in client.pictures_of(tmp_path)] == ["a.jpe", "b.JFIF"]
+
+
+def test_a_console_without_a_letter_shows_a_replacement(client, served, gallery, monkeypatch):
+    (gallery / "05.png").rename(gallery / "caf\u00e9.png")
+    (gallery / "bad\u00e9.png").write_text("hello")
+    streams = [io.TextIOWrapper(io.BytesIO(), "ascii") for _ in range(2)]
+    for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+        monkeypatch.setattr(sys, name, stream)
+    with stand_in.rest(served) as address:
+        words = ["rank", gallery / "06.jpg", gallery, "--model", "campus", "--server", address, "--top", 100]
+        client.main(list(map(str, words)))
+    out, told = ((stream.flush(), stream.buffer.getvalue().decode())[1] for stream in streams)
+    assert "caf?.png\n" in out and len(out.splitlines()) == 1 + PICTURES and "bad?.png: not a JPEG" in told
 
 
 def test_a_name_that_is_not_utf_8_is_shown(client):
