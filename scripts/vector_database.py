@@ -13,6 +13,7 @@ out.
 """
 
 import argparse
+import io
 import json
 import os
 import pathlib
@@ -27,11 +28,14 @@ import tensorflow as tf
 from qdrant_client import QdrantClient, models
 
 BATCH = 64  # pictures at a time
-SUFFIXES = {".png", ".jpg", ".jpeg"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"}
 
 
 def main(arguments=None):
     """The whole program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console may not have all letters of a name
     options = parse(arguments)
     try:
         export = Export(options.export)
@@ -123,6 +127,8 @@ class Export:
 
 def content(path):
     """The bytes of a picture's file."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise RefusedPictureError(path, "not a file")
     try:
         return path.read_bytes()
     except OSError as error:
