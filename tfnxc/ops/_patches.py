@@ -30,7 +30,7 @@ def normalized_patches(maps, patch_size, halo, epsilon):
     floats = np.finfo(maps.dtype.as_numpy_dtype)
     extent = _extent(padded, patch_size)
     unit = tf.where(extent > floats.tiny, extent, tf.ones_like(extent))
-    differences = (patches - patches[:, n // 2, None]) * (1 / unit)
+    differences = (patches - patches[:, n // 2 : n // 2 + 1]) * (1 / unit)
     centred = differences - tf.reduce_mean(differences, axis=1, keepdims=True)
     s = unit * tf.sqrt(tf.reduce_sum(tf.square(centred), axis=1, keepdims=True) / (n - 1))
     # Beside a large s epsilon is lost, and the rounding of N products must not take the correlation beyond 1.
