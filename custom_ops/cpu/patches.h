@@ -139,8 +139,11 @@ class Patches {
     Vector<T> beyond{};
     for (int64_t patch = 0; patch < patches; patch += kLanes<T>) {
       const Vector<T> squares = load(scale_ + patch);
-      const Vector<T> beyond_here = squares > least ? Vector<T>{} : all(T(1));
-      beyond += squares <= Numbers<T>::kMost ? beyond_here : all(T(1));
+      Vector<T> beyond_here = squares > least ? Vector<T>{} : all(T(1));
+      beyond_here = squares <= Numbers<T>::kMost ? beyond_here : all(T(1));
+      // What lies behind the last patch is anything, and must not decide how the patches are described.
+      for (int64_t lane = patches - patch; lane < kLanes<T>; ++lane) beyond_here[lane] = 0;
+      beyond += beyond_here;
       store(scale_ + patch, square_roots<T>(squares * unbiased_share));
     }
     T count = 0;

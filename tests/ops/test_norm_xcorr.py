@@ -349,3 +349,13 @@ def test_batches_that_differ_at_run_time_are_refused():
     assert compiled(tf.zeros((2, 5, 5, 1)), tf.zeros((2, 5, 5, 1))).shape == (2, 5, 5, 25)
     with pytest.raises(tf.errors.InvalidArgumentError, match="two batches of one size"):
         compiled(tf.zeros((4, 5, 5, 1)), tf.zeros((1, 5, 5, 1)))
+
+
+@pytest.mark.parametrize("columns", [5, 12, 19])
+def test_what_memory_held_before_changes_nothing(rng, implementation, columns):
+    """The compiled op works in whole vectors of patches: what lies behind the last patch must not matter."""
+    x, y = (rng.normal(size=(1, 10, columns, 2)).astype(np.float32) for _ in range(2))
+    expected = norm_xcorr(x, y).numpy()
+    for left_behind in (np.nan, np.inf, 0.0, 1e30):
+        norm_xcorr(np.full_like(x, left_behind), np.full_like(y, left_behind))
+        np.testing.assert_array_equal(norm_xcorr(x, y), expected)
