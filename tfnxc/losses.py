@@ -75,7 +75,7 @@ class GroupLoss(keras.losses.Loss):
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """The loss of each pair; the ranking of a group is shared out among its pairs."""
-        if tf.TensorShape(y_pred.shape)[-1] != 2:
+        if tf.TensorShape(y_pred.shape)[-1] not in (None, 2):  # gathered from several workers, it is not known
             raise ValueError(f"GroupLoss takes probabilities of shape (pairs, 2); got {tuple(y_pred.shape)}.")
         logs = tf.math.log(tf.maximum(tf.cast(y_pred, tf.float32), _SMALLEST))
         same = tf.reshape(tf.cast(y_true, tf.float32), [-1])

@@ -11,7 +11,7 @@ import numpy as np
 def whole_number(name: str, value: Any, least: int) -> int:
     """Gives `value` as an `int`; a `ValueError` that names it if it is no whole number or below `least`."""
     try:
-        number = None if isinstance(value, bool) else operator.index(value)
+        number = None if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
         number = None
     if number is None or number < least:
@@ -22,7 +22,7 @@ def whole_number(name: str, value: Any, least: int) -> int:
 def real_number(name: str, value: Any, most: float = math.inf) -> float:
     """Gives `value` as a `float`; a `ValueError` that names it if it is no finite number from 0 to `most`."""
     if (
-        isinstance(value, bool)
+        isinstance(value, bool | np.bool_)
         or not isinstance(value, numbers.Real)
         or not 0 <= float(value) <= most
         or math.isinf(value)
