@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import sys
 import unittest.mock
 
 import keras
@@ -62,6 +63,27 @@ def test_a_training_with_it_is_another_and_resumes_exactly(tmp_path):
     assert any(np.abs(a - b).max() > 1e-5 for a, b in zip(whole.get_weights(), plain.get_weights(), strict=True))
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_in_half_precision(tmp_path, precision):
+    recipe = dataclasses.replace(GROUPED, metric_loss=100.0, precision=precision)
+    with unittest.mock.patch.dict(models.BUILDERS, normxcorr=functools.partial(SMALL.func, filters=(3, 4), units=8)):
+        half = small_training(tmp_path / "half", recipe, "normxcorr")
+        whole = small_training(tmp_path / "whole", dataclasses.replace(recipe, precision="float32"), "normxcorr")
+    for one, other in zip(half.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=0.01)
+
+
+def test_a_step_in_parts_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="metric_loss is of batches that are computed at once: accumulate=1; got 2"):
+        dataclasses.replace(GROUPED, metric_loss=1.0, accumulate=2)
+    recipe = dataclasses.replace(GROUPED, metric_loss=1.0)
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")  # in the place of one of several devices
+    monkeypatch.setattr(sys.modules["tfnxc.training.train"], "training_strategy", lambda _: strategy)
+    with pytest.raises(InputError, match="metric_loss is of trainings on one device"):
+        small_training(tmp_path / "run", recipe)
+    assert not (tmp_path / "run").exists()
 
 
 def test_it_is_of_groups():

@@ -139,6 +139,10 @@ class Recipe:
             if given:
                 raise InputError(f"{', '.join(given)} belong to grouped pairs; got separate ones.")
             return
+        if self.metric_loss and self.accumulate > 1:
+            raise InputError(
+                f"metric_loss is of batches that are computed at once: accumulate=1; got {self.accumulate}."
+            )
         pairs = self.identities_per_group**2
         groups, rest = divmod(self.batch_size, pairs)
         if rest:

@@ -83,6 +83,8 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = enough_epochs(Recipe.named(recipe), fitted, execution.console)
     make_optimizer(recipe, 1)  # an unknown optimizer fails before the pictures are read
+    if recipe.metric_loss and execution.strategy is not None:
+        raise InputError("metric_loss is of trainings on one device: leave out the strategy, or the metric loss.")
     weights = start.read_weights()
     others = [(each.name, each.people) for each in data.sets[1:]]
     trained_on, fitted_on = [*weights.trained_on, *others], [*weights.fitted_on, *others]
