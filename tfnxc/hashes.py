@@ -4,6 +4,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,11 @@ def short_digest(data: bytes | np.ndarray) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of some bytes or of the numbers of an array."""
     content = data if isinstance(data, bytes) else np.ascontiguousarray(data).data
     return hashlib.sha256(content).hexdigest()[:_DIGITS]
+
+
+def weights_digest(model: Any) -> str:
+    """The short digest of the weights of a Keras model, wherever it comes from."""
+    return short_digest(b"".join(weight.tobytes() for weight in model.get_weights()))
 
 
 def checksum(arrays: Iterable[np.ndarray]) -> int:

@@ -24,7 +24,7 @@ from tfnxc.distribution import worker_of
 from tfnxc.errors import InputError
 from tfnxc.evaluation.scorer import VECTORS, Asked, Scorer
 from tfnxc.evaluation.tested import Tested
-from tfnxc.hashes import short_digest
+from tfnxc.hashes import weights_digest
 from tfnxc.runs.result import HEAD
 from tfnxc.scoring import ModelScores, views
 from tfnxc.scoring.hubs import KReciprocal, hubness
@@ -156,8 +156,9 @@ class _Vectors:
     """The vectors of the pictures, computed when the first scorer asks for them."""
 
     def __init__(self, label, embedding, network, images, flips, references):
-        self._label, self._embedding, self._found = label, embedding, None
-        self._made_of, self._references = (network, images, flips), references
+        self._label, self._embedding = label, embedding
+        self._made_of = network, images, flips, references
+        self._found = self._of_references = None
 
     @property
     def ways(self):
@@ -170,12 +171,12 @@ class _Vectors:
         """The `Combination` with the pair head."""
         return self._embedding.combination
 
-    @property
+    @functools.cached_property
     def about(self):
         """What a result says of the embedding."""
         card = self._embedding.card
         return {
-            "digest": _digest_of(self._embedding),
+            "digest": weights_digest(self._embedding.model),
             "method": card.method,
             "dimensions": self._embedding.dimensions,
             "identities": sum(len(identities) for _, identities in card.fitted_on),
@@ -184,10 +185,10 @@ class _Vectors:
     def all(self, console) -> np.ndarray:
         """The vectors of all pictures."""
         if self._found is None:
-            network, images, flips = self._made_of
-            if self._references is not None:
-                self._references = self._references()
-                images = np.concatenate([images, self._references])
+            network, images, flips, references = self._made_of
+            count = len(images)
+            if references is not None:
+                images = np.concatenate([images, references()])
             towers, begin = len(images) * (1 + flips), time.perf_counter()
             if console is not None:
                 told = _time(towers, _PICTURES)
@@ -197,8 +198,7 @@ class _Vectors:
             with progress_bar("Embedding, once an image", towers, console) as advance:
                 found = image_vectors(self._embedding, models.split(network).tower, images, flips, advance)
             self._made_of = None
-            count = len(found) - (0 if self._references is None else len(self._references))
-            self._found, self._references = found[:count], found[count:]
+            self._found, self._of_references = found[:count], found[count:]
             if console is not None:
                 seconds = time.perf_counter() - begin
                 console.print(plain(f"{self._label}, embedding: {towers} pictures in {seconds:.1f} s"))
@@ -211,7 +211,7 @@ class _Vectors:
     def _fill_csls(self, needed, console):
         """What reads cosines less the hubness of both vectors."""
         vectors = self.all(console)
-        half = hubness(vectors, self._references) / 2
+        half = hubness(vectors, self._of_references) / 2
 
         def read(rows, columns):
             return cosines(vectors, rows, columns) - half[np.asarray(rows)][:, None] - half[np.asarray(columns)]
@@ -288,12 +288,12 @@ def embedding_of(model: Model, given: Embedding | None) -> tuple[Embedding, bool
             )
         return model.embedding(), True
     with contextlib.suppress(InputError):
-        return given, model.embedding is not None and _digest_of(given) == _digest_of(model.embedding())
+        return given, model.embedding is not None and _same(given, model.embedding())
     return given, False  # it has none that can be read
 
 
-def _digest_of(embedding):
-    return short_digest(b"".join(weight.tobytes() for weight in embedding.model.get_weights()))
+def _same(one, other):
+    return weights_digest(one.model) == weights_digest(other.model)
 
 
 def _time(count, speed):

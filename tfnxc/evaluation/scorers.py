@@ -29,7 +29,7 @@ from tfnxc.evaluation.tested import (
     splits_of,
     splits_of_run,
 )
-from tfnxc.hashes import short_digest
+from tfnxc.hashes import weights_digest
 from tfnxc.models.pretrained import pretrained_card
 from tfnxc.runs import Run, load_model
 
@@ -53,7 +53,7 @@ def opened(subject: Subject) -> Run | Model | Saved | FittedBaseline | PictureBa
     if isinstance(subject, SavedScores):
         return Saved("saved-scores", subject)
     if isinstance(subject, keras.Model):
-        return Model(subject.name, subject.name, lambda: (subject, _digest(subject)))
+        return Model(subject.name, subject.name, lambda: (subject, weights_digest(subject)))
     if not isinstance(subject, str | os.PathLike):
         raise ValueError(
             "subject must be a run, its folder, a Keras model, a .keras or .npz file, 'pretrained' or a baseline "
@@ -98,10 +98,6 @@ def _pretrained_embedding():
     from tfnxc.embedding import pretrained_embedding
 
     return pretrained_embedding()
-
-
-def _digest(model):
-    return short_digest(b"".join(weight.tobytes() for weight in model.get_weights()))
 
 
 def scorers(
@@ -161,7 +157,8 @@ def scorers(
         for tested in every:
             refuse_fitted(embedding.card, name, tested, other_people, held_back, console)
     if "embedding-csls" in asked.kinds:
-        references = functools.partial(_references, subject, embedding, people, data, console)
+        # Read once, for all splits.
+        references = functools.cache(functools.partial(_references, subject, embedding, people, data, console))
     described = LomoFeatures()
     for tested in every:
         if isinstance(subject, FittedBaseline):

@@ -149,7 +149,7 @@ def splits_of_run(
         seen = seen_in(people, run.fitted_on if held_back else run.trained_on, run.names)
         for tested in splits_of(people, split):
             _check_unseen(run, seen, tested, other_people)
-    own = own and not _difference(run, people, partial)
+    own = own and not (named and _difference(run, people, partial))  # without a name it was refused above
     return [
         dataclasses.replace(tested, at_home=own and tested.split.digest == run.split.digest)
         for tested in splits_of(people, split, partial)

@@ -99,7 +99,7 @@ class KReciprocal:
         # A picture that is a probe and in the gallery is one picture.
         everyone = np.unique(np.concatenate([probes, gallery]))
         vectors = self._vectors[everyone]
-        nearest, farthest = _neighbours(vectors, max(k1, round(k1 / 2), k2) + 1)
+        nearest, farthest = _neighbours(vectors, max(k1, k2) + 1)
         members = [_reciprocal(nearest, one, k1) for one in range(len(everyone))]
         halves = [_reciprocal(nearest, one, round(k1 / 2)) for one in range(len(everyone))]
         encoded = [_encoded(vectors, farthest, one, _expanded(members[one], halves)) for one in range(len(everyone))]
