@@ -189,7 +189,9 @@ def _kind(row, trainings):
         own = bool(each["from"]) == begun and each["split"] in row["splits"]
         if own or (begun and each["dataset"] != "cuhk01"):
             about = [each[name] for name in ("dataset", "search_size", "with", "epochs_done")]
-            about.append({**dataclasses.asdict(Recipe()), **each["recipe"]})  # files of before a field had its default
+            about.append(
+                {**dataclasses.asdict(Recipe()), **each["recipe"]}
+            )  # a field that is not in a file has its default
             how.add(json.dumps(about, sort_keys=True))
     what = [row[name] for name in ("test_identities", "model", "protocol", "epochs", "drawn", "draws", "both_orders")]
     return json.dumps([*what, row.get("scorer"), begun, sorted(set(row["probes"])), sorted(how)])

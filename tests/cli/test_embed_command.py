@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from tfnxc.cli import main
+from tfnxc.embedding import METHODS
 from tfnxc.runs import Run
 
 
@@ -61,3 +62,8 @@ def test_another_method(fitted, tmp_path):
     found = run_command(*words, "--method", "xqda")
     assert found.exit_code == 0 and "xqda, regularization" in found.output, found.output
     assert Run.open(tmp_path / "xqda").embedding().card.method == "xqda"
+
+
+def test_every_method_is_offered():
+    (option,) = [each for each in main.commands["embed"].commands["fit"].params if each.name == "method"]
+    assert list(option.type.choices) == list(METHODS)

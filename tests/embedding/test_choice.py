@@ -81,7 +81,7 @@ def test_nobody_who_is_ranked_was_fitted_on(people, monkeypatch):
             return super().transform(values)
 
     way = WAY._replace(make=lambda shrinkage, count: Watched(count, shrinkage))
-    monkeypatch.setitem(choice.METHODS, "discriminant", way)
+    monkeypatch.setitem(METHODS, "discriminant", way)
     fit_projection(features, identities)
     assert len(ranked) == FOLDS * len(WAY.regularizations)
     assert all(not seen & tested for seen, tested in ranked)

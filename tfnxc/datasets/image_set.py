@@ -155,7 +155,7 @@ def picture_names(paths: Sequence[str]) -> list[str]:
     """The paths from the folder on that all of them share, so that a set that has moved keeps its names.
 
     Example:
-        >>> picture_names(["/home/crops/anna/1.png", "/home/crops/carl/1.png"])
+        >>> picture_names(["crops/anna/1.png", "crops/carl/1.png"])
         ['crops/anna/1.png', 'crops/carl/1.png']
     """
     paths = [os.path.abspath(path) for path in paths]

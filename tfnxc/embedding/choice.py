@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from tfnxc.embedding.methods import METHODS, ProjectionEstimator
+from tfnxc.embedding.methods import Method, method_named
+from tfnxc.embedding.projection import ProjectionEstimator
 from tfnxc.errors import InputError
 from tfnxc.metrics import cmc
 
@@ -80,9 +81,7 @@ def fit_projection(
         >>> chosen.projection.components_.shape, len(chosen.tried)
         ((6, 6), 4)
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {method!r}.")
-    way, progress = METHODS[method], progress or (lambda count: None)
+    way, progress = method_named(method), progress or (lambda count: None)
     views = [features] if mirrored is None else [features, mirrored]
     identities = np.asarray(identities)
     people, counts = np.unique(identities, return_counts=True)
@@ -110,15 +109,24 @@ def fit_projection(
         tried = tuple({"regularization": key[0], "dimensions": key[1], "mAP": figure} for key, figure in means.items())
     else:
         progress(FOLDS)
-    fitted = _fitted(way, views, identities, cameras, np.ones(len(identities), bool), *setting)
+    fitted = fit_setting(way, views, identities, cameras, np.ones(len(identities), bool), *setting)
     progress(1)
     return Chosen(fitted, setting[0], tried)
 
 
-def _fitted(way, views, identities, cameras, chosen, regularization, dimensions):
-    features = np.concatenate([each[chosen] for each in views])
-    labels = (each if each is None else np.tile(each[chosen], len(views)) for each in (identities, cameras))
-    return way.make(regularization, dimensions).fit(features, *labels)
+def fit_setting(
+    way: Method,
+    views: Sequence[np.ndarray],
+    identities: np.ndarray,
+    cameras: np.ndarray | None,
+    chosen: np.ndarray,
+    regularization: float,
+    dimensions: int,
+) -> ProjectionEstimator:
+    """Fits a method with a setting to some pictures, which a boolean array chooses, in all of their views."""
+    features, count = np.concatenate([each[chosen] for each in views]), len(views)
+    by = None if cameras is None else np.tile(cameras[chosen], count)
+    return way.make(regularization, dimensions).fit(features, np.tile(identities[chosen], count), by)
 
 
 def _tried(way, views, identities, cameras, fold):
@@ -136,7 +144,7 @@ def _tried(way, views, identities, cameras, fold):
             if numbers is None or not way.nested:
                 most = max(way.dimensions) if way.nested else dimensions
                 try:
-                    fitted = _fitted(way, views, identities, cameras, ~held, regularization, most)
+                    fitted = fit_setting(way, views, identities, cameras, ~held, regularization, most)
                 except InputError:  # too few pictures for this setting
                     break
                 numbers = fitted.transform(features[ranked])

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.embedding.pair_covariances import checked_features, checked_labels
+from tfnxc.embedding.projection import ProjectionEstimator
 from tfnxc.errors import InputError
 from tfnxc.number_checks import whole_number
 
 
-class Discriminant:
+class Discriminant(ProjectionEstimator):
     """The directions in which identities differ most, measured by how much pictures of one identity differ.
 
     Every number is first divided by its standard deviation. Then the generalized eigenvectors of the scatter between
@@ -87,12 +88,6 @@ class Discriminant:
         weights = self.ratios_ / (1 + self.ratios_) if self.weighted else np.ones(count)
         self.components_ = np.linalg.solve(factor.T, directions[:, :count]) * weights / scale[:, None]
         return self
-
-    def transform(self, features: ArrayLike) -> np.ndarray:
-        """The components of features `(pictures, numbers)`: float64 `(pictures, components)`."""
-        if not hasattr(self, "components_"):
-            raise ValueError("this Discriminant is not fitted; call fit(features, identities) first.")
-        return (checked_features(features, len(self.mean_)) - self.mean_) @ self.components_
 
 
 def scale_of(features: np.ndarray) -> np.ndarray:

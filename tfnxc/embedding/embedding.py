@@ -15,8 +15,8 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfnxc.embedding.combination import PRIOR, Combination
-from tfnxc.embedding.methods import Projection
 from tfnxc.embedding.pooling import COLUMNS, ROWS, StatisticsPooling
+from tfnxc.embedding.projection import Projection
 from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_json
 from tfnxc.hashes import file_digest

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.embedding.discriminant import Discriminant, scale_of
 from tfnxc.embedding.kissme import KISSME
 from tfnxc.embedding.metric import positive_part
 from tfnxc.embedding.pair_covariances import checked_features
+from tfnxc.embedding.projection import ProjectionEstimator
 from tfnxc.embedding.xqda import XQDA
 
 
-class Projection(Protocol):
-    """What an embedding is made of: a fitted `Discriminant` or another linear estimator."""
-
-    mean_: np.ndarray
-    components_: np.ndarray
-
-
-class ProjectionEstimator(Projection, Protocol):
-    """What learns a projection."""
-
-    def fit(self, features: ArrayLike, identities: ArrayLike, cameras: ArrayLike | None = None) -> Self:
-        """Learns the projection."""
-        ...
-
-    def transform(self, features: ArrayLike) -> np.ndarray:
-        """The projection of features."""
-        ...
-
-
-class MetricProjection:
+class MetricProjection(ProjectionEstimator):
     """The linear map of a metric, of numbers that are first divided by their standard deviation.
 
     Embeddings compare by the cosine: it takes the place of the metric's own distance.
@@ -63,12 +44,6 @@ class MetricProjection:
         fitted = self.estimator.fit((values - self.mean_) / scale, identities, cameras)
         self.components_ = fitted.components_ @ positive_part(fitted.metric_) / scale[:, None]
         return self
-
-    def transform(self, features: ArrayLike) -> np.ndarray:
-        """The projection of features `(pictures, numbers)`: float64 `(pictures, components)`."""
-        if not hasattr(self, "components_"):
-            raise ValueError("this MetricProjection is not fitted; call fit(features, identities) first.")
-        return (checked_features(features, len(self.mean_)) - self.mean_) @ self.components_
 
 
 class Method(NamedTuple):
@@ -103,3 +78,10 @@ METHODS = {
     ),
 }
 """The methods by name. The regularization of a discriminant is its shrinkage."""
+
+
+def method_named(name: str) -> Method:
+    """A method of `METHODS`; raises `ValueError` where there is none of that name."""
+    if name not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {name!r}.")
+    return METHODS[name]

@@ -14,8 +14,9 @@ from tfnxc import models
 from tfnxc.console import plain, progress_bar
 from tfnxc.datasets import ImageSet, Split, open_dataset
 from tfnxc.datasets.known_people import first_pictures, names_of
-from tfnxc.embedding import METHODS, Combination, Embedding, EmbeddingCard, log_odds_of, pooling_model
-from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_projection
+from tfnxc.embedding import Combination, Embedding, EmbeddingCard, log_odds_of, pooling_model
+from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_projection, fit_setting
+from tfnxc.embedding.methods import method_named
 from tfnxc.errors import InputError
 from tfnxc.evaluation.tested import numbers_seen, refuse_other_people, refuse_seen, say_without_names, seen_in
 from tfnxc.files import replacing
@@ -82,8 +83,7 @@ def fit_embedding(
         (9, 40)
     """
     whole_number("seed", seed, least=0)
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {method!r}.")
+    method_named(method)  # an unknown one fails before the towers run
     if people is None:
         given = {"split": split, "identities": identities, "to": to}
         _refuse({name: value for name, value in given.items() if value is not None}, "go with people")
@@ -189,10 +189,8 @@ class EmbeddingFitter:
             return embedding
         held = np.isin(identities, np.random.default_rng([self._seed, 1]).permutation(unseen)[:count])
         setting = embedding.card.regularization, embedding.dimensions
-        features = np.concatenate([each[~held] for each in self._views])
-        known = identities, self._pictures.cameras
-        labels = (each if each is None else np.tile(each[~held], len(self._views)) for each in known)
-        first = METHODS[self._method].make(*setting).fit(features, *labels)
+        known = self._views, identities, self._pictures.cameras
+        first = fit_setting(method_named(self._method), *known, ~held, *setting)
         back = Pictures._make(each if each is None else each[held] for each in self._pictures)
         return self._combined(embedding, self._embedding(Chosen(first, setting[0], ())), back)
 

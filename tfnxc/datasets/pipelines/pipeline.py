@@ -1,5 +1,6 @@
 """What the pipelines of training pairs share: images in memory, augmentation, epochs and steps, `tf.data` options."""
 
+import abc
 import dataclasses
 import functools
 import math
@@ -134,7 +135,7 @@ def _shard(shard):
 
 
 @dataclasses.dataclass(frozen=True)
-class Pipeline:
+class Pipeline(abc.ABC):
     """Batches of pairs of images, one epoch after the other, the same for the same seed.
 
     Subclasses give `pairs_per_epoch`, `one_epoch`, `_epoch(number)`, its numbered batches of indices, and `_load(step,
@@ -209,9 +210,9 @@ class Pipeline:
         return MovedImages(self.images) if self.augment else on_the_cpu(self.images)
 
     @property
+    @abc.abstractmethod
     def pairs_per_epoch(self) -> int:
         """Pairs in one epoch."""
-        raise NotImplementedError
 
     @property
     def steps_per_epoch(self) -> int:
@@ -237,9 +238,13 @@ class Pipeline:
 
         return self._loaded(tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(one_epoch))
 
+    @abc.abstractmethod
     def _epoch(self, number):
         """The numbered batches of indices of an epoch, whose number is a tensor."""
-        raise NotImplementedError
+
+    @abc.abstractmethod
+    def _load(self, step, batch):
+        """The images and labels of a numbered batch of indices."""
 
     def _check_position(self, number, step):
         try:
