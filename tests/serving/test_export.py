@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.serving.small_export import operations_of, small_embedding, small_model
+from tests.serving.small_export import graph_of, operations_of, small_embedding, small_model
 from tfnxc.errors import InputError
 from tfnxc.models import split
 from tfnxc.serving import export_model
@@ -61,6 +61,20 @@ def test_every_operation_is_a_stock_one(model, exporter, implementation, tmp_pat
     used = operations_of(tmp_path / "3")
     assert "Conv2D" in used
     assert not [name for name in used if ">" in name or "PyFunc" in name], used
+
+
+def test_it_holds_no_gradient(model, implementation, tmp_path):
+    """TensorFlow never lets go of the gradients that it loads, and warns of those that it does not find."""
+    graph = graph_of(export_model(model, tmp_path, embedding=small_embedding(model))).graph_def
+    functions = graph.library.function
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    assert len(nodes) > 500
+    assert not [node.name for node in nodes if "_gradient_op_type" in node.attr]
+    assert not [function.signature.name for function in functions if "grad" in function.signature.name]
+    x = tf.Variable(np.ones((1, *model.input_shape[0][1:]), np.float32))
+    with tf.GradientTape() as tape:  # the model's own gradient is as it was
+        output = model([x, x])
+    assert tape.gradient(output, x) is not None
 
 
 def test_versions_count_up_and_are_never_overwritten(tmp_path):

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from tfnxc.ops._gradient import compiled
 from tfnxc.ops.arguments import check_layout, check_maps, check_search_size, check_summary_weights
+from tfnxc.ops.gradient import compiled, custom_gradient
 from tfnxc.ops.implementation import native_cpu_ops
 
 
@@ -73,7 +73,7 @@ def cross_input_neighborhood(
             return tf.reshape(upstream, [-1, height, rows, width, columns, channels])
         return tf.transpose(tf.reshape(upstream, [-1, height, width, channels, rows, columns]), [0, 1, 4, 2, 5, 3])
 
-    @tf.custom_gradient
+    @custom_gradient
     def difference(x, y):
         padded = tf.pad(y, [[0, 0], [reach[0]] * 2, [reach[1]] * 2, [0, 0]])
         pixels = tf.reshape(padded, [-1, padded_size[0] * padded_size[1], channels])

@@ -4,10 +4,10 @@ from typing import Literal
 
 import tensorflow as tf
 
-from tfnxc.ops._gradient import compiled, with_gradient
 from tfnxc.ops._patches import MAP_SCALE, fold_patches, normalized_patches
 from tfnxc.ops._search import NearbyColumns, WholeRows
 from tfnxc.ops.arguments import check_correlation, check_summary_weights, countable_where_plain
+from tfnxc.ops.gradient import compiled, with_gradient
 from tfnxc.ops.implementation import native_ops
 
 

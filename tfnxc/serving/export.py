@@ -18,6 +18,7 @@ from tfnxc.embedding import Embedding, embedding_path
 from tfnxc.errors import InputError
 from tfnxc.files import refuse_other_than_utf8
 from tfnxc.keras_line import KERAS_2
+from tfnxc.ops.gradient import forward_only
 from tfnxc.runs import Run
 from tfnxc.serving.card import run_card, write_card, write_warm_up
 from tfnxc.serving.signatures import signatures
@@ -152,8 +153,12 @@ def export_model(
         weights = [each for part in (*parts, vectors) if part is not None for each in part.weights]
         module.kept = [each if KERAS_2 else each.value for each in weights]
         # The names of the outputs are the keys of the dict that a function returns.
-        traced = {name: tf.function(each.function).get_concrete_function(*each.inputs) for name, each in asked.items()}
-        tf.saved_model.save(module, str(written), {"serving_default": traced["match"], **traced})
+        with forward_only():
+            traced = {
+                name: tf.function(each.function).get_concrete_function(*each.inputs) for name, each in asked.items()
+            }
+        without_gradients = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(written), {"serving_default": traced["match"], **traced}, without_gradients)
         write_card(written, folder.name, target.name, model, variant, asked, card, embedding)
         write_warm_up(written, folder.name, asked)
         try:

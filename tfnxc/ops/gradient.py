@@ -1,8 +1,36 @@
 """Functions that bring their own gradient, those of the compiled library among them."""
 
+import contextlib
+import contextvars
+
 import tensorflow as tf
 
 from tfnxc.ops._marks import marked
+
+_forward_only = contextvars.ContextVar("forward_only", default=False)
+
+
+@contextlib.contextmanager
+def forward_only():
+    """Within it functions are traced without the gradients they bring: what is traced is for inference.
+
+    For what is saved to be served: each load of a gradient by TensorFlow stays in memory until the process ends.
+    """
+    before = _forward_only.set(True)
+    try:
+        yield
+    finally:
+        _forward_only.reset(before)
+
+
+def custom_gradient(function):
+    """`tf.custom_gradient`, but for what is traced within `forward_only`."""
+    differentiable = tf.custom_gradient(function)
+
+    def run(*inputs):
+        return function(*inputs)[0] if _forward_only.get() else differentiable(*inputs)
+
+    return run
 
 
 def with_gradient(name, function):
@@ -15,7 +43,7 @@ def with_gradient(name, function):
     def refuse(*upstream):
         raise LookupError(f"{name} has no second derivative: its gradient cannot itself be differentiated.")
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(*inputs):
         output, gradient = function(*inputs)
 
