@@ -23,10 +23,15 @@ WRONG_INPUTS = {  # what is given, as shapes and a type; what the message says c
     "maps by name": ({"x": (BATCH, *SHAPE), "y": (BATCH, *SHAPE)}, "float32", "list of two feature maps, .*got"),
     "no channels": ([(BATCH, 6, 5)] * 2, "float32", r"maps of shape \(batch, .*got x of shape \(2, 6, 5\)"),
     "a second map without batch": ([(BATCH, *SHAPE), SHAPE], "float32", r"got y of shape \(6, 5, 3\)"),
-    "different widths": ([(2, 6, 5, 3), (2, 6, 4, 3)], "float32", r"one shape; got \(2, 6, 5, 3\) and \(2, 6, 4, 3\)"),
-    "different batches": ([(2, 6, 5, 3), (1, 6, 5, 3)], "float32", r"one shape; got \(2, 6, 5, 3\) and \(1, 6, 5, 3\)"),
+    "different channels": ([(2, 6, 5, 3), (2, 6, 5, 4)], "float32", r"two maps of .*\(2, 6, 5, 3\) and \(2, 6, 5, 4\)"),
+    "different batches": ([(2, 6, 5, 3), (3, 6, 5, 3)], "float32", r"takes two .*\(2, 6, 5, 3\) and \(3, 6, 5, 3\)"),
     "no pixels": ([(2, 0, 5, 3)] * 2, "float32", r"at least one pixel; got x of shape \(2, 0, 5, 3\)"),
     "integers": ([(BATCH, *SHAPE)] * 2, "int32", "maps of a floating point type; got x of type int32"),
+}
+
+OF_ONE_SIZE = {
+    "different widths": ([(2, 6, 5, 3), (2, 6, 4, 3)], "float32", r"one shape; got \(2, 6, 5, 3\) and \(2, 6, 4, 3\)"),
+    "one and two": ([(2, 6, 5, 3), (1, 6, 5, 3)], "float32", r"one shape; got \(2, 6, 5, 3\) and \(1, 6, 5, 3\)"),
 }
 
 
@@ -52,23 +57,28 @@ def check_layer(layer_class, arguments, reference, tmp_path, parameters=0):
     _check_compiled(model, pair)
 
 
-def check_wrong_inputs(layer_class):
+def check_wrong_inputs(layer_class, of_one_size=True):
     """Everything in WRONG_INPUTS is refused with a message: at first, on a layer already used, and as symbolic maps.
 
-    `layer_class` makes a layer of no arguments.
+    `layer_class` makes a layer of no arguments; `of_one_size` says whether it takes maps of one known size only.
     """
     used = layer_class()
     used([tf.zeros((BATCH, *SHAPE))] * 2)
-    for shapes, dtype, message in WRONG_INPUTS.values():
+    for shapes, dtype, message in (WRONG_INPUTS | (OF_ONE_SIZE if of_one_size else {})).values():
         for layer in (layer_class(), used):
             with pytest.raises(ValueError, match=message):
                 layer(_at_shapes(shapes, lambda shape, dtype=dtype: tf.zeros(shape, dtype)))
-    for symbolic, message in [
+    symbolic_inputs = [
         ([keras.Input(SHAPE, dtype="int32")] * 2, "floating point type; got x of type int32"),
-        ([keras.Input((None, 5, 3))] * 2, r"all known but the batch; got x of shape \(None, None, 5, 3\)"),
-        ([keras.Input(SHAPE), keras.Input((6, 4, 3))], r"one shape; got \(None, 6, 5, 3\) and \(None, 6, 4, 3\)"),
+        ([keras.Input((6, 5, None))] * 2, r"known.*; got x of shape \(None, 6, 5, None\)"),
         (keras.Input(SHAPE), "list of two feature maps"),
-    ]:
+    ]
+    if of_one_size:
+        symbolic_inputs += [
+            ([keras.Input((None, 5, 3))] * 2, r"all known but the batch; got x of shape \(None, None, 5, 3\)"),
+            ([keras.Input(SHAPE), keras.Input((6, 4, 3))], r"one shape; got \(None, 6, 5, 3\) and \(None, 6, 4, 3\)"),
+        ]
+    for symbolic, message in symbolic_inputs:
         with pytest.raises(ValueError, match=message):
             layer_class()(symbolic)
     with pytest.raises(ValueError, match=r"got x of shape \(None, 6, 3\)"):
@@ -121,7 +131,8 @@ def _check_channels_first(layer_class, arguments, pair, expected):
         last = layer_class.from_config(config)
     for layer in layers:
         found = layer(first)
-        np.testing.assert_allclose(found, expected.transpose(0, 3, 1, 2), atol=1e-4)
+        axes = [0, *range(3, expected.ndim), 1, 2]
+        np.testing.assert_allclose(found, expected.transpose(axes), atol=1e-4)
         assert layer.compute_output_shape([(None, *first[0].shape[1:])] * 2) == (None, *found.shape[1:])
         assert tuple(layer([keras.Input(first[0].shape[1:]) for _ in range(2)]).shape) == (None, *found.shape[1:])
     np.testing.assert_allclose(last(pair), expected, atol=1e-4)
@@ -154,6 +165,7 @@ def check_made_for(make, channels_only):
 
 def _check_shapes(layer, pair, shape):
     """Symbolic, computed and eager shape are one, also where the batch is unknown."""
+    np.testing.assert_array_equal(layer(*pair), layer(pair))
     assert layer.compute_output_shape([(None, *SHAPE)] * 2) == (None, *shape[1:])
     assert layer.compute_output_shape([(7, *SHAPE)] * 2) == (7, *shape[1:])
     assert tuple(layer([keras.Input(SHAPE) for _ in range(2)]).shape) == (None, *shape[1:])
@@ -180,7 +192,8 @@ def _check_fit(layer, pair):
     images = [keras.Input(SHAPE, name=name) for name in ("x", "y")]
     before = [keras.layers.Conv2D(3, 1, name=f"before_{image.name}") for image in images]
     maps = layer([convolution(image) for convolution, image in zip(before, images, strict=True)])
-    maps = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(maps))
+    pool = keras.layers.GlobalAveragePooling2D() if len(maps.shape) == 4 else keras.layers.Flatten()
+    maps = pool(keras.layers.ReLU()(maps))
     model = keras.Model(images, keras.layers.Dense(1, name="after")(maps))
     model.compile(keras.optimizers.SGD(0.1), "mse")
     old = [convolution.get_weights() for convolution in before]

@@ -304,30 +304,17 @@ def test_an_epsilon_that_the_type_cannot_divide_by_is_refused(epsilon, dtype, li
         norm_xcorr(maps, maps, epsilon=epsilon)
 
 
-@pytest.mark.parametrize("search_size", [(5, None), (3, 3)])
-def test_second_derivatives_are_refused(search_size, rng):
-    x, y = (tf.constant(rng.normal(size=(1, 5, 4, 1))) for _ in range(2))
-    with pytest.raises(LookupError, match="no second derivative"):
-        with tf.GradientTape() as outer:
-            outer.watch(x)
-            (dx, _) = gradients(
-                x, y, tf.ones(norm_xcorr(x, y, search_size=search_size).shape, "float64"), search_size=search_size
-            )
-        outer.gradient(dx, x)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"x": np.zeros((5, 5, 1))}, r"x of shape \(5, 5, 1\)"),
-        ({"x": np.zeros((1, 5, 5, 2))}, r"one shape; got \(1, 5, 5, 2\) and \(1, 5, 5, 1\)"),
-        ({"x": np.zeros((2, 5, 5, 1))}, "one shape"),
+        ({"x": np.zeros((1, 5, 5, 2))}, r"same channels; got \(1, 5, 5, 2\) and \(1, 5, 5, 1\)"),
         ({"x": np.zeros((1, 5, 5, 1), "float32")}, "one type; got float32 and float64"),
         ({"x": np.zeros((1, 5, 5, 1), "int32")}, "floating point type; got x of type int32"),
         ({"x": np.zeros((1, 0, 5, 1)), "y": np.zeros((1, 0, 5, 1))}, "at least one pixel"),
         ({"patch_size": (4, 5)}, r"patch_size must be two odd positive integers .*got \(4, 5\)"),
-        ({"patch_size": 5}, "patch_size must be a pair of integers; got 5"),
-        ({"patch_size": (2.5, 3)}, "patch_size must be a pair of integers"),
+        ({"patch_size": (5, 5, 5)}, "patch_size must be an integer or a pair of integers; got"),
+        ({"patch_size": (2.5, 3)}, "patch_size must be an integer or a pair of integers"),
         ({"patch_size": (1, 1)}, "at least 2 pixels"),
         ({"search_size": (4, None)}, "search_size must be"),
         ({"search_size": (5, -3)}, "search_size must be"),

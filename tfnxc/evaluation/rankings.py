@@ -332,7 +332,9 @@ def find_correlation(
 
 
 def _correlation_layer(head):
-    return next((layer for layer in head.layers if isinstance(layer, layers.NormXcorr)), None)
+    return next(
+        (layer for layer in head.layers if isinstance(layer, (layers.NormXcorr, layers.NormXcorrSummary))), None
+    )
 
 
 def _picture(people, wanted):

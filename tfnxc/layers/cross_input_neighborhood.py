@@ -6,7 +6,7 @@ import keras
 
 from tfnxc import ops
 from tfnxc.layers._pair_layer import PairLayer
-from tfnxc.ops.arguments import check_layout
+from tfnxc.ops.arguments import check_layout, check_search_size
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
@@ -25,7 +25,8 @@ class CrossInputNeighborhood(PairLayer):
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
-        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`, or as `data_format` says.
+        A list `[x, y]`, or `x, y`, of two tensors of one shape `(batch, height, width, channels)`, or as `data_format`
+        says.
 
     Output shape:
         `(batch, height, width, channels * rows * columns)`, or with `layout="blocks"`
@@ -50,11 +51,11 @@ class CrossInputNeighborhood(PairLayer):
         data_format: Literal["channels_last", "channels_first"] | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(search_size, data_format, **kwargs)
+        super().__init__(check_search_size(search_size), data_format, **kwargs)
         self.layout = check_layout(layout)
 
-    def _output_shape(self, shape, window):
-        (batch, height, width, channels), (rows, columns) = shape, window
+    def _output_shape(self, x_shape, y_shape):
+        (batch, height, width, channels), (rows, columns) = x_shape, self._window(y_shape)
         if self.layout == "blocks":
             return batch, height * rows, width * columns, channels
         return batch, height, width, channels * rows * columns

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfnxc import ops
 from tfnxc.layers._pair_layer import NativePairLayer, Summarizing
-from tfnxc.ops.arguments import check_layout
+from tfnxc.ops.arguments import check_layout, check_search_size
 from tfnxc.ops.implementation import native_cpu_ops
 
 
@@ -36,6 +36,9 @@ class CrossInputSummary(Summarizing, NativePairLayer):
         kernel_regularizer: Of the kernel. Defaults to `None`.
         bias_regularizer: Of the bias. Defaults to `None`.
         data_format: As in `NormXcorr`. Defaults to `None`.
+        use_bias: Whether there is a bias. Defaults to `True`.
+        kernel_constraint: Of the kernel. Defaults to `None`.
+        bias_constraint: Of the bias. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
@@ -72,13 +75,24 @@ class CrossInputSummary(Summarizing, NativePairLayer):
         kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
         bias_regularizer: str | keras.regularizers.Regularizer | None = None,
         data_format: Literal["channels_last", "channels_first"] | None = None,
+        use_bias: bool = True,
+        kernel_constraint: str | keras.constraints.Constraint | None = None,
+        bias_constraint: str | keras.constraints.Constraint | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(search_size, implementation, data_format, **kwargs)
+        super().__init__(check_search_size(search_size), implementation, data_format, **kwargs)
         self.layout = check_layout(layout)
         self.both_ways = bool(both_ways)
         self._set_summary(
-            filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
+            filters,
+            activation,
+            use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )
 
     def _make_weights(self, channels, window):
@@ -87,7 +101,7 @@ class CrossInputSummary(Summarizing, NativePairLayer):
         self._add_weights((*window, channels) if blocks else (1, 1, channels * math.prod(window)))
 
     def _output(self, x, y):
-        kernel, bias = tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)
+        kernel, bias = tf.convert_to_tensor(self.kernel), None if self.bias is None else tf.convert_to_tensor(self.bias)
         if self.layout == "blocks":
             kernel = tf.transpose(kernel, [2, 0, 1, 3])
         kernels = tf.split(tf.reshape(kernel, [-1, self.filters]), 1 + self.both_ways)

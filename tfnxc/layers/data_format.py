@@ -30,11 +30,13 @@ def channels_last_shape(shape, data_format):
 
 
 def arranged(maps, data_format):
-    """Maps whose channels are last, in a format."""
-    return tf.transpose(maps, [0, 3, 1, 2]) if data_format == "channels_first" else maps
+    """Maps of the axes `(batch, height, width, others)` in a format: with the channels first the others come second."""
+    if data_format == "channels_last":
+        return maps
+    return tf.transpose(maps, arranged_shape(range(maps.shape.rank), data_format))
 
 
 def arranged_shape(shape, data_format):
-    """The shape of maps of the shape `(batch, height, width, channels)` in a format."""
-    batch, *sizes, channels = shape
-    return (batch, channels, *sizes) if data_format == "channels_first" else (batch, *sizes, channels)
+    """The shape of maps of the shape `(batch, height, width, others)` in a format."""
+    batch, height, width, *others = shape
+    return (batch, *others, height, width) if data_format == "channels_first" else (batch, height, width, *others)

@@ -9,11 +9,13 @@ import tensorflow as tf
 
 from tfnxc import ops
 from tfnxc.layers._pair_layer import Summarizing
-from tfnxc.layers.norm_xcorr import NormXcorr
+from tfnxc.layers.norm_xcorr import CorrelationLayer
+from tfnxc.ops.arguments import check_search_size
+from tfnxc.ops.geometry import Geometry
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
-class NormXcorrSummary(Summarizing, NormXcorr):
+class NormXcorrSummary(Summarizing, CorrelationLayer):
     """Normalized correlation, ReLU and a 1x1 convolution in one layer.
 
     It computes what `NormXcorr`, `keras.layers.ReLU` and `keras.layers.Conv2D(filters, 1)` compute one after the other,
@@ -33,11 +35,14 @@ class NormXcorrSummary(Summarizing, NormXcorr):
         kernel_regularizer: Of the kernel. Defaults to `None`.
         bias_regularizer: Of the bias. Defaults to `None`.
         data_format: As in `NormXcorr`. Defaults to `None`.
+        use_bias: Whether there is a bias. Defaults to `True`.
+        kernel_constraint: Of the kernel. Defaults to `None`.
+        bias_constraint: Of the bias. Defaults to `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input shape:
-        A list `[x, y]` of two tensors of shape `(batch, height, width, channels)`, or as `data_format` says. Once the
-        kernel is made, of these channels only, and of this width where the window is the whole width.
+        A list `[x, y]`, or `x, y`, of two tensors of one shape `(batch, height, width, channels)`, or as `data_format`
+        says. Once the kernel is made, of these channels only, and of this width where the window is the whole width.
 
     Output shape:
         `(batch, height, width, filters)`, or as `data_format` says.
@@ -69,16 +74,29 @@ class NormXcorrSummary(Summarizing, NormXcorr):
         kernel_regularizer: str | keras.regularizers.Regularizer | None = None,
         bias_regularizer: str | keras.regularizers.Regularizer | None = None,
         data_format: Literal["channels_last", "channels_first"] | None = None,
+        use_bias: bool = True,
+        kernel_constraint: str | keras.constraints.Constraint | None = None,
+        bias_constraint: str | keras.constraints.Constraint | None = None,
         **kwargs,
     ) -> None:
-        super().__init__(patch_size, search_size, epsilon, gradient, implementation, data_format, **kwargs)
+        geometry = Geometry(patch_size, check_search_size(search_size))
+        super().__init__(geometry, epsilon, gradient, implementation, data_format, **kwargs)
         self._set_summary(
-            filters, activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer
+            filters,
+            activation,
+            use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )
 
     def _make_weights(self, channels, window):
         self._add_weights((1, 1, channels * math.prod(window)))
 
     def _output(self, x, y):
-        kernel, bias = tf.convert_to_tensor(self.kernel)[0, 0], tf.convert_to_tensor(self.bias)
+        kernel = tf.convert_to_tensor(self.kernel)[0, 0]
+        bias = tf.zeros_like(kernel[0]) if self.bias is None else tf.convert_to_tensor(self.bias)
         return ops.norm_xcorr_summary(x, y, kernel, bias, **self._correlation())

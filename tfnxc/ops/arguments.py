@@ -16,7 +16,7 @@ MOST_NUMBERS = 2**31 - 1
 
 
 def check_correlation(name, x, y, patch_size, search_size, epsilon, gradient, writes_maps=True):
-    """The arguments of a correlation, checked: x, y, and the others by name.
+    """The arguments of a correlation of two maps of one size, checked: x, y, and the others by name.
 
     `writes_maps` says whether the maps of the correlation will be a tensor, which must be of a countable size.
     """
@@ -27,9 +27,9 @@ def check_correlation(name, x, y, patch_size, search_size, epsilon, gradient, wr
         "epsilon": check_epsilon(epsilon),
         "gradient": check_gradient(gradient),
     }
-    _check_epsilon_of_type(name, checked["epsilon"], x.dtype)
+    check_epsilon_of_type(name, checked["epsilon"], x.dtype)
     if writes_maps:
-        x, y = _check_countable(name, x, y, checked["search_size"])
+        x, y = check_countable(name, x, y, checked["search_size"])
     return x, y, checked
 
 
@@ -40,7 +40,7 @@ def check_summary_weights(name, kernel, bias, x, search_size):
     if kernel.shape.rank != 2 or kernel.shape[0] != maps or bias.shape != kernel.shape[1:]:
         raise ValueError(
             f"{name} takes a kernel of shape ({maps}, filters) and a bias of shape (filters,); "
-            f"got {_readable(kernel.shape)} and {_readable(bias.shape)}."
+            f"got {readable(kernel.shape)} and {readable(bias.shape)}."
         )
     return kernel, bias
 
@@ -50,7 +50,7 @@ def _window_size(x, search_size):
     return rows * (x.shape[2] if columns is None else columns)
 
 
-def _check_countable(name, x, y, search_size):
+def check_countable(name, x, y, search_size):
     """Both, given out once it is known that the maps are at most `MOST_NUMBERS`: nothing large is begun before."""
     of_image, message = _numbers_of_image(name, x, search_size)
     if of_image * (x.shape[0] or 1) > MOST_NUMBERS:
@@ -63,7 +63,7 @@ def _check_countable(name, x, y, search_size):
 
 
 def countable_where_plain(name, x, search_size):
-    """`x` in a graph, checked like `_check_countable` where plain TensorFlow runs the graph: the compiled op writes no
+    """`x` in a graph, checked like `check_countable` where plain TensorFlow runs the graph: the compiled op writes no
     maps, whose number then does not matter.
     """
     of_image, message = _numbers_of_image(name, x, search_size)
@@ -80,7 +80,7 @@ def _numbers_of_image(name, x, search_size):
     of_image = math.prod(x.shape[1:]) * _window_size(x, search_size)
     return of_image, (
         f"{name} gives at most 2^31 - 1 numbers; this window makes {of_image} of an image of shape "
-        f"{_readable(x.shape[1:])}. Give it fewer images at a time or a smaller window."
+        f"{readable(x.shape[1:])}. Give it fewer images at a time or a smaller window."
     )
 
 
@@ -113,33 +113,50 @@ def check_map_shapes(name, x_shape, y_shape, axes="(batch, height, width, channe
     for letter, shape in (("x", x_shape), ("y", y_shape)):
         if shape.rank != 4 or None in shape[1:].as_list():
             raise ValueError(
-                f"{name} takes maps of shape {axes}, all known but the batch; got {letter} of shape {_readable(shape)}."
+                f"{name} takes maps of shape {axes}, all known but the batch; got {letter} of shape {readable(shape)}."
             )
         if 0 in shape[1:].as_list():
-            raise ValueError(f"{name} takes maps of at least one pixel; got {letter} of shape {_readable(shape)}.")
+            raise ValueError(f"{name} takes maps of at least one pixel; got {letter} of shape {readable(shape)}.")
     if not x_shape.is_compatible_with(y_shape):
-        raise ValueError(f"{name} takes two maps of one shape; got {_readable(x_shape)} and {_readable(y_shape)}.")
+        raise ValueError(f"{name} takes two maps of one shape; got {readable(x_shape)} and {readable(y_shape)}.")
 
 
-def check_patch_size(value):
-    """`value` as (height, width): two odd positive integers of which one is more than 1."""
+def check_patch_size(value, odd=True):
+    """`value`, a pair or one number for both, as (height, width): positive, odd unless said, at least 2 pixels."""
     pair = _pair("patch_size", value)
-    if any(size is None or size < 1 or size % 2 == 0 for size in pair):
-        raise ValueError(f"patch_size must be two odd positive integers (height, width); got {value!r}.")
+    if any(size is None or size < 1 or (odd and size % 2 == 0) for size in pair):
+        raise ValueError(
+            f"patch_size must be two {'odd ' if odd else ''}positive integers (height, width); got {value!r}."
+        )
     if pair == (1, 1):
-        raise ValueError("patch_size must hold at least 2 pixels, because a single one has no deviation; got (1, 1).")
+        raise ValueError(
+            f"patch_size must hold at least 2 pixels, because a single one has no deviation; got {value!r}."
+        )
     return pair
 
 
-def check_search_size(value):
-    """`value` as (rows, columns): odd rows, and odd columns or None for the whole width."""
+def check_search_size(value, whole_height=False):
+    """`value`, a pair or one number for both, as (rows, columns): odd rows; odd columns, or None for the whole width.
+
+    With `whole_height` both may be None: the whole map.
+    """
     rows, columns = pair = _pair("search_size", value)
-    if rows is None or any(size is not None and (size < 1 or size % 2 == 0) for size in pair):
+    whole = whole_height and pair == (None, None)
+    if (rows is None and not whole) or any(size is not None and (size < 1 or size % 2 == 0) for size in pair):
+        all_of_it = ", or (None, None) for the whole map" if whole_height else ""
         raise ValueError(
             "search_size must be (rows, columns): odd positive rows, and odd positive columns or None for the whole "
-            f"width; got {value!r}."
+            f"width{all_of_it}; got {value!r}."
         )
     return rows, columns
+
+
+def check_positive_pair(name, value):
+    """`value`, a pair or one number for both, as two positive integers."""
+    pair = _pair(name, value)
+    if any(size is None or size < 1 for size in pair):
+        raise ValueError(f"{name} must be two positive integers (rows, columns); got {value!r}.")
+    return pair
 
 
 def check_epsilon(value):
@@ -149,7 +166,7 @@ def check_epsilon(value):
     return float(value)
 
 
-def _check_epsilon_of_type(name, epsilon, dtype):
+def check_epsilon_of_type(name, epsilon, dtype):
     """Whether the type that computes has it, and can divide by it."""
     least, most, computing = (1e-200, 1e200, "float64") if dtype == tf.float64 else (1e-25, 1e25, "float32")
     if not least <= epsilon <= most:
@@ -161,27 +178,32 @@ def _check_epsilon_of_type(name, epsilon, dtype):
 
 def check_gradient(value):
     """`value`, one of `GRADIENTS`."""
-    return _one_of("gradient", value, GRADIENTS)
+    return one_of("gradient", value, GRADIENTS)
 
 
 def check_layout(value):
     """`value`, one of `LAYOUTS`."""
-    return _one_of("layout", value, LAYOUTS)
+    return one_of("layout", value, LAYOUTS)
 
 
-def _one_of(name, value, known):
+def one_of(name, value, known):
+    """The one of those `known` that equals `value`."""
     if value not in known:
         raise ValueError(f"{name} must be one of {known}; got {value!r}.")
-    return value
+    return known[known.index(value)]
 
 
 def _pair(name, value):
+    """`value` as two integers or `None`s; one integer stands for both."""
     try:
+        if hasattr(value, "__index__") and not isinstance(value, bool):
+            return (operator.index(value),) * 2
         first, second = (None if size is None else operator.index(size) for size in value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a pair of integers; got {value!r}.") from None
+        raise ValueError(f"{name} must be an integer or a pair of integers; got {value!r}.") from None
     return first, second
 
 
-def _readable(shape):
+def readable(shape):
+    """A shape in words."""
     return "unknown rank" if shape.rank is None else str(tuple(shape.as_list()))

@@ -33,15 +33,12 @@ def custom_gradient(function):
     return run
 
 
-def with_gradient(name, function):
+def with_gradient(function, differentiable):
     """`function`, which gives its output and a function from upstream gradient to gradients, with that gradient.
 
-    Its gradient cannot be differentiated again: a derivative through what `function` kept for it would be silently
-    wrong, so a `LookupError` says so.
+    `differentiable` computes the same output of operations that TensorFlow differentiates any number of times: higher
+    derivatives, and forward-mode, are those of its gradient.
     """
-
-    def refuse(*upstream):
-        raise LookupError(f"{name} has no second derivative: its gradient cannot itself be differentiated.")
 
     @custom_gradient
     def run(*inputs):
@@ -49,11 +46,26 @@ def with_gradient(name, function):
 
         @tf.custom_gradient
         def backward(*inputs_and_upstream):  # the inputs are here for the tape to see
-            return gradient(inputs_and_upstream[-1]), refuse
+            def again(*upstream):
+                with tf.GradientTape() as outer:
+                    outer.watch(inputs_and_upstream)
+                    found = gradients(differentiable, *inputs_and_upstream)
+                return outer.gradient(found, inputs_and_upstream, upstream, tf.UnconnectedGradients.ZERO)
+
+            return gradient(inputs_and_upstream[-1]), again
 
         return output, lambda upstream: backward(*inputs, upstream)
 
     return run
+
+
+def gradients(function, *inputs_and_upstream):
+    """The gradients of a function of tensors with respect to each."""
+    *inputs, upstream = inputs_and_upstream
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        output = function(*inputs)
+    return tape.gradient(output, inputs, upstream)
 
 
 def compiled(ops, name, inputs, plain, search_size, gradient=None, **options):
@@ -69,10 +81,7 @@ def compiled(ops, name, inputs, plain, search_size, gradient=None, **options):
         needed = {key: tensor for key, tensor in tensors.items() if key != "bias"}
 
         def plain_gradient(upstream):
-            with tf.GradientTape() as tape:
-                tape.watch(inputs)
-                output = plain(*inputs)
-            return tape.gradient(output, inputs, upstream)
+            return gradients(plain, *inputs, upstream)
 
         def backward(upstream):
             of_gradient = {**needed, "upstream": upstream}
@@ -80,7 +89,7 @@ def compiled(ops, name, inputs, plain, search_size, gradient=None, **options):
 
         return _compute(ops, name, lambda: [plain(*inputs)], tensors, options)[0], backward
 
-    return with_gradient(name, run)(*inputs)
+    return with_gradient(run, plain)(*inputs)
 
 
 def _compute(ops, name, plain, tensors, options):

@@ -1,46 +1,70 @@
 """The normalized correlation of SPEC section 1, alone and with a summary, and what computes it in plain TensorFlow."""
 
+import math
 from typing import Literal
 
 import tensorflow as tf
 
+from tfnxc.ops._any_geometry import correlation
 from tfnxc.ops._patches import MAP_SCALE, fold_patches, normalized_patches
 from tfnxc.ops._search import NearbyColumns, WholeRows
-from tfnxc.ops.arguments import check_correlation, check_summary_weights, countable_where_plain
+from tfnxc.ops.arguments import (
+    check_correlation,
+    check_epsilon,
+    check_epsilon_of_type,
+    check_gradient,
+    check_map_types,
+    check_summary_weights,
+    countable_where_plain,
+    one_of,
+    readable,
+)
+from tfnxc.ops.geometry import Geometry, check_compared, check_compared_shapes
 from tfnxc.ops.gradient import compiled, with_gradient
 from tfnxc.ops.implementation import native_ops
+
+REDUCTIONS = ("sum", "mean")
 
 
 def norm_xcorr(
     x: tf.Tensor,
     y: tf.Tensor,
-    patch_size: tuple[int, int] = (5, 5),
-    search_size: tuple[int, int | None] = (5, None),
+    patch_size: int | tuple[int, int] = (5, 5),
+    search_size: int | tuple[int | None, int | None] = (5, None),
     epsilon: float = 0.01,
     gradient: Literal["exact", "published"] = "exact",
     implementation: Literal["auto", "native", "python"] | None = None,
+    *,
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+    padding: Literal["same", "valid", "masked"] = "same",
+    reduction: Literal["sum", "mean"] | tf.Tensor | None = None,
+    output_axes: Literal[4, 5] = 4,
 ) -> tf.Tensor:
     """Normalized correlation of the patches of `x` with those of `y` over a search window.
 
-    For each channel, the patch of `x` centred on a position is compared with the patches of `y` centred on every
-    position of its search window:
+    For each channel, the patch of `x` at a position is compared with the patches of `y` at every place of the
+    position's search window:
 
         ncc(X, Y) = sum_i (X_i - mX) (Y_i - mY) / ((N - 1) S_X S_Y),     S = s + epsilon
 
-    with m the mean and s the unbiased standard deviation of the N pixels of a patch. Maps are zero-padded; the zeros
-    count in the mean and the deviation, and a window position outside the map still takes part. Values lie in (-1, 1).
-    The operation is not symmetric in `x` and `y`. Statistics and sums are computed in float32 at least, of differences
-    from a patch's centre: values may have any offset and size, and a flat patch gives exactly 0.
+    with m the mean and s the unbiased standard deviation of the N pixels of a patch. Values lie in (-1, 1). The
+    operation is not symmetric in `x` and `y`. Statistics and sums are computed in float32 at least, of differences from
+    a patch's centre: values may have any offset and size, and a flat patch gives exactly 0.
 
-    The backward pass is analytic. Second derivatives are refused with a `LookupError`.
+    The gradient is analytic, and has derivatives itself: a gradient penalty and forward-mode work.
 
     Args:
-        x: Tensor of shape `(batch, height, width, channels)`, of any floating point type. The batch may be unknown.
-        y: Tensor of the same shape and type.
-        patch_size: `(height, width)` of a patch, both odd, together at least 2 pixels. Defaults to `(5, 5)`.
-        search_size: `(rows, columns)` of the search window. Rows are odd and relative: `rows // 2` above to `rows // 2`
-            below the position. Columns are odd and relative likewise, or `None` for all columns of the map, absolute,
-            in order. Defaults to `(5, None)`.
+        x: Tensor of shape `(batch, height, width, channels)`, of any floating point type. All sizes but the channels
+            may be unknown.
+        y: Tensor of the same type and channels. Its height and width may be others. A batch that is known to be 1 is
+            compared with each entry of the other batch.
+        patch_size: `(height, width)` of a patch, or one number for both, together at least 2 pixels. Odd; with the
+            padding `"valid"` also even. Defaults to `(5, 5)`.
+        search_size: `(rows, columns)` of the search window, or one number for both. Rows are odd and relative:
+            `rows // 2` steps above to `rows // 2` steps below the position. Columns are odd and relative likewise, or
+            `None` for all columns of `y`, absolute, in order. `(None, None)` is every place of `y`. Defaults to
+            `(5, None)`.
         epsilon: Positive number added to the standard deviation, from 1e-25 to 1e25 (in float64, from 1e-200 to 1e200).
             Defaults to `0.01`.
         gradient: `"exact"` for the derivative of the line above, or `"published"` for equations (6) and (7) of the
@@ -48,11 +72,27 @@ def norm_xcorr(
         implementation: `"native"` for the compiled op, an error where it is not built; `"python"` for plain TensorFlow;
             `"auto"` for the first where it is there. Traced graphs hold stock operations in any case, in whose place
             the compiled op computes when they run here: XLA and what is saved, frozen or converted take plain
-            TensorFlow. Defaults to `None`: the environment variable `TFNXC_OPS`, or else `"auto"`.
+            TensorFlow. What the compiled op does not have, plain TensorFlow computes in any case: `stride`, `dilation`,
+            `padding`, `reduction`, two maps of different sizes, whole heights, and second derivatives. Defaults to
+            `None`: the environment variable `TFNXC_OPS`, or else `"auto"`.
+        stride: Rows and columns from one position to the next, or one number for both. Defaults to `1`.
+        dilation: Rows and columns from one place of the window to the next, or one number for both. Defaults to `1`.
+        padding: `"same"`: patches are centred on pixels, and the maps padded with zeros, which count in mean and
+            deviation; places outside a map take part. `"valid"`: patches lie inside the maps; positions and places are
+            counted by their first pixel. `"masked"`: patches are centred on pixels, and what of them lies outside the
+            map is left out: mean, deviation and N are those of the rest, and the sum is over the pixels that both have,
+            over `sqrt((N_X - 1) (N_Y - 1)) S_X S_Y`. With the last two, places that the map does not have give 0.
+            Defaults to `"same"`.
+        reduction: `None` for one map a channel and place; `"sum"` or `"mean"` over the channels, or weights of shape
+            `(channels,)` for a weighted sum: one map a place. Defaults to `None`.
+        output_axes: `4`, or `5` for the window in axes of its own. Defaults to `4`.
 
     Returns:
-        Tensor of shape `(batch, height, width, channels * rows * columns)` and the type of `x`; the channel index is
-        `(channel * rows + row) * columns + column`.
+        Tensor of the type of `x`. Its rows are those of `x` (with `"valid"`: `height - patch_height + 1`) divided by
+        the stride, rounded up, and its columns likewise. With 4 axes: `(batch, rows, columns, channels * window)`, the
+        index of a map is `(channel * window_rows + window_row) * window_columns + window_column`; reduced:
+        `(batch, rows, columns, window)`. With 5 axes: `(batch, rows, columns, channels, window)`; reduced:
+        `(batch, rows, columns, window_rows, window_columns)`.
 
     Raises:
         ValueError: If an argument is not as described; the message says what came and what was expected.
@@ -61,19 +101,48 @@ def norm_xcorr(
         >>> x = tf.random.uniform((2, 37, 12, 25))
         >>> tfnxc.ops.norm_xcorr(x, x).shape
         TensorShape([2, 37, 12, 1500])
+        >>> together = {"reduction": "mean", "output_axes": 5}
+        >>> tfnxc.ops.norm_xcorr(x, x, 3, 9, dilation=2, **together).shape
+        TensorShape([2, 37, 12, 9, 9])
+        >>> template = x[:1, 10:20, 2:8]
+        >>> tfnxc.ops.norm_xcorr(template, x, (10, 6), (None, None), padding="valid", **together).shape
+        TensorShape([2, 1, 1, 28, 7])
 
     References:
         Subramaniam, Chatterjee, Mittal, "Deep Neural Networks with Inexact Matching for Person Re-Identification",
         NIPS 2016, supplement, section 2, equations (1) to (7).
     """
-    options = {"patch_size": patch_size, "search_size": search_size, "epsilon": epsilon, "gradient": gradient}
-    x, y, checked = check_correlation("norm_xcorr", x, y, **options)
+    name = "norm_xcorr"
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    check_map_types(name, x.dtype, y.dtype)
+    geometry = Geometry(patch_size, search_size, stride, dilation, padding)
+    check_compared_shapes(name, x.shape, y.shape, geometry)
+    epsilon, gradient = check_epsilon(epsilon), check_gradient(gradient)
+    check_epsilon_of_type(name, epsilon, x.dtype)
+    weights = _channel_weights(reduction, x.shape[3], tf.float32 if x.dtype.size < 4 else x.dtype)
+    one_of("output_axes", output_axes, (4, 5))
     ops = native_ops(implementation)
+    x, y = check_compared(name, x, y, geometry, weights is not None)
+
+    def any_geometry():
+        products = correlation(*_computed(x, y), geometry, epsilon, gradient, weights)
+        return tf.cast(_maps(products, x, y, geometry, weights is not None, output_axes), x.dtype)
+
+    sizes = x.shape[1:3]
+    if not geometry.of_the_paper or weights is not None or sizes != y.shape[1:3] or not sizes.is_fully_defined():
+        return any_geometry()
+    x, y = _of_one_batch(x, y)
+    options = {"patch_size": geometry.patch_size, "search_size": geometry.search_size}
+    options |= {"epsilon": epsilon, "gradient": gradient}
 
     def plain(x, y):
-        return _in_tensorflow(x, y, **checked)
+        return _in_tensorflow(x, y, **options)
 
-    return plain(x, y) if ops is None else compiled(ops, "norm_xcorr", (x, y), plain, **checked)
+    maps = plain(x, y) if ops is None else compiled(ops, name, (x, y), plain, **options)
+    if output_axes == 4:
+        return maps
+    batch = tf.shape(maps)[0] if maps.shape[0] is None else maps.shape[0]
+    return tf.reshape(maps, [batch, *sizes, x.shape[3], math.prod(geometry.window(sizes))])
 
 
 def norm_xcorr_summary(
@@ -135,11 +204,61 @@ def norm_xcorr_summary(
     return plain(*inputs) if ops is None else compiled(ops, "norm_xcorr_summary", inputs, plain, **checked)
 
 
+def _channel_weights(reduction, channels, dtype):
+    """The weights (channels,) of a reduction, or `None`."""
+    if reduction is None:
+        return None
+    if isinstance(reduction, str):
+        return tf.fill(
+            [channels], tf.constant({"sum": 1, "mean": 1 / channels}[one_of("reduction", reduction, REDUCTIONS)], dtype)
+        )
+    weights = tf.convert_to_tensor(reduction)
+    if not weights.dtype.is_floating or weights.shape != (channels,):
+        raise ValueError(
+            f"reduction must be None, {' or '.join(map(repr, REDUCTIONS))}, or weights of shape ({channels},) of a "
+            f"floating point type; got {weights.dtype.name} of shape {readable(weights.shape)}."
+        )
+    return tf.cast(weights, dtype)
+
+
+def _of_one_batch(x, y):
+    """Both, a batch known to be of 1 as often as the other has entries."""
+    if x.shape[0] == y.shape[0]:
+        return x, y
+    if x.shape[0] == 1:
+        return tf.repeat(x, tf.shape(y)[0], axis=0), y
+    return x, tf.repeat(y, tf.shape(x)[0], axis=0) if y.shape[0] == 1 else y
+
+
+def _maps(products, x, y, geometry, together, output_axes):
+    """The products (B, rows, columns, groups, window rows, window columns) with the axes that `norm_xcorr` gives."""
+    rows, columns = geometry.positions(x.shape[1:3])
+    window = geometry.window(y.shape[1:3])
+    batch = y.shape[0] if x.shape[0] == 1 else x.shape[0]
+    whole = None if None in window else window[0] * window[1]
+    if output_axes == 4:
+        last = (None if whole is None else whole * (1 if together else x.shape[3]),)
+    else:
+        last = window if together else (x.shape[3], whole)
+    known, sizes = (batch, rows, columns, *last), tf.shape(products)
+    flat = tf.reduce_prod(sizes[3:]) if output_axes == 4 else None
+    now = [sizes[0], sizes[1], sizes[2]]
+    if output_axes == 4:
+        now.append(flat)
+    else:
+        now += [sizes[4], sizes[5]] if together else [sizes[3], sizes[4] * sizes[5]]
+    return tf.reshape(products, [one if each is None else each for each, one in zip(known, now, strict=True)])
+
+
+def _computed(x, y):
+    """Both, in the type that computes."""
+    return (tf.cast(each, tf.float32) if each.dtype.size < 4 else each for each in (x, y))
+
+
 def _in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
-    """`norm_xcorr` of checked arguments in plain TensorFlow."""
+    """The correlation of the paper, of two maps of one known size and checked arguments, in plain TensorFlow."""
     dtype = x.dtype
-    if dtype.size < 4:
-        x, y = tf.cast(x, tf.float32), tf.cast(y, tf.float32)
+    x, y = _computed(x, y)
     (_, height, width, _), (rows, columns) = x.shape, search_size
     window = WholeRows(height, width, rows) if columns is None else NearbyColumns(height, width, rows, columns)
 
@@ -155,7 +274,12 @@ def _in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
 
         return window.scores(x_patches, y_patches), backward
 
-    return tf.cast(with_gradient("norm_xcorr", correlate)(x, y), dtype)
+    geometry = Geometry(patch_size, search_size)
+
+    def differentiable(x, y):
+        return _maps(correlation(x, y, geometry, epsilon, gradient), x, y, geometry, False, 4)
+
+    return tf.cast(with_gradient(correlate, differentiable)(x, y), dtype)
 
 
 def _through_normalization(upstream, patches, s, S, gradient):
