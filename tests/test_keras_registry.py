@@ -45,6 +45,8 @@ def save_models(folder):
     pair = [keras.Input((6, 4, 2)), keras.Input((6, 4, 2))]
     plain = layers.NormXcorr(), layers.CrossInputNeighborhood()
     maps = [layer(pair) for layer in (*plain, layers.NormXcorrSummary(2), layers.CrossInputSummary(2))]
+    cost = layers.NormXcorr(3, 3, reduction="mean", output_axes=5)(pair)
+    maps.append(layers.BestDisplacement()(cost))
     keras.Model(pair, [StatisticsPooling()(maps[0]), *maps[1:]]).save(folder / "every_layer.keras")
     return [str(folder / name) for name in ("compiled.keras", "every_layer.keras")]
 

@@ -10,6 +10,7 @@ import importlib.abc
 import sys
 
 SERIALIZABLE = {
+    "BestDisplacement": "tfnxc.layers",
     "CrossInputNeighborhood": "tfnxc.layers",
     "CrossInputSummary": "tfnxc.layers",
     "GroupLoss": "tfnxc.losses",

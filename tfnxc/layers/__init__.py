@@ -1,4 +1,4 @@
-"""Keras layers of two feature maps."""
+"""Keras layers of two feature maps, and of what their comparison gives."""
 
 import keras
 
@@ -8,9 +8,10 @@ if keras.backend.backend() != "tensorflow":
         "variable KERAS_BACKEND=tensorflow, or remove the setting from ~/.keras/keras.json."
     )
 
+from tfnxc.layers.best_displacement import BestDisplacement
 from tfnxc.layers.cross_input_neighborhood import CrossInputNeighborhood
 from tfnxc.layers.cross_input_summary import CrossInputSummary
 from tfnxc.layers.norm_xcorr import NormXcorr
 from tfnxc.layers.norm_xcorr_summary import NormXcorrSummary
 
-__all__ = ["CrossInputNeighborhood", "CrossInputSummary", "NormXcorr", "NormXcorrSummary"]
+__all__ = ["BestDisplacement", "CrossInputNeighborhood", "CrossInputSummary", "NormXcorr", "NormXcorrSummary"]
