@@ -1,4 +1,4 @@
-"""What the three architectures are made of: initialized layers, the tied tower, branches of a head, the pair model."""
+"""What the three architectures are made of: initialized layers, the tied tower, branches of a head."""
 
 import dataclasses
 import math
@@ -7,10 +7,14 @@ import operator
 import keras
 
 from tfnxc import layers
+from tfnxc.models.pair_model import check_tower, joined
 from tfnxc.number_checks import whole_number
 
 SMALLEST_SIDE = 28
 """Least height and width of an image: below it no pixel is left after the tower, a 3x3 convolution and pooling."""
+
+INPUT_SHAPE, FILTERS = (160, 60, 3), (20, 25)
+"""Size of an image, and filters of the two stages of the tower, where nothing is said (SPEC section 3)."""
 
 SCALINGS = {"published": None, "centred": (2.0, -0.8)}
 """What a model does to its images, by name: nothing, or scale * image + offset, which puts the mean of photographs near
@@ -60,10 +64,7 @@ class Weights:
 
 def check_input_shape(input_shape):
     """`input_shape` as (height, width, channels), large enough for every head."""
-    try:
-        shape = tuple(operator.index(size) for size in input_shape)
-    except TypeError:
-        shape = ()
+    shape = _integers(input_shape)
     if len(shape) != 3 or min(shape[:2]) < SMALLEST_SIDE or shape[2] < 1:
         raise ValueError(
             f"input_shape must be (height, width, channels), height and width at least {SMALLEST_SIDE}; "
@@ -72,14 +73,55 @@ def check_input_shape(input_shape):
     return shape
 
 
-def check_sizes(filters, units):
-    """`filters` as two integers and `units` as one."""
-    if len(filters) != 2:
+def _integers(sizes):
+    """Sizes as a tuple of integers; an empty one of what is none."""
+    try:
+        return tuple(operator.index(size) for size in sizes)
+    except TypeError:
+        return ()
+
+
+def tower_and_filters(tower, input_shape, filters, scaling, weights, least=4):
+    """The tower that is given, or else the tied one; and the number of filters of the head.
+
+    Of a given tower what the other arguments say must not differ; its maps have `least` rows and columns, or nothing
+    would be left of them after a 3x3 convolution and pooling.
+    """
+    if tower is not None:
+        check_tower(tower)
+        _check_of_tower(tower, input_shape, filters, scaling, least)
+        return tower, whole_number("filters", FILTERS[-1] if filters is None else filters, least=1)
+    filters = FILTERS if filters is None else filters
+    if not hasattr(filters, "__len__") or len(filters) != 2:
         raise ValueError(f"filters must be two numbers, one for each stage of the tower; got {filters!r}.")
-    return tuple(whole_number("filters", each, least=1) for each in filters), whole_number("units", units, least=1)
+    filters = [whole_number("filters", each, least=1) for each in filters]
+    shape = check_input_shape(INPUT_SHAPE if input_shape is None else input_shape)
+    return _build_tower(shape, filters, weights, scaling), filters[-1]
 
 
-def build_tower(input_shape, filters, weights, scaling):
+def _check_of_tower(tower, input_shape, filters, scaling, least):
+    takes, (rows, columns, channels) = tuple(tower.inputs[0].shape[1:]), tuple(tower.outputs[0].shape[1:])
+    if min(rows, columns) < least:
+        raise ValueError(
+            f"tower must give maps of {least} rows and columns at least, so that something is left after a 3x3 "
+            f"convolution and pooling; got maps of shape {(rows, columns, channels)}. End it at an earlier layer, or "
+            "give it larger images."
+        )
+    if input_shape is not None and _integers(input_shape) != takes:
+        raise ValueError(f"input_shape is that of the tower, {takes}; got {input_shape!r}. Leave it out.")
+    if hasattr(filters, "__len__"):
+        raise ValueError(
+            f"filters is one number where a tower is given, that of the head: the tower gives {channels} maps; got "
+            f"{filters!r}."
+        )
+    if scaling != "published":
+        raise ValueError(
+            f"scaling is of the tower that tfnxc builds; got {scaling!r} beside a tower. Begin the tower with "
+            "keras.layers.Rescaling."
+        )
+
+
+def _build_tower(input_shape, filters, weights, scaling):
     """The tied tower: two stages of 5x5 convolution, ReLU and max-pooling (SPEC section 3)."""
     if scaling not in SCALINGS:
         raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}; got {scaling!r}.")
@@ -94,27 +136,23 @@ def build_tower(input_shape, filters, weights, scaling):
     return keras.Model(image, maps, name="tower")
 
 
-def pair_model(name, input_shape, filters, scaling, weights, features_of):
-    """The model of two images: the tower on each, the head on both.
+def classifier(tower, features_of, weights, name):
+    """The pair model of a tower and of the features of a pair, which `features_of` makes from both of its maps.
 
-    `features_of` makes the features of a pair from the towers' maps of its two images. Dense 2 and softmax follow, kept
-    in float32: class 0 = different, class 1 = same (SPEC section 3).
+    Dense 2 and softmax follow them, kept in float32: class 0 = different, class 1 = same (SPEC section 3).
     """
-    input_shape = check_input_shape(input_shape)
-    tower = build_tower(input_shape, filters, weights, scaling)
-    maps = [keras.Input(tower.output_shape[1:], name=side) for side in ("probe_features", "gallery_features")]
+    shape = tuple(tower.outputs[0].shape[1:])
+    maps = [keras.Input(shape, name=side) for side in ("probe_features", "gallery_features")]
     features = features_of(*maps)
     logits = weights.dense(2, features.shape[-1], dtype="float32", name="logits")(features)
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
-    head = keras.Model(maps, probabilities, name="head")
-    images = [keras.Input(input_shape, name=side) for side in ("probe", "gallery")]
-    return keras.Model(images, head([tower(image) for image in images]), name=name)
+    return joined(tower, keras.Model(maps, probabilities, name="head"), name)
 
 
-def norm_xcorr_branch(probe, gallery, search_size, filters, units, weights):
-    """Normalized correlation, ReLU and its summary, up to the dense layer before its ReLU."""
-    maps = layers.NormXcorr(search_size=search_size, **LAST).compute_output_shape([probe.shape, gallery.shape])[-1]
-    options = {"search_size": search_size, "activation": "relu", **LAST, **weights.options(fan_in=maps)}
+def norm_xcorr_branch(probe, gallery, correlation, filters, units, weights):
+    """Normalized correlation with the arguments `correlation`, ReLU and its summary, up to the dense layer."""
+    maps = layers.NormXcorr(**correlation, **LAST).compute_output_shape([probe.shape, gallery.shape])[-1]
+    options = {"activation": "relu", **correlation, **LAST, **weights.options(fan_in=maps)}
     summary = layers.NormXcorrSummary(filters, name="norm_xcorr_summary", **options)
     return _across(summary([probe, gallery]), "norm_xcorr", filters, units, weights)
 

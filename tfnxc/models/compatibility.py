@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,20 +49,21 @@ def _alike_on_noise(*models):
 
 
 def _difference_of_layers(weights, model):
-    for there, here in itertools.zip_longest(_layers(weights), _layers(model)):
+    for there, here in itertools.zip_longest(leaf_layers(weights), leaf_layers(model)):
         if there is None or here is None or type(there).__name__ != type(here).__name__:
             return f"{_named(there)} there, {_named(here)} here"
-        one, other = _computed(there), _computed(here)
+        one, other = settings_of(there), settings_of(here)
         for key in sorted(one.keys() | other.keys()):
             if one.get(key) != other.get(key):
                 return f"{here.name}: {key} {one.get(key)} there, {other.get(key)} here"
     return None
 
 
-def _layers(model):
+def leaf_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a model in order, those of the models inside it in their place."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _layers(layer)
+            yield from leaf_layers(layer)
         else:
             yield layer
 
@@ -69,7 +72,8 @@ def _named(layer):
     return "nothing" if layer is None else f'{type(layer).__name__} "{layer.name}"'
 
 
-def _computed(layer):
+def settings_of(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The settings of a layer that change what it computes, as plain types."""
     config = json.loads(json.dumps(layer.get_config(), default=str))  # a loaded model has lists in the place of tuples
     kept = (key for key in config if key not in _NOT_COMPUTED and not key.endswith(_ONLY_AT_THE_START))
     return {key: config[key] for key in kept}

@@ -36,9 +36,20 @@ def split(model: keras.Model) -> Parts:
     if set(parts) != {"tower", "head"}:
         raise ValueError(
             'split takes a model of tfnxc.models, whose parts are called "tower" and "head"; '
-            f"got {model.name!r} with the parts {sorted(parts)}."
+            f"got {model.name!r} with the parts {sorted(parts)}. tfnxc.models.pair_model makes one of any tower and "
+            "head."
         )
     return Parts(parts["tower"], parts["head"])
+
+
+def image_size(model: keras.Model) -> tuple[int, int]:
+    """Height and width of the images that a pair model takes.
+
+    Example:
+        >>> image_size(tfnxc.models.normxcorr())
+        (160, 60)
+    """
+    return tuple(split(model).tower.input_shape[1:3])
 
 
 @keras.saving.register_keras_serializable(package="tfnxc")
