@@ -56,6 +56,23 @@ def test_it_is_the_generalized_eigenvectors(people, count):
     np.testing.assert_allclose(fitted.ratios_, largest[:3], rtol=1e-8)
 
 
+def test_fewer_pictures_than_numbers_have_the_same_components(rng):
+    """By smaller matrices than the scatter of all numbers."""
+    identities = np.repeat(np.arange(5), 4)
+    features = rng.normal(size=(5, 50))[identities] + 0.5 * rng.normal(size=(20, 50))
+    fitted = Discriminant(3, shrinkage=0.3, weighted=False).fit(features, identities)
+    scale = features.std(axis=0)
+    scaled = (features - features.mean(axis=0)) / scale
+    means = np.stack([scaled[identities == each].mean(axis=0) for each in identities])
+    within, between = (each.T @ each / len(scaled) for each in (scaled - means, means))
+    within = 0.7 * within + 0.3 * np.trace(within) / 50 * np.eye(50)
+    directions = fitted.components_ * scale[:, None]
+    np.testing.assert_allclose(directions.T @ within @ directions, np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(between @ directions, within @ directions * fitted.ratios_, atol=1e-9)
+    largest = np.sort(np.linalg.eigvals(np.linalg.solve(within, between)).real)[::-1]
+    np.testing.assert_allclose(fitted.ratios_, largest[:3], rtol=1e-8)
+
+
 def test_weights_are_the_share_that_comes_from_the_person(people):
     plain, weighted = (Discriminant(5, 0.1, weighted=each).fit(*people) for each in (False, True))
     share = plain.ratios_ / (1 + plain.ratios_)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfnxc.embedding.pair_covariances import checked_features, checked_labels
+from tfnxc.embedding.pair_covariances import checked_features, checked_labels, principal_axes
 from tfnxc.embedding.projection import ProjectionEstimator
 from tfnxc.errors import InputError
 from tfnxc.number_checks import whole_number
@@ -70,15 +70,20 @@ class Discriminant(ProjectionEstimator):
         _, people = np.unique(labels, return_inverse=True)
         self.mean_ = values.mean(axis=0)
         scale = scale_of(values)
-        means, within, counts = _scatter((values - self.mean_) / scale, people.ravel())
-        size = len(self.mean_)
-        regular = (1 - self.shrinkage) * within + self.shrinkage * np.trace(within) / size * np.eye(size)
+        scaled, axes = (values - self.mean_) / scale, None
+        if self.shrinkage and len(scaled) < scaled.shape[1]:
+            # Beyond these axes there is no scatter but the shrinkage: the same components by smaller matrices.
+            scaled, axes = principal_axes(scaled)
+        means, within, counts = _scatter(scaled, people.ravel())
+        size = len(within)
+        shrunk = np.trace(within) / len(self.mean_) * np.eye(size)
+        regular = (1 - self.shrinkage) * within + self.shrinkage * shrunk
         try:
             factor = np.linalg.cholesky(regular)
         except np.linalg.LinAlgError:
             raise InputError(
-                f"{len(values)} pictures do not fix the scatter within identities of {size} numbers: give more "
-                "pictures or more shrinkage."
+                f"{len(values)} pictures do not fix the scatter within identities of {len(self.mean_)} numbers: give "
+                "more pictures or more shrinkage."
             ) from None
         # Of whitened numbers the scatter between identities is `whitened @ whitened.T`.
         whitened = np.linalg.solve(factor, (means * np.sqrt(counts / len(values))[:, None]).T)
@@ -86,7 +91,8 @@ class Discriminant(ProjectionEstimator):
         count = min(self.dimensions, len(counts) - 1, size)
         self.ratios_ = ratios[:count]
         weights = self.ratios_ / (1 + self.ratios_) if self.weighted else np.ones(count)
-        self.components_ = np.linalg.solve(factor.T, directions[:, :count]) * weights / scale[:, None]
+        components = np.linalg.solve(factor.T, directions[:, :count]) * weights
+        self.components_ = (components if axes is None else axes @ components) / scale[:, None]
         return self
 
 
