@@ -53,6 +53,16 @@ def test_a_pixel_has_the_position_that_sees_it_in_its_middle():
     assert position_at((0, 59), (37, 12)) == (0, 11)
 
 
+def test_maps_of_another_tower_are_laid_evenly_over_the_picture():
+    assert [position_at((row, 20), (10, 4)) for row in (0, 15, 16, 159)] == [(0, 1), (0, 1), (1, 1), (9, 1)]
+    assert [position_at((31, column), (5, 4), (64, 32)) for column in (7, 8, 31)] == [(2, 0), (2, 1), (2, 3)]
+    values = np.zeros((10, 4, 1, 3, 4))
+    values[3, 1, :, 2, 3] = 0.9
+    (axes,) = plot_correlation(PROBE, GALLERY, PairCorrelation(values, True, (3, 3)), positions=[(3, 1)]).axes
+    (ends,) = lines(axes)
+    np.testing.assert_allclose(ends, [(56, 22.5), (72, 52.5)], atol=0.1)
+
+
 def lines(axes):
     """Both ends of each coloured line, in the pixels of the two pictures at the right."""
     left, right = sorted(

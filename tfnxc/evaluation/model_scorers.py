@@ -59,7 +59,7 @@ class Model(NamedTuple):
 def model_scorers(
     model: Model,
     tested: Tested,
-    images: np.ndarray,
+    pictures: Callable[[tuple[int, int]], np.ndarray],
     asked: Asked,
     embedding: Embedding | None,
     both_orders: bool = False,
@@ -67,13 +67,14 @@ def model_scorers(
     batch_size: int | None = None,
     strategy: tf.distribute.Strategy | None = None,
     data: str | None = None,
-    references: Callable[[], np.ndarray] | None = None,
+    references: Callable[[tuple[int, int]], np.ndarray] | None = None,
     own: bool = True,
 ) -> Iterator[Scorer]:
     """The scorers of a model that are asked for, on the pictures of one test part.
 
     The towers run once an image for the embedding, and once for the head where pairs are new. Scores of the head are
-    shared, so that no pair is scored twice. `references` gives pictures of those whom the embedding was fitted on.
+    shared, so that no pair is scored twice. Of a height and width `pictures` gives those of the test part, `references`
+    those of people whom the embedding was fitted on.
     An embedding that is not the model's `own` is marked by its digest, so that figures of the two are not mixed up.
     """
     several = worker_of(strategy)[1] > 1
@@ -85,6 +86,7 @@ def model_scorers(
             f"{model.name}: the embedding is of the model {embedding.card.model_digest}, and this is {digest}. Fit it "
             "to this one: tfnxc embed fit RUN."
         )
+    images = pictures(models.image_size(network))
     shown = views(both_orders, flips)
     about = {**model.about, "model_digest": digest, **tested.about(), "views": shown, "data": data}
     ways = [way for way, given in (("both-orders", both_orders), ("flips", flips)) if given]
@@ -188,7 +190,7 @@ class _Vectors:
             network, images, flips, references = self._made_of
             count = len(images)
             if references is not None:
-                images = np.concatenate([images, references()])
+                images = np.concatenate([images, references(images.shape[1:3])])
             towers, begin = len(images) * (1 + flips), time.perf_counter()
             if console is not None:
                 told = _time(towers, _PICTURES)

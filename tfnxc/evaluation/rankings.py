@@ -96,7 +96,7 @@ class Rankings:
             shown = [self.ranked[label][probe].mapped(probe) for probe in self.titles]
             pictures = np.stack([self.picture(index) for of in shown for index in of.values()])
             # All at once, because `embed` traces the tower anew each time.
-            each = zip(pictures, embed(models.split(model()).tower, pictures), strict=True)
+            each = zip(pictures, _maps_of(model(), pictures), strict=True)
             for rows, of in zip(found, shown, strict=True):
                 rows[label] = [MapRow(role, *next(each)) for role in of]
         return found
@@ -253,11 +253,10 @@ def pair_correlation(model: keras.Model, probe: np.ndarray, gallery: np.ndarray)
         >>> correlation.values.shape
         (37, 12, 25, 5, 12)
     """
-    tower, head = models.split(model)
-    layer = _correlation_layer(head)
+    layer = _correlation_layer(models.split(model).head)
     if layer is None:
         raise InputError(f"the model {model.name} has no normalized correlation; normxcorr and fused have.")
-    x, y = embed(tower, np.stack([probe, gallery]))[:, None]
+    x, y = _maps_of(model, [probe, gallery])[:, None]
     values = ops.norm_xcorr(x, y, layer.patch_size, layer.search_size, layer.epsilon).numpy()[0]
     rows, columns = layer.search_size
     shape = *x.shape[1:], rows, x.shape[2] if columns is None else columns
@@ -329,6 +328,12 @@ def find_correlation(
     who: dict[str, Any] = {"held_back": False, "partial": False, "other_people": False, "data": None, **options}
     tested, *_ = splits_of_run(run, people, split, state=state, **who, console=console)
     return correlate(run.load_model(state), tested.part, probe, gallery)
+
+
+def _maps_of(model, pictures):
+    """The tower's maps of pictures, in the size that it takes."""
+    tower, size = models.split(model).tower, models.image_size(model)
+    return embed(tower, np.stack([resize(each, size) for each in pictures]))
 
 
 def _correlation_layer(head):

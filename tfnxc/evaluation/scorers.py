@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tfnxc import models
 from tfnxc.console import plain, progress_bar
-from tfnxc.datasets import ImageSet, open_dataset
+from tfnxc.datasets import IMAGE_SIZE, ImageSet, open_dataset
 from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
 from tfnxc.evaluation.baselines import BASELINES, Baseline, FittedBaseline, LomoFeatures, PictureBaseline
@@ -164,16 +164,22 @@ def scorers(
         if isinstance(subject, FittedBaseline):
             yield _of_fitted(subject, tested, described)
             continue
-        with progress_bar(f"Reading pictures, {tested.split.name}", len(tested.part), console) as advance:
-            images = tested.part.images(progress=advance)
+        pictures = functools.partial(_pictures, tested, console)
         if isinstance(subject, PictureBaseline):
+            images = pictures()
             yield _of_baseline(subject, tested, lambda console, images=images: subject.compare(images, images))
         else:
             options = both_orders, flips, batch_size, strategy, data, references, own
-            yield from model_scorers(subject, tested, images, asked, embedding, *options)
+            yield from model_scorers(subject, tested, pictures, asked, embedding, *options)
 
 
-def _references(model, embedding, people, data, console):
+def _pictures(tested, console, size=IMAGE_SIZE):
+    """The pictures of a test part."""
+    with progress_bar(f"Reading pictures, {tested.split.name}", len(tested.part), console) as advance:
+        return tested.part.images(size, advance)
+
+
+def _references(model, embedding, people, data, console, size):
     """Pictures of people whom the embedding of a run was fitted on."""
     settings = model.about.get("settings")
     fitted = {} if settings is None else dict(reversed(embedding.card.fitted_on))  # of one set twice, the first counts
@@ -189,7 +195,7 @@ def _references(model, embedding, people, data, console):
     part = people.of_identities(fitted[settings.dataset])
     chosen = np.random.default_rng(0).permutation(len(part))[:_REFERENCES]
     with progress_bar("Reading training pictures", len(chosen), console) as advance:
-        return part.take(np.sort(chosen)).images(progress=advance)
+        return part.take(np.sort(chosen)).images(size, advance)
 
 
 def _refuse(what, arguments):

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from tfnxc.datasets.image_set import IMAGE_SIZE
 from tfnxc.visualization.page import COLOURS, GREY, HEADING, LINE, WIDTH, frame, new_page, place, write
 
 STEP, FIELD = 4, 16
-"""A position of a map sees `FIELD` pixels of the picture, the next one those `STEP` pixels on (SPEC section 3)."""
+"""A position of a map of tfnxc's own tower sees `FIELD` pixels, the next those `STEP` pixels on (SPEC section 3)."""
 
 MOST_POSITIONS = 12  # patches on the right
 COLOUR_MAP = "RdBu_r"  # red for alike, white for nothing, blue for opposite; told apart with any colour vision
@@ -83,15 +84,28 @@ class PairCorrelation:
         return sorted(kept)
 
 
-def position_at(pixel: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int]:
+def position_at(
+    pixel: tuple[int, int], shape: tuple[int, int], picture: tuple[int, int] = IMAGE_SIZE
+) -> tuple[int, int]:
     """The position of a map of `shape` (height, width) whose field is centred nearest to a pixel (row, column).
 
+    `picture` is the height and width of the picture, by default those that tfnxc's own tower takes.
+
     Example:
-        >>> position_at((60, 30), (37, 12))
-        (13, 6)
+        >>> position_at((60, 30), (37, 12)), position_at((60, 30), (10, 4))
+        ((13, 6), (3, 2))
     """
-    row, column = np.clip(np.rint((np.array(pixel) - (FIELD - 1) / 2) / STEP), 0, np.array(shape) - 1)
+    steps, firsts = np.transpose([_steps(*each) for each in zip(picture, shape, strict=True)])
+    row, column = np.clip(np.rint((np.array(pixel) + 0.5 - firsts) / steps), 0, np.array(shape) - 1)
     return int(row), int(column)
+
+
+def _steps(pixels, positions):
+    """How far apart the fields of positions are, and where the middle of the first is, in pixels."""
+    if 0 <= pixels - (STEP * (positions - 1) + FIELD) < STEP:
+        return STEP, FIELD / 2
+    # Of another tower only the size of its maps is known: they are laid evenly over the picture.
+    return pixels / positions, pixels / positions / 2
 
 
 def plot_correlation(
@@ -107,7 +121,7 @@ def plot_correlation(
     On the left, one patch of the probe and its correlations over the search window, on the gallery picture and enlarged
     beside it, the best framed; below, those of each channel. On the right, numbered lines join patches with their best
     matches, with the correlations below. A position of the maps is drawn as the 4 x 4 pixels in the middle of the
-    16 x 16 that it sees.
+    16 x 16 that it sees; maps of a tower other than tfnxc's own are laid evenly over the picture.
 
     Args:
         probe: uint8 array of shape `(height, width, 3)`.
@@ -154,37 +168,39 @@ def plot_correlation(
 class _Picture:
     """A picture on the page, and where on it the positions of its maps are."""
 
-    def __init__(self, axes, picture, left, heading):
+    def __init__(self, axes, picture, left, heading, maps):
         self.left, self.scale = left, _PICTURE / picture.shape[1]
+        self._steps = [_steps(*each) for each in zip(picture.shape[:2], maps, strict=True)]
         self.high = self.scale * picture.shape[0]
         place(axes, picture, left, _TOP, _PICTURE, self.high)
         write(axes, heading, left + _PICTURE / 2, _TOP - LINE / 2 - 0.01)
 
     def middle(self, position):
         """`(x, y)` of the middle of a position's field."""
-        y, x = (STEP * at + FIELD / 2 for at in position)
+        y, x = (step * at + first for at, (step, first) in zip(position, self._steps, strict=True))
         return self.left + self.scale * x, _TOP + self.scale * y
 
-    def box(self, first, shape, reach):
-        """`(left, top, width, height)` of `shape` positions from `first` on, `reach` pixels beyond their middles."""
+    def box(self, first, shape):
+        """`(left, top, width, height)` of `shape` positions from `first` on, a step each."""
         x, y = self.middle(first)
-        size = [self.scale * (STEP * (count - 1) + 2 * reach) for count in shape]
-        return x - self.scale * reach, y - self.scale * reach, size[1], size[0]
+        down, across = (self.scale * step for step, _ in self._steps)
+        return x - across / 2, y - down / 2, across * shape[1], down * shape[0]
 
 
 def _draw_patch(axes, probe, gallery, correlation, patch, channel, what):
     """The left half: one patch, its search window on the gallery picture, and the correlations there."""
     write(axes, "One patch and its search window", _MARGIN, 0.13, HEADING, ha="left")
-    first = _Picture(axes, probe, _MARGIN, "probe")
-    second = _Picture(axes, gallery, _MARGIN + _PICTURE + 0.12, "gallery")
+    maps = correlation.values.shape[:2]
+    first = _Picture(axes, probe, _MARGIN, "probe", maps)
+    second = _Picture(axes, gallery, _MARGIN + _PICTURE + 0.12, "gallery", maps)
     values, begin = correlation.window(patch, channel)
     limit = float(np.nanmax(np.abs(values))) or 1.0
     options = {"cmap": COLOUR_MAP, "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
-    window = second.box(begin, values.shape, STEP / 2)
+    window = second.box(begin, values.shape)
     place(axes, values, *window, alpha=0.85, **options).set_clip_path(axes.patch)
     best, value = correlation.best(patch, channel)
     corner = [at - size // 2 for at, size in zip(patch, correlation.patch_size, strict=True)]
-    for box in (first.box(corner, correlation.patch_size, STEP / 2), second.box(best, (1, 1), STEP / 2)):
+    for box in (first.box(corner, correlation.patch_size), second.box(best, (1, 1))):
         frame(axes, *box, "white", 2.4)
         frame(axes, *box, "black", 1.0)
 
@@ -222,8 +238,9 @@ def _draw_matches(axes, probe, gallery, correlation, positions, channel):
     """The right half: lines from patches of the probe to their best matches."""
     left = 4.2
     write(axes, "Patches and their best matches", left, 0.13, HEADING, ha="left")
-    first = _Picture(axes, probe, left, "probe")
-    second = _Picture(axes, gallery, WIDTH - _MARGIN - _PICTURE, "gallery")
+    maps = correlation.values.shape[:2]
+    first = _Picture(axes, probe, left, "probe", maps)
+    second = _Picture(axes, gallery, WIDTH - _MARGIN - _PICTURE, "gallery", maps)
     words = []
     for number, position in enumerate(positions, start=1):
         colour = COLOURS[(number - 1) % len(COLOURS)]
