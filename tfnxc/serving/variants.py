@@ -30,10 +30,17 @@ class _HalfStored(keras.mixed_precision.Policy):
 
 
 def _half_stored(part):
-    policy = {"dtype": _HalfStored()}
-    small = keras.models.clone_model(part, None, lambda each: type(each).from_config({**each.get_config(), **policy}))
+    small = keras.models.clone_model(part, None, _half_stored_layer)
     small.set_weights(part.get_weights())
     return small
+
+
+def _half_stored_layer(layer):
+    if isinstance(layer, keras.Model):
+        return _half_stored(layer)
+    # Keras 3 has operations without weights among the layers, which have no policy.
+    policy = {"dtype": _HalfStored()} if isinstance(layer, keras.layers.Layer) else {}
+    return type(layer).from_config({**layer.get_config(), **policy})
 
 
 VARIANTS = {"float32": lambda part: part, "float16": _half_stored}
