@@ -11,7 +11,7 @@ from tfnxc.recipes.recipe import Recipe
 
 _OLD_NAMES = {"passes": "epochs", "people": "identities_per_group", "places": "domains"}  # in runs of version 0.1
 _WRITTEN = {"others": "with", "weights": "from"}  # what `run.json` calls a field where that is not its name
-_OPTIONAL = ("others", "domains", "weights", "other_people", "validate")  # written where they are set
+_OPTIONAL = ("others", "domains", "weights", "other_people", "validate", "given")  # written where they are set
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class RunSettings:
 
     Args:
         dataset: Name of the data set.
-        model: Name of the architecture, as in `tfnxc.models.BUILDERS`.
+        model: Name of the architecture, as in `tfnxc.models.BUILDERS`; or of a model that was given.
         recipe: The `Recipe`. Defaults to the published one.
         search_size: Rows and columns of the search window, `None` for all columns. Defaults to `None`: the model's own.
         seed: Seed of initialization, pairs and augmentation. Defaults to `0`.
@@ -29,6 +29,8 @@ class RunSettings:
         weights: Digest of the model file whose weights the training starts from. Defaults to `None`: none.
         other_people: Whether the user declared that own pictures show other people. Defaults to `False`.
         validate: How many training identities are held back to validate on. Defaults to `0`.
+        given: Fingerprint of the tower or the model that was given in the place of one that tfnxc builds. Defaults to
+            `None`: none was.
         extra: Further settings by name, in plain types. Defaults to none.
 
     Example:
@@ -49,6 +51,7 @@ class RunSettings:
     weights: str | None = None
     other_people: bool = False
     validate: int = 0
+    given: str | None = None
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self):
@@ -106,7 +109,7 @@ _KINDS |= dict.fromkeys(("domains", "other_people"), bool)
 _KINDS |= {
     "search_size": ("a list of rows and columns", lambda value: _types(value) in (None, [int, int], [int, type(None)])),
     "others": ("a list of names", lambda value: isinstance(_types(value), list) and set(_types(value)) <= {str}),
-    "weights": ("a digest", lambda value: value is None or isinstance(value, str)),
+    **dict.fromkeys(("weights", "given"), ("a digest", lambda value: value is None or isinstance(value, str))),
 }
 _WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 

@@ -14,7 +14,8 @@ from tfnxc.errors import InputError
 from tfnxc.files import replacing
 from tfnxc.hashes import checksum
 from tfnxc.models.compatibility import incompatibility
-from tfnxc.recipes import Recipe, make_loss, make_optimizer, make_pipeline, model_options
+from tfnxc.recipes import Recipe, make_loss, make_optimizer, make_pipeline
+from tfnxc.training._architecture import built, precision
 from tfnxc.training.checkpoint import KeepProgress, load_latest
 from tfnxc.training.distribution import check_same_start, share_of, written_run
 from tfnxc.training.epoch_negatives import EpochNegatives
@@ -38,8 +39,8 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         if model is None:
             written.begin(digests)
             model = _new_model(written, start, pairs, recipe, weights)
-        elif model.name != start.model:
-            raise InputError(f"{run.folder} holds a model {model.name}; asked for was {start.model}.")
+        elif model.name != start.name:
+            raise InputError(f"{run.folder} holds a model {model.name}; asked for was {start.name}.")
         fitted = _fitted(model, recipe, strategy)
         epoch, step = divmod(int(model.optimizer.iterations), pairs.steps_per_epoch)
         negatives = EpochNegatives(run, written, model, pairs, recipe, strategy)
@@ -82,24 +83,10 @@ def _digests(pairs, domains):
     return {"pictures": len(pairs.images), "pixels": checksum([pairs.images]), **known}
 
 
-@contextlib.contextmanager
-def precision(name):
-    """A block whose layers are made under a dtype policy, which they keep, also in a file."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(name)
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_global_policy(before)
-
-
 def _new_model(run, start, pairs, recipe, weights):
     """The compiled model that a training begins with, with the weights of another if given; the run keeps it."""
     keras.utils.set_random_seed(start.seed)
-    options = model_options(recipe)
-    options |= {} if start.search_size is None else {"search_size": start.search_size}
-    with precision(recipe.precision):
-        model = models.BUILDERS[start.model](input_shape=pairs.images.shape[1:], **options)
+    model = built(start, pairs.images.shape[1:], recipe)
     if weights is not None:
         _copy_weights(weights, model)
     with replacing(run.model_path("initial")) as new:

@@ -155,13 +155,19 @@ class TrainingData:
         """
         return dataclasses.replace(self, split=self.chosen_split.hold_back(count, seed), partial=False)
 
-    def read(self, by_domain: bool = False, progress: Callable[[int], object] | None = None) -> Pictures:
+    def read(
+        self,
+        by_domain: bool = False,
+        progress: Callable[[int], object] | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Pictures:
         """Reads the pictures to train on; those in memory are taken from there.
 
         Args:
             by_domain: Whether the domains of a set, as the camera pairs of CUHK03, are told apart too. Defaults to
                 `False`: each set is one domain.
             progress: Called with 1 after each picture that is read. Defaults to `None`.
+            size: Height and width of what is read. Defaults to `None`: those of `size`.
 
         Returns:
             `Pictures` of all sets, the identities numbered through.
@@ -169,7 +175,7 @@ class TrainingData:
         if self.pictures is not None:
             trains = np.isin(self.people.identities, self.chosen_split.train)
             return Pictures._make(each if each is None or trains.all() else each[trains] for each in self.pictures)
-        images = np.concatenate([each.images(self.size, progress) for each in self.sets])
+        images = np.concatenate([each.images(size or self.size, progress) for each in self.sets])
         identities: list[np.ndarray] = []
         for each in self.sets:
             before = int(identities[-1].max()) + 1 if identities else 0

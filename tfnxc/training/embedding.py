@@ -102,10 +102,10 @@ def fit_embedding(
     else:
         _check_unseen(chosen, seen, people.names or {})
         target, state = _begun(source, state, people, chosen, to, data), "trained"
-    part = people.of_identities(chosen.train)
+    part, model = people.of_identities(chosen.train), target.load_model(state)
     with progress_bar("Reading pictures", len(part), console) as advance:
-        pictures = _read(part, advance)
-    known = target.load_model(state), target.model_digest(state), people.name
+        pictures = _read(part, model, advance)
+    known = model, target.model_digest(state), people.name
     fitter = EmbeddingFitter(*known, pictures, method, seed, console, names_of(part))
     embedding = fitter.fit_and_combine(seen)
     embedding.save(target.folder, state)
@@ -128,7 +128,7 @@ def embed_after_training(
     count = len(data.sets[0])  # the run's own set comes first; the identities of the others have other numbers
     own = Pictures(pictures.images[:count], data.sets[0].identities, _cameras(data.sets[0].cameras))
     try:
-        _fit_own(run, "trained", own, held_back, "discriminant", seed, console)
+        _fit_own(run, "trained", run.load_model(), own, held_back, "discriminant", seed, console)
     except InputError as error:
         if console is not None:
             console.print(plain(f"Note: no embedding was fitted: {error}"), soft_wrap=True)
@@ -140,15 +140,17 @@ def _of_own_people(run, state, data, method, seed, console):
     say_without_names(run, people, console)
     fitted = people.of_identities(dict(run.fitted_on[:1])[run.settings.dataset])
     held = people.of_identities([] if run.held_back is None else run.held_back.test)
+    model = run.load_model(state)
     with progress_bar("Reading pictures", len(fitted) + len(held), console) as advance:
-        own, back = (_read(each, advance) if len(each) else None for each in (fitted, held))
+        own, back = (_read(each, model, advance) if len(each) else None for each in (fitted, held))
     seen = _seen(run, state, people, False)
-    return _fit_own(run, state, own, back, method, seed, console, None if seen & set(fitted.people.tolist()) else seen)
+    seen = None if seen & set(fitted.people.tolist()) else seen
+    return _fit_own(run, state, model, own, back, method, seed, console, seen)
 
 
-def _fit_own(run, state, own, held_back, method, seed, console, seen=None):
+def _fit_own(run, state, model, own, held_back, method, seed, console, seen=None):
     """Fits on a run's own people: unless `seen` is given, because its model has seen none of them, it has seen all."""
-    known = run.load_model(state), run.model_digest(state), run.settings.dataset
+    known = model, run.model_digest(state), run.settings.dataset
     fitter = EmbeddingFitter(*known, own, method, seed, console, run.names[0])
     embedding = fitter.fit(held_back) if seen is None else fitter.fit_and_combine(seen)
     embedding.save(run.folder, state)
@@ -332,8 +334,8 @@ def _check_untested(run, people, chosen, other_people):
     refuse_seen([(people.name, fitted)], dataset, run.split, other_people, says, own)
 
 
-def _read(people, advance):
-    return Pictures(people.images(progress=advance), people.identities, _cameras(people.cameras))
+def _read(people, model, advance):
+    return Pictures(people.images(models.image_size(model), advance), people.identities, _cameras(people.cameras))
 
 
 def _cameras(cameras):

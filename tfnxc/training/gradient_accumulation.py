@@ -5,7 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfnxc.errors import InputError
 from tfnxc.keras_line import KERAS_2
+from tfnxc.models.compatibility import leaf_layers
 
 
 def part_of(inputs: dict[str, Any], same: tf.Tensor, number: int, of: int) -> tuple[dict[str, Any], tf.Tensor]:
@@ -128,8 +130,8 @@ def accumulating(
     saved and loaded outside the scope of the strategy.
 
     Args:
-        model: A functional `keras.Model`, whose weights the result shares. It has to have no state but weights that
-            are trained: no batch normalization.
+        model: A functional `keras.Model`, whose weights the result shares. In parts or on replicas it has to have no
+            state but weights that are trained: no batch normalization that is not frozen.
         batch_size: Pairs in a batch, over all workers; one batch may have fewer.
         parts: Parts that a replica computes one after the other, in the memory of one. Defaults to `1`.
         strategy: A `tf.distribute.Strategy` whose replicas compute side by side; each worker process is given its share
@@ -139,12 +141,26 @@ def accumulating(
         An `AccumulatingModel`, to be compiled with an instance of `keras.losses.Loss`, and with `jit_compile=False`
         where there is a strategy.
 
+    Raises:
+        InputError: If batch normalization would see parts of a batch in the place of the batch.
+
     Example:
         >>> groups = tfnxc.datasets.GroupPipeline(images, np.repeat(range(6), 2), 16, identities_per_group=2)
         >>> fitted = accumulating(tfnxc.models.in_batch(model), groups.batch_size, parts=4)
         >>> fitted.compile("adam", tfnxc.losses.GroupLoss(2), jit_compile=False)
         >>> history = fitted.fit(groups.one_epoch(0), shuffle=False, verbose=0)
     """
+    if parts > 1 or strategy is not None:
+        _refuse_batch_normalization(model)
     made = AccumulatingModel(inputs=model.input, outputs=model.output, name=model.name)
     made.batch_size, made.parts, made.strategy = batch_size, parts, strategy
     return made
+
+
+def _refuse_batch_normalization(model):
+    for layer in leaf_layers(model):
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            raise InputError(
+                f"the batch normalization {layer.name!r} would see parts of a batch, which is computed in parts or on "
+                "several devices. Freeze it (trainable = False), or leave out accumulate and the strategy."
+            )

@@ -15,6 +15,8 @@ from tfnxc import models
 from tfnxc.console import plain
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
+from tfnxc.models.fingerprint import fingerprint
+from tfnxc.models.pair_model import check_tower
 from tfnxc.number_checks import whole_number
 from tfnxc.ops.arguments import check_search_size
 from tfnxc.runs import Run, load_model
@@ -36,36 +38,80 @@ class Start:
     """What a training begins with.
 
     Args:
-        model: Name of the architecture: `"normxcorr"`, `"ahmed"` or `"fused"`. Defaults to `"normxcorr"`.
+        model: Name of the architecture: `"normxcorr"`, `"ahmed"` or `"fused"`; or a model as from
+            `tfnxc.models.pair_model`, which is trained as it was made: what a recipe says of `l2`, `scaling` and
+            `initializer` is for models that tfnxc builds. Defaults to `"normxcorr"`.
         search_size: Rows and columns of the search window, `None` for all columns. Defaults to `None`: the
             architecture's own.
         weights: What to begin with in the place of random weights: a `keras.Model`, a `.keras` file, a run or its
             folder, or `"pretrained"`, the model that comes with tfnxc. Defaults to `None`.
         seed: Seeds initialization, pairs, augmentation, and who is held back. Defaults to `0`.
+        tower: A `keras.Model` of one image to one feature map, on which the architecture is built, as in
+            `tfnxc.models.normxcorr`; the `l2` of a recipe is for the head alone then, and `scaling` for nothing. What
+            is frozen of it stays frozen. Defaults to `None`: that of tfnxc.
+
+    A given model or tower is copied when the training begins: it stays as it is.
 
     Raises:
-        ValueError: If there is no such architecture, or the search window or the seed is none.
+        ValueError: If there is no such architecture, the search window or the seed is none, the model or the tower is
+            not as described, or arguments contradict each other.
 
     Example:
         >>> Start("ahmed", search_size=(5, None)).seed
         0
+        >>> tower = keras.Sequential([keras.Input((64, 32, 3)), keras.layers.Conv2D(16, 8, strides=4)])
+        >>> Start("normxcorr", tower=tower).image_size
+        (64, 32)
     """
 
-    model: str = "normxcorr"
+    model: str | keras.Model = "normxcorr"
     search_size: tuple[int, int | None] | None = None
     weights: keras.Model | Run | str | os.PathLike | None = None
     seed: int = 0
+    tower: keras.Model | None = None
 
     def __post_init__(self) -> None:
-        if self.model not in models.BUILDERS:
+        if isinstance(self.model, keras.Model):
+            models.split(self.model)  # which refuses other models
+            refused = [name for name in ("search_size", "tower") if getattr(self, name) is not None]
+            if refused:
+                raise ValueError(f"{', '.join(refused)}: the model that is given has its own; leave out.")
+        elif self.model not in models.BUILDERS:
             raise ValueError(
                 f"model must be one of {', '.join(models.BUILDERS)}; got {self.model!r}. Weights are given "
                 "as Start(weights=...)."
+            )
+        if self.tower is not None:
+            check_tower(self.tower)
+        tower = self._tower
+        if tower is not None and tower.inputs[0].shape[-1] != 3:
+            raise ValueError(
+                f"a training is of images of three colours; the tower takes {tuple(tower.inputs[0].shape[1:])}."
             )
         # As Python's own integers, which the file of the run can hold.
         if self.search_size is not None:
             object.__setattr__(self, "search_size", check_search_size(self.search_size))
         object.__setattr__(self, "seed", whole_number("seed", self.seed, least=0))
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.model if isinstance(self.model, str) else self.model.name
+
+    @property
+    def given(self) -> str | None:
+        """Fingerprint of the tower or the model that is given; `None` where tfnxc builds both."""
+        part = self.tower if isinstance(self.model, str) else self.model
+        return None if part is None else fingerprint(part)
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the images that a given tower takes; `None` without one."""
+        return None if self._tower is None else tuple(self._tower.inputs[0].shape[1:3])
+
+    @property
+    def _tower(self):
+        return self.tower if isinstance(self.model, str) else models.split(self.model).tower
 
     def read_weights(self) -> FirstWeights:
         """The weights to begin with, and who is known to have trained them."""

@@ -28,7 +28,7 @@ def train(
     data: TrainingData,
     recipe: Recipe | str,
     *,
-    start: Start | str = "normxcorr",
+    start: Start | str | keras.Model = "normxcorr",
     validation: Validation | int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     execution: Execution | None = None,
@@ -43,7 +43,8 @@ def train(
         run: The run folder, made if need be, or a `Run`, which goes on.
         data: The `TrainingData`.
         recipe: The `Recipe`; or the name of one, which makes more epochs of few images (`Recipe.for_images`).
-        start: The `Start`, or the name of an architecture. Defaults to `"normxcorr"`.
+        start: The `Start`, the name of an architecture, or a model as from `tfnxc.models.pair_model`. Defaults to
+            `"normxcorr"`.
         validation: The `Validation`, or how many training identities are held back and ranked after each epoch, at
             most 100 of their images as probes. Other callbacks can watch the figures, and the best model is kept as the
             run's `"best"`. Defaults to `None`: all train.
@@ -58,7 +59,8 @@ def train(
     Raises:
         InputError: If people who are tested or held back train here too, or trained the first weights; if a test could
             not rank; if the folder holds another run, or another process trains there; if the first weights are of
-            another architecture, scaling or search window; if a file is broken; if workers cannot share the batches,
+            another architecture, scaling or search window; if a given tower cannot be read back from a file, or takes
+            images of another size than pictures in memory; if a file is broken; if workers cannot share the batches,
             differ, or one is lost; or if the loss or a weight becomes NaN: then the last good model is kept, and the
             batch that did it in `nan_batch.npz` and `nan.json`.
 
@@ -80,6 +82,7 @@ def train(
     fitted = data.holding_back(ranked.identities, start.seed) if ranked.identities else data
     held_back = fitted.people.of_identities(fitted.chosen_split.test) if ranked.identities else None
     _check_measurable(data, held_back, execution.say)
+    _check_size(start, data.pictures, ranked.pictures)
     if not isinstance(recipe, Recipe):
         recipe = enough_epochs(Recipe.named(recipe), fitted, execution.console)
     make_optimizer(recipe, 1)  # an unknown optimizer fails before the pictures are read
@@ -95,7 +98,7 @@ def train(
         _refuse_tested(data, fitted.chosen_split, seen, "people whom --validate holds back")
     settings = RunSettings(
         dataset=data.people.name,
-        model=start.model,
+        model=start.name,
         recipe=recipe,
         search_size=start.search_size,
         seed=start.seed,
@@ -104,6 +107,7 @@ def train(
         weights=weights.digest,
         other_people=data.other_people,
         validate=ranked.identities,
+        given=start.given,
     )
     for note in (note for each in (data.people, *data.others) for note in each.notes()):
         execution.say(f"Note: {note}")
@@ -112,14 +116,15 @@ def train(
     of_each = {"first_pictures": first_pictures(data.people)}
     begun = start_run(execution.strategy, folder, settings, data.chosen_split, data.path, *who, **of_each)
     shown = execution.console if fitted.pictures is None else None
+    size = start.image_size or fitted.size
     with progress_bar("Reading pictures", len(fitted) + len(held_back or ()), shown) as advance:
-        pictures = fitted.read(begun.settings.domains, advance)
+        pictures = fitted.read(begun.settings.domains, advance, size)
         if held_back is not None:
-            known = held_back.images(fitted.size, advance), held_back.identities, held_back.cameras
+            known = held_back.images(size, advance), held_back.identities, held_back.cameras
             ranked = dataclasses.replace(ranked, pictures=Pictures(*known))
     told = "".join(f"{len(identities)} of {name}, " for name, identities in others)
     execution.say(
-        f"Training {start.model} on {len(fitted.sets[0].people)} identities of {data.people.name}, split "
+        f"Training {start.name} on {len(fitted.sets[0].people)} identities of {data.people.name}, split "
         f"{data.chosen_split.name} ({data.chosen_split.digest}), {told}into {begun.folder}"
     )
     fit(begun, pictures, recipe, start, weights.model, ranked, callbacks, execution)
@@ -144,6 +149,15 @@ def enough_epochs(recipe: Recipe, data: TrainingData, console: Console | None = 
             "otherwise."
         )
     return longer
+
+
+def _check_size(start, *memories):
+    """Raises `InputError` where pictures in memory are not of the size that a given tower takes."""
+    for pictures in memories:
+        if start.image_size is not None and pictures is not None and pictures.images.shape[1:3] != start.image_size:
+            raise InputError(
+                f"the given tower takes images of {start.image_size}; got pictures of {pictures.images.shape[1:3]}."
+            )
 
 
 def _check_measurable(data, held_back, say):
