@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from tests.datasets.readers.cuhk03_file import write_mat
+from tests.models.small_towers import small_tower
 from tfnxc import distribution, models
 from tfnxc.cli import main
 from tfnxc.datasets import get_split
@@ -378,3 +379,44 @@ def test_the_demo_adds_up_in_a_fixed_order_too(monkeypatch):
 
     monkeypatch.setattr(module, "open_dataset", people)
     assert CliRunner().invoke(main, ["demo"]).exit_code == 1 and done == ["order", "people"]
+
+
+@pytest.fixture
+def tower_file(tmp_path):
+    tower = small_tower(shape=(80, 36, 3))
+    tower.save(tmp_path / "tower.keras")
+    return tmp_path / "tower.keras"
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_a_tower_comes_from_a_file(trained, train, tower_file, freeze):
+    words = ["--split", "random-2-0", "--tower", tower_file, *(["--freeze-tower"] if freeze else [])]
+    result = train(*words, "--model", "ahmed")
+    assert result.exit_code == 0, result.output
+    (given,) = trained
+    assert given.start.model == "ahmed" and given.pictures.images.shape[1:] == (80, 36, 3)
+    assert bool(given.start.tower.trainable_weights) != freeze
+    assert given.run.settings.given == given.start.given and given.run.settings.model == "ahmed"
+    if freeze:
+        again = train(*words[:-1], "--model", "ahmed")
+        assert again.exit_code == 0 and len(trained) == 2  # nothing was trained yet: the right command takes it over
+        assert trained[1].run.settings.given != given.run.settings.given
+
+
+def test_what_is_no_tower_is_refused(trained, train, tower_file, tmp_path):
+    keras.Sequential([keras.Input((80, 36, 3)), keras.layers.Flatten()], name="flat").save(tmp_path / "flat.keras")
+    image = keras.Input((80, 36, 3))
+    unsafe = keras.Model(image, keras.layers.Lambda(lambda x: 2 * x)(keras.layers.Conv2D(3, 5, strides=4)(image)))
+    unsafe.save(tmp_path / "unsafe.keras")
+    (tmp_path / "broken.keras").write_bytes(b"no model")
+    for words, message in {
+        ("--freeze-tower",): "--freeze-tower: no effect without --tower",
+        ("--tower", tower_file, "--scaling", "centred"): "--scaling: no effect on --tower",
+        ("--tower", tmp_path / "flat.keras"): "flat.keras: tower must be a functional keras.Model of one image",
+        ("--tower", tmp_path / "unsafe.keras"): "unsafe.keras: broken model file",
+        ("--tower", tmp_path / "broken.keras"): "broken.keras: broken model file",
+        ("--tower", tmp_path / "none.keras"): "none.keras: no such file; expected a .keras model.",
+    }.items():
+        result = train("--split", "random-2-0", *words)
+        assert result.exit_code == 1 and message in " ".join(result.output.split()), result.output
+    assert not trained

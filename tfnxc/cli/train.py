@@ -7,6 +7,7 @@ import click
 
 from tfnxc.cli._options import OTHER_PEOPLE, SEED
 from tfnxc.cli._recipe import recipe_of, recipe_options
+from tfnxc.cli._tower import tower_of, tower_options
 from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
 
@@ -17,6 +18,7 @@ from tfnxc.errors import InputError
 @click.option("--split", "split_name", default=None, help="See tfnxc splits. Default: as tfnxc datasets list says.")
 @click.option("--partial", is_flag=True, help="A part of the data set is there: leave who is missing out of the split.")
 @click.option("--model", default="normxcorr", type=click.Choice(["ahmed", "normxcorr", "fused"]))
+@tower_options
 @click.option("--search", "search_size", help="Search window, e.g. 5x5 or 5xall. Default: the model's own.")
 @click.option("--run", "folder", default=None, help="Run folder. Default: runs/DATASET-MODEL.", type=click.Path())
 @recipe_options
@@ -79,6 +81,7 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
 
     if patience and not validate:
         raise InputError("--patience looks at the people of --validate; say how many are held back.")
+    tower = tower_of(options)
     training.make_deterministic()
     strategy = training_strategy(strategy_name)  # before TensorFlow does anything else: several workers have to meet
     console.quiet = not is_chief(strategy)  # the chief speaks for all
@@ -94,7 +97,7 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
         folder,
         data,
         recipe,
-        start=training.Start(model, _search_size(options["search_size"]), options["weights"], seed),
+        start=training.Start(model, _search_size(options["search_size"]), options["weights"], seed, tower),
         validation=training.Validation(validate, options["validate_every"], patience),
         callbacks=[TensorBoard(folder / "tensorboard")] if options["tensorboard"] else [],
         execution=training.Execution(strategy, options["checkpoint_seconds"], console),
