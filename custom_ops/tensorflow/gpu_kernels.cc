@@ -70,10 +70,9 @@ class GpuOp : public WindowOp {
   }
 };
 
-#define TFNXC_REGISTER_OPERATION(name, T, result, function)                                             \
-  REGISTER_KERNEL_BUILDER(                                                                              \
-      Name("Tfnxc>" #name).Device(tensorflow::DEVICE_GPU).HostMemory("epsilon").TypeConstraint<T>("T"), \
-      GpuOp<T, Result::result, cuda::function##_workspace<Device<T>>, cuda::function<Device<T>>>)
+#define TFNXC_REGISTER_OPERATION(name, T, result, function)                                           \
+  REGISTER_KERNEL_BUILDER(Name("Tfnxc>" #name).Device(tensorflow::DEVICE_GPU).TypeConstraint<T>("T"), \
+                          GpuOp<T, Result::result, cuda::function##_workspace<Device<T>>, cuda::function<Device<T>>>)
 #define TFNXC_REGISTER(T)                                              \
   TFNXC_REGISTER_OPERATION(NormXcorr, T, kMaps, forward);              \
   TFNXC_REGISTER_OPERATION(NormXcorrGrad, T, kMapsGradient, gradient); \

@@ -21,9 +21,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "tensorflow/core/common_runtime/device.h"
+#include "tensorflow/core/common_runtime/device_set.h"
 #include "tensorflow/core/common_runtime/optimization_registry.h"
 #include "tensorflow/core/framework/node_def_util.h"
 #include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/graph/graph.h"
 
 namespace tfnxc {
@@ -56,22 +59,33 @@ bool reads_beyond(const Node& node, int outputs) {
   return false;
 }
 
-// Puts the operation `type` in the place of `node`. Leaves the node where the operation is not as its mark says, because
-// a graph may be of another version of tfnxc.
-void replace(Graph* graph, Node* node, const std::string& type) {
+// Whether the attributes are those that the operation has, each with a value.
+bool has_attributes_of(const NodeDef& operation, const tensorflow::OpDef& definition) {
+  for (const auto& attribute : definition.attr()) {
+    if (operation.attr().count(attribute.name()) == 0) return false;
+  }
+  return int(operation.attr().size()) == definition.attr_size();
+}
+
+// Puts the operation `type` in the place of `node`, and returns whether it did. Leaves the node where the operation is
+// not as its mark says, because a graph may be of another version of tfnxc; and where there is a GPU, on which plain
+// TensorFlow computes, but the operation cannot.
+bool replace(Graph* graph, Node* node, const std::string& type, bool on_gpu) {
   const tensorflow::OpDef* definition;
-  if (!tensorflow::OpRegistry::Global()->LookUpOpDef(type, &definition).ok()) return;
+  if (!tensorflow::OpRegistry::Global()->LookUpOpDef(type, &definition).ok()) return false;
   NodeDef wanted = operation_of(*node, type);
   tensorflow::AddDefaultsToNodeDef(*definition, &wanted);
   const int first = node->num_inputs() - definition->input_arg_size();
-  if (first < 0 || reads_beyond(*node, definition->output_arg_size())) return;
+  if (first < 0 || reads_beyond(*node, definition->output_arg_size())) return false;
+  if (!has_attributes_of(wanted, *definition)) return false;
+  if (on_gpu && !tensorflow::KernelDefAvailable(tensorflow::DeviceType(tensorflow::DEVICE_GPU), wanted)) return false;
   absl::Status status;
   Node* const operation = graph->AddNode(std::move(wanted), &status);
-  if (!status.ok()) return;
+  if (!status.ok()) return false;
   for (int i = 0; i < operation->num_inputs(); ++i) {
     if (operation->input_type(i) != node->input_type(first + i)) {
       graph->RemoveNode(operation);
-      return;
+      return false;
     }
   }
   struct Reader {
@@ -89,6 +103,15 @@ void replace(Graph* graph, Node* node, const std::string& type) {
   }
   graph->RemoveNode(node);
   for (const Reader& reader : readers) graph->AddEdge(operation, reader.output, reader.node, reader.input);
+  return true;
+}
+
+bool has_gpu(const tensorflow::DeviceSet* devices) {
+  if (devices == nullptr) return false;
+  for (const tensorflow::Device* device : devices->devices()) {
+    if (device->device_type() == tensorflow::DEVICE_GPU) return true;
+  }
+  return false;
 }
 
 class PutCompiledOperations : public tensorflow::GraphOptimizationPass {
@@ -96,11 +119,16 @@ class PutCompiledOperations : public tensorflow::GraphOptimizationPass {
   absl::Status Run(const tensorflow::GraphOptimizationPassOptions& options) override {
     if (options.graph == nullptr) return absl::OkStatus();
     Graph* const graph = options.graph->get();
-    std::vector<Node*> marked;
+    const bool on_gpu = has_gpu(options.device_set);
+    std::vector<Node*> marked, checks;
     for (Node* node : graph->op_nodes()) {
-      if (node->attrs().Find("_tfnxc_operation") != nullptr) marked.push_back(node);
+      const AttrValue* type = node->attrs().Find("_tfnxc_operation");
+      if (type != nullptr) (type->s() == "NoOp" ? checks : marked).push_back(node);
     }
-    for (Node* node : marked) replace(graph, node, node->attrs().Find("_tfnxc_operation")->s());
+    bool all = true;
+    for (Node* node : marked) all &= replace(graph, node, node->attrs().Find("_tfnxc_operation")->s(), on_gpu);
+    // Checks of what plain TensorFlow can compute stay where it computes.
+    for (size_t i = 0; i < checks.size() && all; ++i) replace(graph, checks[i], "NoOp", false);
     return absl::OkStatus();
   }
 };

@@ -2,6 +2,8 @@
 #ifndef TFNXC_TENSORFLOW_WINDOW_OP_H_
 #define TFNXC_TENSORFLOW_WINDOW_OP_H_
 
+#include <string.h>
+
 #include <string>
 #include <vector>
 
@@ -32,7 +34,12 @@ class WindowOp : public tensorflow::OpKernel {
   WindowOp(tensorflow::OpKernelConstruction* construction, Result result) : OpKernel(construction), result_(result) {
     read_pair(construction, "search_size", &attributes_.rows, &attributes_.columns);
     correlates_ = construction->HasAttr("patch_size");
-    if (correlates_) read_pair(construction, "patch_size", &attributes_.patch_height, &attributes_.patch_width);
+    if (correlates_) {
+      read_pair(construction, "patch_size", &attributes_.patch_height, &attributes_.patch_width);
+      int64_t bits = 0;
+      OP_REQUIRES_OK(construction, construction->GetAttr("epsilon", &bits));
+      memcpy(&attributes_.epsilon, &bits, sizeof bits);
+    }
     if (construction->HasAttr("gradient")) {
       std::string gradient;
       OP_REQUIRES_OK(construction, construction->GetAttr("gradient", &gradient));
@@ -74,7 +81,7 @@ class WindowOp : public tensorflow::OpKernel {
     *second = pair[1];
   }
 
-  // Completes the attributes with the sizes and epsilon, and checks all of them and the shapes of the inputs.
+  // Completes the attributes with the sizes, and checks all of them and the shapes of the inputs.
   absl::Status read_problem(tensorflow::OpKernelContext* context, Problem* p) const {
     const tensorflow::TensorShape &x = context->input(0).shape(), &y = context->input(1).shape();
     const std::string got = " Got " + x.DebugString() + " and " + y.DebugString() + ".";
@@ -88,11 +95,6 @@ class WindowOp : public tensorflow::OpKernel {
     if (of_summary(result_)) {
       const tensorflow::TensorShape& last = context->input(3).shape();  // bias or upstream
       p->filters = !is_gradient(result_) ? last.num_elements() : last.dims() == 4 ? last.dim_size(3) : 0;
-    }
-    if (correlates_) {
-      const tensorflow::Tensor& epsilon = context->input(context->num_inputs() - 1);
-      if (epsilon.dims() != 0) return error("takes one number as epsilon.");
-      p->epsilon = epsilon.scalar<double>()();
     }
     const char* wrong = correlates_ ? find_error(*p, !of_summary(result_)) : find_cross_input_error(*p);
     if (wrong != nullptr) return error(absl::StrCat("cannot run: ", wrong, ".", got));
@@ -127,7 +129,7 @@ class WindowOp : public tensorflow::OpKernel {
   static tensorflow::TensorShape shape_of_kernel(const Problem& p) { return {p.maps(), p.filters}; }
 
   const Result result_;
-  bool correlates_;  // the correlation, not the differences: it has patches, and epsilon as its last input
+  bool correlates_;  // the correlation, not the differences: it has patches and epsilon
   Problem attributes_{};
 };
 

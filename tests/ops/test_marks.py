@@ -143,11 +143,13 @@ def test_a_mark_of_an_operation_that_is_not_there_changes_nothing(native_library
     @tf.function
     def run(x):
         (unknown,) = marked([x + 1], "Tfnxc>OfTomorrow", [x])
-        (other,) = marked([x + 2], "Tfnxc>NormXcorr", [x], T=tf.float32)  # takes three inputs
-        (types,) = marked([x + 3], "Tfnxc>NormXcorr", [x, x, x], T=tf.float32)  # the third is a double
-        return unknown, other, types
+        (other,) = marked([x + 2], "Tfnxc>NormXcorr", [], T=tf.float32, epsilon=1)  # takes two inputs
+        (types,) = marked([x + 3], "Tfnxc>NormXcorr", [x, x], T=tf.float64, epsilon=1)  # they are floats
+        (lacking,) = marked([x + 4], "Tfnxc>NormXcorr", [x, x], T=tf.float32)  # no epsilon
+        (further,) = marked([x + 5], "Tfnxc>NormXcorr", [x, x], T=tf.float32, epsilon=1, of_tomorrow=2)
+        return unknown, other, types, lacking, further
 
-    np.testing.assert_array_equal(run(tf.constant([1.0])), [[2], [3], [4]])
+    np.testing.assert_array_equal(run(tf.constant([1.0])), [[2], [3], [4], [5], [6]])
 
 
 @pytest.mark.parametrize("batch", [2, None])

@@ -16,7 +16,7 @@ def marked(outputs, operation, inputs=(), **attributes):
         outputs: As many as the operation has.
         operation: Its type, such as `"Tfnxc>NormXcorr"`.
         inputs: Its inputs in order.
-        **attributes: Its attributes: texts, types or lists of integers.
+        **attributes: Its attributes: texts, types, integers or lists of them.
     """
     marks = tf.identity_n([*outputs, *inputs])
     mark(marks[0].op, operation, **attributes)
@@ -35,4 +35,6 @@ def _attribute(value):
         return AttrValue(s=value.encode())
     if isinstance(value, tf.DType):
         return AttrValue(type=value.as_datatype_enum)
+    if isinstance(value, int):
+        return AttrValue(i=value)
     return AttrValue(list=AttrValue.ListValue(i=value))

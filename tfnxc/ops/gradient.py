@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import struct
 
 import tensorflow as tf
 
@@ -74,6 +75,8 @@ def compiled(ops, name, inputs, plain, search_size, gradient=None, **options):
     `plain` computes the same of the same inputs in plain TensorFlow: what a graph holds until it runs.
     """
     options["search_size"] = [search_size[0], search_size[1] or 0]
+    if "epsilon" in options:  # attributes have no doubles, but integers of 64 bits
+        (options["epsilon"],) = struct.unpack("=q", struct.pack("=d", options["epsilon"]))
     options_of_gradient = options if gradient is None else {**options, "gradient": gradient}
 
     def run(*inputs):
@@ -98,7 +101,4 @@ def _compute(ops, name, plain, tensors, options):
         outputs = getattr(ops, f"tfnxc_{name}")(**tensors, **options)
         return list(outputs) if isinstance(outputs, tuple) else [outputs]
     attributes = {"T": tensors["x"].dtype, **options}
-    inputs = list(tensors.values())
-    if "epsilon" in attributes:
-        inputs.append(tf.constant(attributes.pop("epsilon"), tf.float64))
-    return marked(plain(), f"Tfnxc>{name.title().replace('_', '')}", inputs, **attributes)
+    return marked(plain(), f"Tfnxc>{name.title().replace('_', '')}", tensors.values(), **attributes)
