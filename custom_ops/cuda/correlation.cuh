@@ -10,10 +10,10 @@ namespace cuda {
 // A block writes the scores of one tile of positions of one plane. Consecutive blocks have consecutive channels, which
 // are also neighbors in memory.
 template <bool kWholeWidth, typename T, typename A>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, blocks_at_once<A>(4))
     correlation_kernel(Shape shape, Chunk chunk, Tiling tiling, Patches<A> x, Patches<A> y, T* out) {
-  alignas(16) __shared__ SharedArray<A, Most<A>::kOwn * kPixelsAtOnce> own;
-  alignas(16) __shared__ SharedArray<A, Most<A>::kOther * kPixelsAtOnce> other;
+  alignas(16) __shared__ SharedArray<A, Most<A>::kOwnStride * kPixelsAtOnce> own;
+  alignas(16) __shared__ SharedArray<A, Most<A>::kOtherStride * kPixelsAtOnce> other;
   BlockIndex block;
   const int channel = block.take(chunk.channels);
   const Rectangle tile = tiling.tile(block.take(tiling.tiles()));

@@ -34,7 +34,7 @@ __host__ __device__ inline int pixel_tiles(const Shape& shape) {
 // gradient[plane][pixel of the patch][patch]: A above, for the patches `own`, of x (kToX) or of y, in the rows
 // [begin, end) of their grid; `other` are those of the other map. A block has one tile of one plane and some pixels.
 template <bool kWholeWidth, bool kToX, typename G, typename A>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, blocks_at_once<A>(4))
     gather_kernel(Shape shape, int channels, Tiling tiling, Patches<A> own, Patches<A> other, Upstream<G> upstream,
                   int begin, int end, bool accumulate, A* gradient) {
   constexpr int kPixels = kPixelsAtOnce, kStride = Most<A>::kOwnStride;
@@ -100,6 +100,7 @@ __global__ void __launch_bounds__(kThreads)
     const int pixel = place.lane + place.lanes * n;
     if (pixel >= pixels) continue;
     A* to = gradient + (plane * shape.patch() + first_pixel + pixel) * own.count() + row * own.columns;
+#pragma unroll
     for (int m = 0; m < 4; ++m) {
       const int column = tile.column + place.column + m;
       if (column < own.columns) to[column] = accumulate ? to[column] + sums[m][n] : sums[m][n];

@@ -70,6 +70,22 @@ void fold_both(Queue* queue, const Problem& p, const Chunk& chunk, const Gradien
   fold(queue, p, chunk, arrays.y, arrays.to_y, arrays.slope_y, dy);
 }
 
+// The channels of the summary are shared by several blocks, if the images of a chunk are too few to fill a GPU.
+template <typename A>
+struct ChannelShares {
+  ChannelShares(const Problem& p, const Chunk& largest, Arena* arena)
+      : count(share_count(p, largest)),
+        partial(count == 1 ? nullptr : arena->take<A>(count * largest.images * p.pixels() * p.filters)) {}
+
+  static int share_count(const Problem& p, const Chunk& largest) {
+    const int64_t blocks = largest.images * make_tiling<A>(p, p.height, p.width).tiles() * filter_tiles(Shape(p));
+    return static_cast<int>(std::max<int64_t>(1, std::min(p.channels, wanted_blocks() / blocks)));
+  }
+
+  int count;
+  A* partial;
+};
+
 // The gradients of the summary's kernel and bias are computed in partial sums: enough to fill a GPU, few enough for the
 // workspace, and the same number on every GPU.
 constexpr int kBiasShares = 64;
@@ -82,9 +98,11 @@ struct Shares {
         of_bias(arena->take<A>(kBiasShares * p.filters)) {}
 
   static int share_count(const Problem& p) {
-    const int64_t blocks = p.channels * make_tiling<A>(p, p.height, p.width).parts() * filter_tiles(Shape(p));
+    const Tiling tiling = make_tiling<A>(p, p.height, p.width);
+    const int64_t blocks = p.channels * tiling.parts() * filter_tiles(Shape(p));
     const int64_t bytes = std::max<int64_t>(1, p.maps() * p.filters * static_cast<int64_t>(sizeof(A)));
-    return static_cast<int>(std::max<int64_t>(1, std::min({int64_t{32}, 1024 / blocks, chunk_bytes() / bytes})));
+    const int64_t most = std::min({int64_t{32}, p.batch * tiling.tiles(), chunk_bytes() / bytes});
+    return static_cast<int>(std::max<int64_t>(1, std::min(2 * wanted_blocks() / blocks, most)));
   }
 
   int count;
@@ -149,8 +167,11 @@ int gradient(const Problem& p, const T* x, const T* y, const T* upstream, T* dx,
 
 template <typename T>
 size_t summary_workspace(const Problem& p) {
-  using Arrays = PatchArrays<ComputedType<T>>;
-  return workspace_for<Arrays>(p, largest_chunk<Arrays>(p, true));
+  using A = ComputedType<T>;
+  const Chunk largest = largest_chunk<PatchArrays<A>>(p, true);
+  Arena arena(nullptr);
+  ChannelShares<A>(p, largest, &arena);
+  return arena.used() + workspace_for<PatchArrays<A>>(p, largest);
 }
 
 template <typename T>
@@ -159,6 +180,7 @@ int summary(const Problem& p, const T* x, const T* y, const T* kernel, const T* 
   using A = ComputedType<T>;
   const Chunk largest = largest_chunk<PatchArrays<A>>(p, true);
   Arena arena(workspace);
+  const ChannelShares<A> shares(p, largest, &arena);
   const PatchArrays<A> arrays(p, largest.planes(), &arena);
   const Shape shape(p);
   const Tiling tiling = make_tiling<A>(p, p.height, p.width);
@@ -167,8 +189,13 @@ int summary(const Problem& p, const T* x, const T* y, const T* kernel, const T* 
   for_each_chunk(p, largest, [&](const Chunk& chunk) {
     read_both(&queue, p, chunk, x, y, arrays);
     queue.launch(p.whole_width() ? summary_kernel<true, T, A> : summary_kernel<false, T, A>,
-                 chunk.images * tiling.tiles() * filter_tiles(shape), threads_for(tiling.groups(), lanes), shape, chunk,
-                 tiling, arrays.x, arrays.y, kernel, bias, out);
+                 chunk.images * shares.count * tiling.tiles() * filter_tiles(shape),
+                 threads_for(tiling.groups(), lanes), shape, chunk, tiling, arrays.x, arrays.y, kernel, bias,
+                 shares.count, shares.partial, out);
+    if (shares.count == 1) return;
+    const int64_t of_image = p.pixels() * p.filters, sums = chunk.images * of_image;
+    queue.launch(add_shares_kernel<T, A>, blocks_for(sums, kThreads), kThreads, shares.partial, shares.count, sums, bias,
+                 shape.filters, out + chunk.image * of_image);
   });
   return queue.error();
 }
@@ -211,12 +238,12 @@ int summary_gradient(const Problem& p, const T* x, const T* y, const T* kernel, 
   });
   const int64_t weights = p.maps() * p.filters;
   queue.launch(add_shares_kernel<T, A>, blocks_for(weights, kThreads), kThreads, shares.of_kernel,
-               p.batch == 0 ? 0 : shares.count, weights, dkernel);
+               p.batch == 0 ? 0 : shares.count, weights, nullptr, 0, dkernel);
   if (p.filters == 0) return queue.error();
   queue.launch(column_sums_kernel<T, A>, kBiasShares, kThreads, upstream, p.batch * p.pixels(), shape.filters,
                shares.of_bias);
   queue.launch(add_shares_kernel<T, A>, blocks_for(p.filters, kThreads), kThreads, shares.of_bias, kBiasShares,
-               p.filters, dbias);
+               p.filters, nullptr, 0, dbias);
   return queue.error();
 }
 

@@ -22,6 +22,7 @@ using emulation::guard;
 using emulation::kGuardBytes;
 using emulation::SharedArray;
 using emulation::start;
+using emulation::wanted_blocks;
 
 #else
 
@@ -30,8 +31,12 @@ template <typename T, int kSize>
 using SharedArray = T[kSize];
 
 // The approximate size of a workspace: the batch is processed in chunks. Large enough to fill a GPU, and small enough
-// that most of what one kernel writes is still in the cache for the next.
-constexpr int64_t chunk_bytes() { return int64_t{64} << 20; }
+// that what one kernel writes is still in the cache for the next: that of an A100 holds 40 MB, of an H100 50 MB.
+constexpr int64_t chunk_bytes() { return int64_t{32} << 20; }
+
+// As many blocks as fill a GPU: an H100 runs 4 in each of 132 multiprocessors at a time. The same on every GPU, so that
+// results are.
+constexpr int64_t wanted_blocks() { return 512; }
 
 // Unused bytes after each array of a workspace. The emulation checks them.
 constexpr size_t kGuardBytes = 0;
@@ -57,6 +62,12 @@ struct Computed<double> {
 };
 
 constexpr int kThreads = 256;  // most threads of a block
+
+// How many blocks of a kernel that computes in A a multiprocessor must have the registers for. A double takes two.
+template <typename A>
+constexpr int blocks_at_once(int in_float) {
+  return sizeof(A) == 4 ? in_float : in_float / 2;
+}
 
 // Queues kernels on a stream until one fails, and keeps the error.
 class Queue {

@@ -73,11 +73,12 @@ __device__ void compare(const Patches<A>& x, const Patches<A>& y, int64_t plane,
     const int count = min(kPixelsAtOnce, patch - first);
     __syncthreads();
     // Threads are assigned from opposite ends, so that few do both.
-    stage<Most<A>::kOwn, 1>(x, plane, tile, 0, x.rows, first, count, blockDim.x - 1 - threadIdx.x, own);
-    stage<Most<A>::kOther, 1>(y, plane, others, 0, y.rows, first, count, threadIdx.x, other);
+    stage<Most<A>::kOwnStride, 1>(x, plane, tile, 0, x.rows, first, count, blockDim.x - 1 - threadIdx.x, own);
+    stage<Most<A>::kOtherStride, 1>(y, plane, others, 0, y.rows, first, count, threadIdx.x, other);
     __syncthreads();
     if (place.idle) continue;
-    add_products<Most<A>::kOwn, Most<A>::kOther, kWholeWidth ? 0 : 1>(own, 4 * place.group, other, met, count, sums);
+    add_products<Most<A>::kOwnStride, Most<A>::kOtherStride, kWholeWidth ? 0 : 1>(own, 4 * place.group, other, met,
+                                                                                  count, sums);
   }
 }
 

@@ -22,25 +22,30 @@ __host__ __device__ inline int filter_tiles(const Shape& shape) {
   return shape.filters == 0 ? 1 : static_cast<int>(blocks_for(shape.filters, kFiltersAtOnce));
 }
 
-// A block writes some filters of one tile of positions of one image. The chunk must have all channels.
+// A block writes some filters of one tile of positions of one image. The chunk must have all channels. Where there are
+// too few such blocks, `shares` of them have some of the channels each, and write partial[share][position of the
+// chunk][filter], without the bias.
 template <bool kWholeWidth, typename T, typename A>
-__global__ void __launch_bounds__(kThreads) summary_kernel(Shape shape, Chunk chunk, Tiling tiling, Patches<A> x,
-                                                           Patches<A> y, const T* kernel, const T* bias, T* out) {
+__global__ void __launch_bounds__(kThreads, blocks_at_once<A>(3))
+    summary_kernel(Shape shape, Chunk chunk, Tiling tiling, Patches<A> x, Patches<A> y, const T* kernel, const T* bias,
+                   int shares, A* partial, T* out) {
   constexpr int kFilters = kFiltersAtOnce, kStride = Most<A>::kOwnStride;
-  alignas(16) __shared__ SharedArray<A, Most<A>::kOwn * kPixelsAtOnce> own;
-  alignas(16) __shared__ SharedArray<A, Most<A>::kOther * kPixelsAtOnce> other;
+  alignas(16) __shared__ SharedArray<A, Most<A>::kOwnStride * kPixelsAtOnce> own;
+  alignas(16) __shared__ SharedArray<A, Most<A>::kOtherStride * kPixelsAtOnce> other;
   alignas(16) __shared__ SharedArray<A, Most<A>::kWindow * kStride> scores;    // [window position][position]
   alignas(16) __shared__ SharedArray<A, Most<A>::kWindow * kFilters> weights;  // [window position][filter]
   BlockIndex block;
   const int first_filter = block.take(filter_tiles(shape)) * kFilters;
   const Rectangle tile = tiling.tile(block.take(tiling.tiles()));
+  const int share = block.take(shares);
   const int64_t image = block.rest();
   const Place place(tiling, tiling.window_lanes());
   const Place result(tiling, filter_lanes(shape));  // the part of the summary that this thread computes
   const int filters = min(kFilters, shape.filters - first_filter);
 
   A summary[4][2] = {};
-  for (int channel = 0; channel < shape.channels; ++channel) {
+  const int end = static_cast<int>(int64_t{share + 1} * shape.channels / shares);
+  for (int channel = static_cast<int>(int64_t{share} * shape.channels / shares); channel < end; ++channel) {
     for (int index = 0; index < tiling.parts(); ++index) {
       const WindowPart part = tiling.part(shape, index);
       A sums[4][4];
@@ -67,14 +72,20 @@ __global__ void __launch_bounds__(kThreads) summary_kernel(Shape shape, Chunk ch
   }
   const int i = tile.row + result.row, j = tile.column + result.column;
   if (result.idle || i >= shape.height) return;
-  for (int m = 0; m < 4 && j + m < shape.width; ++m) {
-    const int64_t position = ((chunk.image + image) * shape.height + i) * shape.width + j + m;
+#pragma unroll
+  for (int m = 0; m < 4; ++m) {
+    if (j + m >= shape.width) break;
+    const int64_t position = (image * shape.height + i) * shape.width + j + m;
 #pragma unroll
     for (int n = 0; n < 2; ++n) {
-      const int filter = result.lane + result.lanes * n;
-      if (filter >= filters) continue;
-      out[position * shape.filters + first_filter + filter] =
-          static_cast<T>(summary[m][n] + static_cast<A>(bias[first_filter + filter]));
+      const int filter = first_filter + result.lane + result.lanes * n;
+      if (filter >= first_filter + filters) continue;
+      const int64_t at = position * shape.filters + filter, of_image = int64_t{shape.pixels()} * shape.filters;
+      if (shares > 1) {
+        partial[share * chunk.images * of_image + at] = summary[m][n];
+      } else {
+        out[chunk.image * of_image + at] = static_cast<T>(summary[m][n] + static_cast<A>(bias[filter]));
+      }
     }
   }
 }
@@ -110,16 +121,16 @@ __device__ void compare_filters(const Shape& shape, const TilePositions& positio
     const int count = min(kPixelsAtOnce, shape.filters - first);
     __syncthreads();
     for (int at = first_row; at < positions.tile.size() && lane < count; at += rows) {
-      own[lane * Most<A>::kOwn + at] =
+      own[lane * Most<A>::kOwnStride + at] =
           positions.exists(at) ? static_cast<A>(upstream[positions.in_batch(at) * shape.filters + first + lane]) : A(0);
     }
     for (int w = first_row; w < part.size() && lane < count; w += rows) {
       const int64_t map = part.position(w, shape.columns);
-      other[lane * Most<A>::kOther + w] = static_cast<A>(kernel[map * shape.filters + first + lane]);
+      other[lane * Most<A>::kOtherStride + w] = static_cast<A>(kernel[map * shape.filters + first + lane]);
     }
     __syncthreads();
     if (place.idle) continue;
-    add_products<Most<A>::kOwn, Most<A>::kOther, 0>(own, 4 * place.group, other, met, count, totals);
+    add_products<Most<A>::kOwnStride, Most<A>::kOtherStride, 0>(own, 4 * place.group, other, met, count, totals);
   }
 }
 
@@ -129,13 +140,13 @@ __device__ void compare_filters(const Shape& shape, const TilePositions& positio
 // A block has one channel, one part of the window, one tile of filters and one share. It processes every `shares`-th
 // tile of positions of the chunk, so that its sums for the kernel stay in registers.
 template <bool kWholeWidth, typename T, typename A>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, blocks_at_once<A>(2))
     summary_gradient_kernel(Shape shape, Chunk chunk, Tiling tiling, Patches<A> x, Patches<A> y, const T* kernel,
                             const T* upstream, int first_row, int rows, int shares, bool accumulate, A* of_scores,
                             A* partial) {
   constexpr int kFilters = kFiltersAtOnce, kStride = Most<A>::kWindowStride;
-  alignas(16) __shared__ SharedArray<A, Most<A>::kOwn * kPixelsAtOnce> own;
-  alignas(16) __shared__ SharedArray<A, Most<A>::kOther * kPixelsAtOnce> other;
+  alignas(16) __shared__ SharedArray<A, Most<A>::kOwnStride * kPixelsAtOnce> own;
+  alignas(16) __shared__ SharedArray<A, Most<A>::kOtherStride * kPixelsAtOnce> other;
   alignas(16) __shared__ SharedArray<A, Most<A>::kOwn * kStride> scores;    // [position][window position]
   alignas(16) __shared__ SharedArray<A, Most<A>::kOwn * kFilters> sources;  // [position][filter]: upstream
   BlockIndex index;
@@ -159,13 +170,15 @@ __global__ void __launch_bounds__(kThreads)
     const TilePositions positions{tile, chunk.image + image, shape.height, shape.width, first_row + rows};
     A sums[4][4];
     compare<kWholeWidth>(x, y, plane, tile, part, place, own, other, sums);
+    if (!place.idle) {
 #pragma unroll
-    for (int m = 0; m < 4 && !place.idle; ++m) {
-      const bool exists = positions.exists(4 * place.group + m);
+      for (int m = 0; m < 4; ++m) {
+        const bool exists = positions.exists(4 * place.group + m);
 #pragma unroll
-      for (int n = 0; n < 4; ++n) {
-        const int at = (4 * place.group + m) * kStride + place.lane + place.lanes * n;
-        scores[at] = exists ? relu(sums[m][n]) : A(0);
+        for (int n = 0; n < 4; ++n) {
+          const int at = (4 * place.group + m) * kStride + place.lane + place.lanes * n;
+          scores[at] = exists ? relu(sums[m][n]) : A(0);
+        }
       }
     }
     const int lane = threadIdx.x % kFilters;
@@ -196,7 +209,10 @@ __global__ void __launch_bounds__(kThreads)
       }
     }
   }
-  for (int m = 0; m < 4 && !result_idle && 4 * result_group + m < part.size(); ++m) {
+  if (result_idle) return;
+#pragma unroll
+  for (int m = 0; m < 4; ++m) {
+    if (4 * result_group + m >= part.size()) break;
     const int64_t maps = static_cast<int64_t>(shape.channels) * shape.window();
     const int64_t map = first_map + part.position(4 * result_group + m, shape.columns);
     A* to = partial + (share * maps + map) * shape.filters + first_filter;

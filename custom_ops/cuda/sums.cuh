@@ -7,14 +7,15 @@
 namespace tfnxc {
 namespace cuda {
 
-// totals[i] = sum over `shares` of partial[share][i].
+// totals[i] = sum over `shares` of partial[share][i], plus bias[i % columns] if there is one.
 template <typename T, typename A>
-__global__ void __launch_bounds__(kThreads) add_shares_kernel(const A* partial, int shares, int64_t count, T* totals) {
+__global__ void __launch_bounds__(kThreads)
+    add_shares_kernel(const A* partial, int shares, int64_t count, const T* bias, int columns, T* totals) {
   const int64_t at = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (at >= count) return;
   A sum = 0;
   for (int share = 0; share < shares; ++share) sum += partial[share * count + at];
-  totals[at] = static_cast<T>(sum);
+  totals[at] = static_cast<T>(bias == nullptr ? sum : sum + static_cast<A>(bias[at % columns]));
 }
 
 constexpr int kColumnsOfSums = 32, kRowsOfSums = kThreads / kColumnsOfSums;

@@ -58,10 +58,31 @@ struct Most {
   static constexpr int kOwn = sizeof(A) == 4 ? 64 : 32;     // patches that results are computed for
   static constexpr int kOther = sizeof(A) == 4 ? 144 : 96;  // patches that those are compared with
   static constexpr int kWindow = sizeof(A) == 4 ? 64 : 32;  // window positions
-  // Four entries of a row are read at once, so rows begin at multiples of 4. They must not all begin in the same bank.
+  // Four entries of a row are read at once, so rows begin at multiples of 4.
   static constexpr int kOwnStride = kOwn + 4;
+  static constexpr int kOtherStride = kOther + 4;
   static constexpr int kWindowStride = kWindow + 4;
 };
+
+// How many lanes of a warp meet in one bank of shared memory where each accesses the start of another row. A warp takes
+// numbers of 8 bytes in two halves.
+template <typename A>
+constexpr int lanes_of_a_bank(int stride) {
+  constexpr int kLanes = 128 / sizeof(A);
+  int most = 0;
+  for (int bank = 0; bank < kLanes; ++bank) {
+    int lanes = 0;
+    for (int lane = 0; lane < kLanes; ++lane) lanes += lane * stride % kLanes == bank;
+    most = lanes > most ? lanes : most;
+  }
+  return most;
+}
+// The fewest that multiples of 4 allow.
+template <typename A>
+constexpr bool kBanksDiffer = lanes_of_a_bank<A>(Most<A>::kOwnStride) == 4 &&
+                              lanes_of_a_bank<A>(Most<A>::kOtherStride) == 4 &&
+                              lanes_of_a_bank<A>(Most<A>::kWindowStride) == 4;
+static_assert(kBanksDiffer<float> && kBanksDiffer<double>, "rows of shared memory begin in too few banks");
 
 // A part of all search windows, relative to the window's first row and column.
 struct WindowPart {

@@ -1,6 +1,6 @@
 // Compares the CUDA kernels, run by the emulation on this CPU, with the oracle: on chosen problems, and then on random
 // ones for the number of seconds in the first argument. Each runs with its threads in forward and backward order, which
-// must give the same bits, and in chunks of a small workspace. Exits with 1 at the first difference. The emulation
+// must give the same bits, and in chunks of a small workspace on a small GPU. Exits with 1 at the first difference. The emulation
 // aborts on undefined behavior.
 #include <string.h>
 
@@ -93,10 +93,12 @@ bool check_cuda(const Problem& p, Maps kind, unsigned seed) {
   emulation::order = emulation::Order::kBackward;
   run(p, inputs, &backward);
   emulation::order = emulation::Order::kForward;
-  const int64_t bytes = emulation::bytes_of_chunks;
+  const int64_t bytes = emulation::bytes_of_chunks, blocks = emulation::blocks_of_gpu;
   emulation::bytes_of_chunks = 1 + random() % 20000;
+  emulation::blocks_of_gpu = 1 + random() % 30;
   run(p, inputs, &in_chunks);
   emulation::bytes_of_chunks = bytes;
+  emulation::blocks_of_gpu = blocks;
   bool right = results.same_bits(backward);
   if (!right) fprintf(stderr, "results depend on the order of threads\n");
 

@@ -34,7 +34,7 @@
 #define __device__
 #define __host__
 #define __shared__ static
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 #define __syncthreads() tfnxc::emulation::grid.wait(__FILE__, __LINE__)
 
 struct EmulatedIndex {
@@ -107,8 +107,12 @@ inline Order order = Order::kForward;
 inline uint64_t stretch = 0, first_stretch = 0;
 
 // The size of a chunk. Tests make it small, so that small problems have many chunks.
-inline int64_t bytes_of_chunks = int64_t{64} << 20;
+inline int64_t bytes_of_chunks = int64_t{32} << 20;
 inline int64_t chunk_bytes() { return bytes_of_chunks; }
+
+// As many blocks as fill the GPU. With few, no sum is shared by several blocks.
+inline int64_t blocks_of_gpu = 512;
+inline int64_t wanted_blocks() { return blocks_of_gpu; }
 
 constexpr size_t kGuardBytes = 64;
 inline void guard(void* start, size_t size) {
