@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_json
+from tfnxc.ops import _cuda
 
 BUILD_COMMAND = "tfnxc build-ops"
 
@@ -34,15 +36,6 @@ if platform.machine().lower() in ("x86_64", "amd64"):
         "avx512": ("-mavx512f", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"),
     }
 
-# From Turing (7.5), the oldest that CUDA 13 knows, to Hopper (9.0), whose code newer ones compile on.
-CUDA_FLAGS = (
-    "-std=c++17",
-    "-O3",
-    *(f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in (75, 80, 86, 89, 90)),
-    "-gencode=arch=compute_90,code=compute_90",
-    "-Xcompiler=-fPIC",
-)
-
 
 def tensorflow_flags():
     """The compiler flags that this TensorFlow asks for, without the folders it lies in."""
@@ -52,7 +45,7 @@ def tensorflow_flags():
 def all_flags(cuda=False):
     """Every flag that the library depends on, besides its sources and TensorFlow."""
     sets = [f"{name}: {' '.join(extra)}" for name, extra in INSTRUCTION_SETS.items()]
-    return [*tensorflow_flags(), *FLAGS, *sets, *(CUDA_FLAGS if cuda else ())]
+    return [*tensorflow_flags(), *FLAGS, *sets, *([*_cuda.FLAGS, f"GPUs: {_cuda.GPUS}"] if cuda else ())]
 
 
 class Library(NamedTuple):
@@ -66,6 +59,8 @@ class Library(NamedTuple):
     """Why it is used, or why it is not."""
     kernels: str | None = None
     """The instruction set of its CPU kernels on this processor."""
+    without_gpu: str | None = None
+    """Why it has no kernels for a GPU, or `None` where it has."""
 
 
 def cache_folder():
@@ -84,40 +79,62 @@ def sources_folder():
     raise InputError(f"the sources of the compiled op are missing: there is no {package / 'custom_ops'}.")
 
 
-def library_path(cuda=False):
-    """Where the library for this TensorFlow lies: one built for another, or otherwise, lies elsewhere."""
+def library_path(cuda=None):
+    """Where the library for this TensorFlow lies: one built for another, or otherwise, lies elsewhere.
+
+    `cuda` is the version of the CUDA toolkit, of a library with GPU kernels. It is a part of the name and not of the
+    key, because there may be no toolkit where a library is loaded.
+    """
     key = hashlib.sha256()
-    for part in (tf.version.VERSION, tf.version.GIT_VERSION, platform.machine(), *all_flags(cuda)):
+    for part in (tf.version.VERSION, tf.version.GIT_VERSION, platform.machine(), *all_flags(bool(cuda))):
         key.update(f"{part}\n".encode())
     sources = sources_folder()
     for path in sorted(sources.rglob("*")):
         name = path.relative_to(sources)
-        for_cuda = name.parts[0] == "cuda" or name.name == "gpu_kernels.cc"
-        if path.suffix in (".h", ".cc", ".cu", ".cuh") and name.parts[0] != "tests" and (cuda or not for_cuda):
+        unused = name.parts[0] == "tests" or ((name.parts[0] == "cuda" or name.name == "gpu_kernels.cc") and not cuda)
+        if path.suffix in (".h", ".cc", ".cu", ".cuh") and not unused:
             key.update(f"{name.as_posix()}\n".encode())
             key.update(path.read_bytes())
-    folder = f"tensorflow-{tf.version.VERSION}{'-cuda' if cuda else ''}-{key.hexdigest()[:16]}"
+    folder = f"tensorflow-{tf.version.VERSION}{f'-cuda{cuda}' if cuda else ''}-{key.hexdigest()[:16]}"
     return cache_folder() / folder / "tfnxc_ops.so"
 
 
 @functools.cache
 def load():
-    """The library, loaded: the one with CUDA if it was built, or else the one without."""
+    """The library, loaded: one with CUDA if it was built and the driver runs it, or else the one without."""
     try:
-        paths = [library_path(cuda) for cuda in (True, False)]
+        plain, with_cuda = library_path(), _built_with_cuda()
     except InputError as error:
         return Library(None, cache_folder(), str(error))
-    built = [path for path in paths if path.exists()]
-    if not built:
-        return Library(None, paths[-1], f"it is not built for TensorFlow {tf.version.VERSION}: run `{BUILD_COMMAND}`")
-    path = built[0]
+    without_gpu = f"it is built without GPU kernels: run `{BUILD_COMMAND} --cuda`"
+    for version, path in with_cuda.items():
+        why_not = _cuda.why_not_run(version)
+        if why_not is None:
+            return _load(path, None)
+        without_gpu = why_not
+    if plain.exists():
+        return _load(plain, without_gpu)
+    unbuilt = f"it is not built for TensorFlow {tf.version.VERSION}: run `{BUILD_COMMAND}`"
+    return Library(None, plain, without_gpu if with_cuda else unbuilt)
+
+
+def _built_with_cuda():
+    """The libraries with GPU kernels by version of CUDA: that of TensorFlow first, and then the newest."""
+    pattern = library_path("*")
+    head, tail = pattern.parent.name.split("*")
+    paths = cache_folder().glob(f"{pattern.parent.name}/{pattern.name}")
+    built = {path.parent.name.removeprefix(head).removesuffix(tail): path for path in paths}
+    return {version: built[version] for version in sorted(built, key=_cuda.preference, reverse=True)}
+
+
+def _load(path, without_gpu):
     try:
         ops = tf.load_op_library(str(path))
         about = ctypes.CDLL(str(path)).tfnxc_cpu_kernels
     except (tf.errors.OpError, OSError, AttributeError) as error:
         return Library(None, path, f"it does not load ({error}): run `{BUILD_COMMAND} --force`")
     about.restype = ctypes.c_char_p
-    return Library(ops, path, "it is built for this TensorFlow", about().decode())
+    return Library(ops, path, "it is built for this TensorFlow", about().decode(), without_gpu)
 
 
 def build_library(
@@ -133,7 +150,8 @@ def build_library(
     Args:
         compiler: A C++17 compiler, a name or a path. Defaults to `None`: the environment's `CXX`, or else g++ or
             clang++.
-        cuda: Whether to build the CUDA kernels too, with nvcc. Defaults to `False`.
+        cuda: Whether to build the CUDA kernels too, with nvcc: that of `CUDA_HOME`, or else one of the CUDA that
+            TensorFlow is built with before any other. Defaults to `False`.
         force: Whether to build it again where it is there. Defaults to `False`.
         progress: Called as `progress(1, steps)` after each of the steps. Defaults to `None`.
 
@@ -147,11 +165,12 @@ def build_library(
         >>> tfnxc.ops.build_library().name
         'tfnxc_ops.so'
     """
-    target = library_path(cuda)
+    toolkit = _cuda.find_toolkit() if cuda else None
+    target = library_path(toolkit and toolkit.version)
     if target.exists() and not force:
         return target
-    compiler, nvcc = _find_compiler(compiler), _find_nvcc() if cuda else None
-    commands = _commands(compiler, nvcc)
+    compiler = _find_compiler(compiler)
+    commands = _commands(compiler, toolkit)
     progress = progress or (lambda done, steps: None)
     begin = time.perf_counter()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -163,9 +182,9 @@ def build_library(
                 progress(1, len(commands) + 1)
         objects = [f"{folder}/{name}.o" for name in commands]
         library = f"{folder}/tfnxc_ops.so"
-        # The CUDA runtime linked is the very one that the kernels were compiled with.
-        cuda_runtime = [f"-L{_toolkit(nvcc) / 'lib64'}", "-lcudart_static", "-ldl", "-lrt", "-lpthread"] if cuda else []
-        _run([compiler, "-shared", "-o", library, *objects, *tf.sysconfig.get_link_flags(), *cuda_runtime])
+        _run(_link_command(compiler, toolkit, objects, library))
+        if toolkit is not None:
+            _check_cuda_symbols(compiler, library)
         # Loaded once in a process of its own, which may die of it, before anybody finds it.
         code = "import sys, tensorflow as tf; tf.load_op_library(sys.argv[1])"
         _run([sys.executable, "-W", "ignore", "-c", code, library])
@@ -173,7 +192,8 @@ def build_library(
             "tensorflow": tf.version.VERSION,
             "compiler": _run([compiler, "--version"]).splitlines()[0],
             "flags": all_flags(cuda),
-            "cuda": cuda,
+            "cuda": toolkit and toolkit.version,
+            "tensorflow_cuda": _cuda.tensorflow_cuda(),
             "seconds": round(time.perf_counter() - begin, 1),
         }
         write_json(target.with_name("build.json"), about)
@@ -184,7 +204,7 @@ def build_library(
     return target
 
 
-def _commands(compiler, nvcc):
+def _commands(compiler, toolkit):
     """What compiles each object, by its name."""
     sources = sources_folder()
     include = [f"-I{sources}", f"-I{sources / 'include'}"]
@@ -199,16 +219,32 @@ def _commands(compiler, nvcc):
         commands[pathlib.Path(path).stem] = [*plain, f"{sources}/{path}"]
     for name in ("ops", "graph_pass", "cpu_kernels"):
         commands[name] = [*plain, *tensorflow, f"{sources}/tensorflow/{name}.cc"]
-    if nvcc is not None:
-        with_cuda = [*tensorflow, "-isystem", str(_toolkit(nvcc) / "include"), "-DGOOGLE_CUDA=1"]
+    if toolkit is not None:
+        with_cuda = [*tensorflow, "-isystem", str(toolkit.include), "-DGOOGLE_CUDA=1"]
         commands["gpu_kernels"] = [*plain, *with_cuda, f"{sources}/tensorflow/gpu_kernels.cc"]
+        by_nvcc = [toolkit.nvcc, *toolkit.flags(), "-ccbin", compiler, *include, "-c"]
         for path in sorted((sources / "cuda").glob("*.cu")):
-            commands[f"cuda_{path.stem}"] = [nvcc, *CUDA_FLAGS, "-ccbin", compiler, *include, "-c", str(path)]
+            commands[f"cuda_{path.stem}"] = [*by_nvcc, str(path)]
     return commands
 
 
-def _toolkit(nvcc):
-    return pathlib.Path(nvcc).resolve().parents[1]
+def _link_command(compiler, toolkit, objects, library):
+    """What links the library.
+
+    A TensorFlow with GPUs has the names of the CUDA runtime too, maybe of another version. So the library takes the
+    runtime of its toolkit, before TensorFlow's libraries, and keeps its names to itself.
+    """
+    system = ["-ldl", "-lrt", "-lpthread"]
+    cuda = [] if toolkit is None else [str(toolkit.runtime), "-Wl,--exclude-libs,ALL", *system]
+    return [compiler, "-shared", "-o", library, *objects, *cuda, *tf.sysconfig.get_link_flags()]
+
+
+def _check_cuda_symbols(compiler, library):
+    """Refuses a library that would take functions of CUDA from whatever has them in the process that loads it."""
+    symbols = _run([_run([compiler, "-print-prog-name=nm"]).strip(), "-D", "--undefined-only", library]).split()
+    foreign = [symbol for symbol in symbols if re.match(r"_*cuda[A-Z]|cu[A-Z]", symbol)]
+    if foreign:
+        raise InputError(f"the library lacks functions of the CUDA runtime that was linked: {', '.join(foreign)}.")
 
 
 def _find_compiler(compiler):
@@ -219,15 +255,6 @@ def _find_compiler(compiler):
         f"there is no C++ compiler {' or '.join(wanted)}. Install one (on Debian: apt-get install g++) or "
         "name another with --compiler or the environment variable CXX. tfnxc runs without the compiled op too, slower."
     )
-
-
-def _find_nvcc():
-    places = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda"]
-    path = os.pathsep.join([*(f"{place}/bin" for place in places if place), os.environ.get("PATH", os.defpath)])
-    nvcc = shutil.which("nvcc", path=path)
-    if nvcc is None:
-        raise InputError("there is no nvcc: install the CUDA toolkit, or set CUDA_HOME to where it lies.")
-    return nvcc
 
 
 def _run(command):

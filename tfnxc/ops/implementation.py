@@ -1,7 +1,7 @@
 """Which implementation computes: the compiled library, or TensorFlow's own operations.
 
-The compiled one runs wherever its library is there. Graphs hold stock operations all the same (see `_marks`), so that
-what XLA compiles and what is exported computes in plain TensorFlow.
+The compiled one runs wherever its library is there, with kernels for the GPU if TensorFlow has one. Graphs hold stock
+operations all the same (see `_marks`), so that what XLA compiles and what is exported computes in plain TensorFlow.
 """
 
 import functools
@@ -47,31 +47,47 @@ def native_ops(implementation=None):
     if name == "python":
         return None
     library = _library.load()
-    if library.ops is None:
-        if name == "native":
-            raise InputError(f"the compiled op was asked for, but {library.reason}.")
-        _say_once(library.reason)
-    return library.ops
+    if library.ops is None and name == "native":
+        raise InputError(f"the compiled op was asked for, but {library.reason}.")
+    why_not = _why_not(library)
+    if why_not is None:
+        return library.ops
+    _say_once(why_not)
+    return None
 
 
 def native_cpu_ops(implementation=None):
-    """`native_ops` for an operation that has no GPU kernel: `None` too where TensorFlow has a GPU.
-
-    There it would take the maps to the CPU and back; plain TensorFlow runs on the GPU.
-    """
+    """`native_ops` for an operation that has no GPU kernel: `None` too where TensorFlow has a GPU."""
     ops = native_ops(implementation)
-    return None if ops is None or tf.config.list_logical_devices("GPU") else ops
+    return None if ops is None or _has_gpu() else ops
+
+
+def _why_not(library):
+    """Why the library does not compute here, or `None` where it does.
+
+    Where TensorFlow has a GPU, operations without kernels for it would take the maps to the CPU and back; plain
+    TensorFlow runs on the GPU.
+    """
+    if library.ops is None:
+        return library.reason
+    return library.without_gpu if _has_gpu() else None
+
+
+def _has_gpu():
+    return bool(tf.config.list_logical_devices("GPU"))
 
 
 def describe() -> dict[str, str | None]:
     """What computes here and why, in words: `{"implementation", "because", "library", "kernels"}`."""
     name, library = chosen(), _library.load()
-    native = name != "python" and library.ops is not None
-    because = f"{VARIABLE}={name}" if name != "auto" else library.reason
+    why_not = _why_not(library)
+    native = name != "python" and why_not is None
+    because = f"{VARIABLE}={name}" if name != "auto" else why_not or library.reason
     if name == "native" and not native:
-        because += f", but {library.reason}"
+        because += f", but {why_not}"
+    nothing = name == "native" and library.ops is None
     return {
-        "implementation": "native" if native else "none" if name == "native" else "python",
+        "implementation": "native" if native else "none" if nothing else "python",
         "because": because,
         "library": str(library.path) if library.ops is not None else None,
         "kernels": library.kernels,
