@@ -119,8 +119,8 @@ void forward(const Problem& p, const Arrays<T>& arrays, int64_t begin, int64_t e
   const int64_t together = channels_together<T>(p);
   const bool large = p.batch * p.pixels() * p.maps() * int64_t(sizeof(T)) > int64_t{1} << 23;
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t image = item / blocks_of_rows(p), first = item % blocks_of_rows(p) * kBlockRows;
-    const int64_t rows = least(kBlockRows, p.height - first);
+    const RowBlock block(p, item, arrays.row_blocks);
+    const int64_t image = block.tile, first = block.first, rows = block.count;
     const int64_t start = image * p.pixels() * p.channels;
     for (int64_t channel = 0; channel < p.channels; channel += together) {
       const int64_t channels = least(together, p.channels - channel);

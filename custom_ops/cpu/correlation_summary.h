@@ -130,8 +130,9 @@ void summary(const Problem& p, const Arrays<T>& arrays, int64_t begin, int64_t e
   const Packed<T> layout(p);
   const int64_t tile = arrays.duplicates.tile;
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t start = item / blocks_of_rows(p) * tile, first = item % blocks_of_rows(p) * kBlockRows;
-    const int64_t pairs = least(tile, p.batch - start), rows = least(kBlockRows, p.height - first);
+    const RowBlock block(p, item, arrays.row_blocks);
+    const int64_t start = block.tile * tile, first = block.first, rows = block.count;
+    const int64_t pairs = least(tile, p.batch - start);
     PatchReader<T> reader(p, arrays, start, pairs, here.slots);
     for (int64_t channel = 0; channel < p.channels; ++channel) {
       reader.forget();

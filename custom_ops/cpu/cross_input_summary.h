@@ -134,8 +134,9 @@ void cross_input(const Problem& p, const Arrays<T>& arrays, int64_t begin, int64
   const PositionBlock<T>& block = here.maps.block;
   const int64_t filters = layout.filters;
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t image = item / blocks_of_rows(p), first = item % blocks_of_rows(p) * kBlockRows;
-    const int64_t start = image * p.pixels() * p.channels, all_rows = least(kBlockRows, p.height - first);
+    const RowBlock rows_of_item(p, item, arrays.row_blocks);
+    const int64_t image = rows_of_item.tile, first = rows_of_item.first, all_rows = rows_of_item.count;
+    const int64_t start = image * p.pixels() * p.channels;
     for (int64_t channel = 0; channel < p.channels; ++channel) {
       here.maps.read(arrays.x + start, arrays.y + start, channel, first, all_rows);
       for (int64_t row = 0; row < all_rows; row += block.rows) {

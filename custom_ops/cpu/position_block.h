@@ -11,6 +11,15 @@ namespace {
 
 constexpr int64_t kTile = 24;  // most positions of a row
 
+// The rows [first, first + count) of a forward kernel's item, and its tile: all blocks are about the same.
+struct RowBlock {
+  RowBlock(const Problem& p, int64_t item, int64_t blocks)
+      : tile(item / blocks),
+        first(item % blocks * p.height / blocks),
+        count((item % blocks + 1) * p.height / blocks - first) {}
+  const int64_t tile, first, count;
+};
+
 // A block of positions: part of a wide row, or as many whole rows as keep their data in a near cache. Whole rows make
 // the sums over positions long.
 template <typename T>

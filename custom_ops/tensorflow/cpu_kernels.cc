@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tensorflow/core/framework/bfloat16.h"
+#include "tensorflow/core/platform/denormal.h"
 #include "tensorflow/core/util/work_sharder.h"
 #include "tensorflow/window_op.h"
 
@@ -18,38 +19,19 @@ using tensorflow::Tensor;
 template <typename T>
 using Working = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
-// A tensor in the type that the kernels compute in: the tensor itself, or a converted copy.
-template <typename T>
-class WorkingTensor {
- public:
-  WorkingTensor(OpKernelContext* context, const Tensor& tensor) : tensor_(tensor), working_(tensor) {
-    if constexpr (kCopies) {
-      context->SetStatus(
-          context->allocate_temp(tensorflow::DataTypeToEnum<Working<T>>::value, tensor.shape(), &working_));
-    }
-  }
+int64_t threads_of(OpKernelContext* context) {
+  return context->device()->tensorflow_cpu_worker_threads()->num_threads;
+}
 
-  void read() {
-    if constexpr (kCopies) working_.flat<Working<T>>() = tensor_.flat<T>().template cast<Working<T>>();
-  }
-  void write() {
-    if constexpr (kCopies) tensor_.flat<T>() = working_.flat<Working<T>>().template cast<T>();
-  }
-  Working<T>* data() { return working_.flat<Working<T>>().data(); }
-
- private:
-  static constexpr bool kCopies = !std::is_same_v<T, Working<T>>;
-  Tensor tensor_, working_;
-};
-
-// Shares the items of a kernel among TensorFlow's threads: one part for each thread, and one run of items for each
-// part. So the same number of threads always adds the same numbers in the same order.
+// Shares items of work among TensorFlow's threads: one part for each thread, and one run of items for each part. So the
+// same number of threads always adds the same numbers in the same order. A part has at least `least` items, if there
+// are as many.
 class Parts {
  public:
-  Parts(OpKernelContext* context, int64_t items)
+  Parts(OpKernelContext* context, int64_t items, int64_t least = 1)
       : threads_(*context->device()->tensorflow_cpu_worker_threads()),
         items_(items),
-        count_(std::max<int64_t>(1, std::min<int64_t>(items, threads_.num_threads))) {}
+        count_(std::clamp<int64_t>(items / least, 1, threads_.num_threads)) {}
 
   int64_t count() const { return count_; }
 
@@ -58,6 +40,7 @@ class Parts {
   void each(Run run) const {
     constexpr int64_t kCost = 1000000000;  // cycles; high enough that every part gets a thread
     const auto range = [&](int64_t begin, int64_t end) {
+      const tensorflow::port::ScopedFlushDenormal flush;  // not every thread does
       for (int64_t part = begin; part < end; ++part) run(part, items_ * part / count_, items_ * (part + 1) / count_);
     };
     tensorflow::Shard(threads_.num_threads, threads_.workers, count_, kCost, range);
@@ -66,6 +49,43 @@ class Parts {
  private:
   const tensorflow::DeviceBase::CpuWorkerThreads& threads_;
   const int64_t items_, count_;
+};
+
+// Converts a tensor to the type of another, in all threads.
+template <typename From, typename To>
+void convert(OpKernelContext* context, const Tensor& from, Tensor* to) {
+  constexpr int64_t kLeast = 1 << 14;  // fewer are faster in one thread
+  const From* source = from.flat<From>().data();
+  To* target = to->flat<To>().data();
+  Parts(context, from.NumElements(), kLeast).each([&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) target[i] = static_cast<To>(source[i]);
+  });
+}
+
+// A tensor in the type that the kernels compute in: the tensor itself, or a converted copy.
+template <typename T>
+class WorkingTensor {
+ public:
+  WorkingTensor(OpKernelContext* context, const Tensor& tensor)
+      : context_(context), tensor_(tensor), working_(tensor) {
+    if constexpr (kCopies) {
+      context->SetStatus(
+          context->allocate_temp(tensorflow::DataTypeToEnum<Working<T>>::value, tensor.shape(), &working_));
+    }
+  }
+
+  void read() {
+    if constexpr (kCopies) convert<T, Working<T>>(context_, tensor_, &working_);
+  }
+  void write() {
+    if constexpr (kCopies) convert<Working<T>, T>(context_, working_, &tensor_);
+  }
+  Working<T>* data() { return working_.flat<Working<T>>().data(); }
+
+ private:
+  static constexpr bool kCopies = !std::is_same_v<T, Working<T>>;
+  OpKernelContext* context_;
+  Tensor tensor_, working_;
 };
 
 // The duplicate images of both batches, and tiles of nearly equal size: at most `most_pairs` pairs, and several tiles
@@ -90,6 +110,15 @@ class FoundDuplicates {
   int64_t tile_ = 1;
 };
 
+// How many blocks of rows a map is split into: the fewest, because each reads a halo of its own, or if there are fewer
+// maps than threads, as many as give every thread the same number.
+inline int64_t row_blocks(const Problem& p, int64_t tiles, int64_t threads) {
+  const int64_t fewest = cpu::fewest_row_blocks(p);
+  if (tiles == 0 || tiles >= threads) return fewest;
+  const int64_t threads_of_tile = (threads + tiles - 1) / tiles;
+  return std::min(p.height, (fewest + threads_of_tile - 1) / threads_of_tile * threads_of_tile);
+}
+
 template <typename T, Result kResult, auto kKernel>
 class CpuOp : public WindowOp {
  public:
@@ -99,6 +128,7 @@ class CpuOp : public WindowOp {
   using W = Working<T>;
 
   void run(OpKernelContext* context, const Problem& p, const std::vector<Tensor*>& outputs) const override {
+    const tensorflow::port::ScopedFlushDenormal flush;  // of this thread, as in all others
     std::vector<WorkingTensor<T>> in, out;
     for (int i = 0; i < input_count(kResult); ++i) in.emplace_back(context, context->input(i));
     for (const Tensor* output : outputs) out.emplace_back(context, *output);
@@ -128,7 +158,9 @@ class CpuOp : public WindowOp {
     const FoundDuplicates duplicates(p, arrays.x, arrays.y, Parts(context, p.batch).count(), kernel.most_pairs);
     arrays.duplicates = duplicates.get();
     const int64_t tile = arrays.duplicates.tile;
-    const Parts parts(context, is_gradient(kResult) ? cpu::gradient_items(p, tile) : cpu::forward_items(p, tile));
+    arrays.row_blocks = row_blocks(p, cpu::tiles(p, tile), threads_of(context));
+    const Parts parts(context, is_gradient(kResult) ? cpu::gradient_items(p, tile)
+                                                    : cpu::forward_items(p, tile, arrays.row_blocks));
 
     const int64_t packed_size = kernel.uses_packed ? kernels.packed_size(p) : 0;
     const int64_t partial_size = dkernel != nullptr ? kernels.partial_size(p) : 0;
@@ -142,10 +174,10 @@ class CpuOp : public WindowOp {
     W* const scratch = partials + parts.count() * partial_size;
     arrays.packed = packed;
     if (kernel.uses_packed) kernels.pack(p, arrays.kernel, packed);
-    std::fill(partials, scratch, W(0));
     parts.each([&](int64_t part, int64_t begin, int64_t end) {
       cpu::Arrays<W> of_part = arrays;
       of_part.partial = partials + part * partial_size;
+      std::fill_n(of_part.partial, partial_size, W(0));
       of_part.scratch = scratch + part * scratch_size;
       kernel.run(p, of_part, begin, end);
     });

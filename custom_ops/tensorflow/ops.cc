@@ -49,11 +49,13 @@ absl::Status kernel_shape(InferenceContext* context, DimensionHandle count, Shap
 }
 
 absl::Status set_summary_shape(InferenceContext* context) {
-  ShapeHandle shape, kernel, out;
-  DimensionHandle count;
+  ShapeHandle shape, kernel, bias, out;
+  DimensionHandle count, filters;
   TF_RETURN_IF_ERROR(maps(context, &shape, &count));
   TF_RETURN_IF_ERROR(kernel_shape(context, count, &kernel));
-  TF_RETURN_IF_ERROR(context->ReplaceDim(shape, 3, context->Dim(kernel, 1), &out));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(3), 1, &bias));
+  TF_RETURN_IF_ERROR(context->Merge(context->Dim(kernel, 1), context->Dim(bias, 0), &filters));
+  TF_RETURN_IF_ERROR(context->ReplaceDim(shape, 3, filters, &out));
   context->set_output(0, out);
   return absl::OkStatus();
 }

@@ -93,13 +93,14 @@ class WindowOp : public tensorflow::OpKernel {
     p->width = x.dim_size(2);
     p->channels = x.dim_size(3);
     if (of_summary(result_)) {
-      const tensorflow::TensorShape& last = context->input(3).shape();  // bias or upstream
-      p->filters = !is_gradient(result_) ? last.num_elements() : last.dims() == 4 ? last.dim_size(3) : 0;
+      const tensorflow::TensorShape& kernel = context->input(2).shape();
+      p->filters = kernel.dims() == 2 ? kernel.dim_size(1) : 0;
     }
     const char* wrong = correlates_ ? find_error(*p, !of_summary(result_)) : find_cross_input_error(*p);
     if (wrong != nullptr) return error(absl::StrCat("cannot run: ", wrong, ".", got));
     absl::Status status;
     if (of_summary(result_)) status = check_shape(context, 2, shape_of_kernel(*p));
+    if (result_ == Result::kSummary) status.Update(check_shape(context, 3, {p->filters}));
     if (is_gradient(result_)) status.Update(check_shape(context, input_count(result_) - 1, shape_of_result(*p)));
     return status;
   }

@@ -178,5 +178,10 @@ def test_the_op_itself_refuses_what_does_not_fit(native_library):
         op(x=x, y=x[:, 1:], kernel=tf.zeros((9, 2)), bias=tf.zeros(2), search_size=[3, 3])
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"shape \[9,2\] as input 2; got \[8,2\]"):
         op(x=x, y=x, kernel=tf.zeros((8, 2)), bias=tf.zeros(2), search_size=[3, 3])
+    for bias in (tf.zeros((2, 1)), tf.zeros(()), tf.zeros(3)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"shape \[2\] as input 3; got \["):
+            op(x=x, y=x, kernel=tf.zeros((9, 2)), bias=bias, search_size=[3, 3])
+    with pytest.raises(ValueError, match="must be rank 1 but is rank 2"):
+        tf.function(op)(x=x, y=x, kernel=tf.zeros((9, 2)), bias=tf.zeros((2, 1)), search_size=[3, 3])
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"shape \[1,3,3,2\] as input 3; got \[1,2,3,2\]"):
         gradient(x=x, y=x, kernel=tf.zeros((9, 2)), upstream=tf.zeros((1, 2, 3, 2)), search_size=[3, 3])

@@ -71,6 +71,7 @@ struct Arrays {
   T *dx, *dy;
   T* partial;  // this thread's sum of the gradient of `kernel`: `partial_size` elements, zero at first
   T* scratch;  // this thread's memory: `scratch_size` elements
+  int64_t row_blocks;  // of a map in forward kernels: at least fewest_row_blocks
   Duplicates duplicates;
 };
 
@@ -109,10 +110,10 @@ struct Kernels {
 
 // How many items the work has. Forward kernels are split into tiles of pairs and blocks of rows, gradients into tiles
 // and channels. Kernels without duplicates have tiles of one pair.
-constexpr int64_t kBlockRows = 8;
+constexpr int64_t kBlockRows = 8;  // at most
 inline int64_t tiles(const Problem& p, int64_t tile) { return (p.batch + tile - 1) / tile; }
-inline int64_t blocks_of_rows(const Problem& p) { return (p.height + kBlockRows - 1) / kBlockRows; }
-inline int64_t forward_items(const Problem& p, int64_t tile = 1) { return tiles(p, tile) * blocks_of_rows(p); }
+inline int64_t fewest_row_blocks(const Problem& p) { return (p.height + kBlockRows - 1) / kBlockRows; }
+inline int64_t forward_items(const Problem& p, int64_t tile, int64_t row_blocks) { return tiles(p, tile) * row_blocks; }
 inline int64_t gradient_items(const Problem& p, int64_t tile = 1) { return tiles(p, tile) * p.channels; }
 
 // The kernels of the best instruction set of this processor, or of a named one: null if the processor lacks it.
