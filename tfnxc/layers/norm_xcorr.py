@@ -112,7 +112,7 @@ class NormXcorr(CorrelationLayer):
         kernel_constraint: str | keras.constraints.Constraint | None = None,
         **kwargs,
     ) -> None:
-        geometry = Geometry(patch_size, search_size, stride, dilation, padding)
+        geometry = Geometry.of(patch_size, search_size, stride, dilation, padding)
         super().__init__(geometry, epsilon, gradient, implementation, data_format, **kwargs)
         self.stride, self.dilation = geometry.stride, geometry.dilation
         self.padding = geometry.padding

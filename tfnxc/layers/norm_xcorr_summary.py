@@ -79,7 +79,7 @@ class NormXcorrSummary(Summarizing, CorrelationLayer):
         bias_constraint: str | keras.constraints.Constraint | None = None,
         **kwargs,
     ) -> None:
-        geometry = Geometry(patch_size, check_search_size(search_size))
+        geometry = Geometry.of(patch_size, check_search_size(search_size))
         super().__init__(geometry, epsilon, gradient, implementation, data_format, **kwargs)
         self._set_summary(
             filters,

@@ -19,7 +19,7 @@ PADDINGS = ("same", "valid", "masked")
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """Patches, positions and window, checked.
+    """Patches, positions and window.
 
     A map has a grid of patches: one around each pixel (`"same"`, `"masked"`), or one for each place where a patch lies
     inside the map (`"valid"`), counted by its first pixel. Positions are every `stride`-th of the grid of `x`. The
@@ -34,16 +34,16 @@ class Geometry:
     dilation: tuple[int, int] = (1, 1)
     padding: str = "same"
 
-    def __post_init__(self):
-        padding = one_of("padding", self.padding, PADDINGS)
-        checked = {
-            "patch_size": check_patch_size(self.patch_size, odd=padding != "valid"),
-            "search_size": check_search_size(self.search_size, whole_height=True),
-            "stride": check_positive_pair("stride", self.stride),
-            "dilation": check_positive_pair("dilation", self.dilation),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+    @classmethod
+    def of(cls, patch_size, search_size, stride=1, dilation=1, padding="same"):
+        """A geometry of arguments as users give them, checked: one number stands for both of a pair."""
+        return cls(
+            check_patch_size(patch_size, odd=one_of("padding", padding, PADDINGS) != "valid"),
+            check_search_size(search_size, whole_height=True),
+            check_positive_pair("stride", stride),
+            check_positive_pair("dilation", dilation),
+            padding,
+        )
 
     @property
     def of_the_paper(self):

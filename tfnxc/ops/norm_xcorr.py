@@ -116,7 +116,7 @@ def norm_xcorr(
     name = "norm_xcorr"
     x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
     check_map_types(name, x.dtype, y.dtype)
-    geometry = Geometry(patch_size, search_size, stride, dilation, padding)
+    geometry = Geometry.of(patch_size, search_size, stride, dilation, padding)
     check_compared_shapes(name, x.shape, y.shape, geometry)
     epsilon, gradient = check_epsilon(epsilon), check_gradient(gradient)
     check_epsilon_of_type(name, epsilon, x.dtype)
@@ -275,7 +275,7 @@ def _in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
 
         return window.scores(x_patches, y_patches), backward
 
-    geometry = Geometry(patch_size, search_size)
+    geometry = Geometry.of(patch_size, search_size)
 
     def differentiable(x, y):
         return _maps(correlation(x, y, geometry, epsilon, gradient), x, y, geometry, False, 4)
