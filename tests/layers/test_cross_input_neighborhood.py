@@ -35,7 +35,7 @@ def test_wrong_inputs_are_refused():
     ("arguments", "message"),
     [
         ({"search_size": (4, 5)}, r"search_size must be \(rows, columns\): odd .*got \(4, 5\)"),
-        ({"search_size": 5}, "search_size must be a pair of integers; got 5"),
+        ({"search_size": (5, 5, 5)}, r"search_size must be an integer or a pair of integers; got \(5, 5, 5\)"),
         ({"layout": "rows"}, r"layout must be one of \('maps', 'blocks'\); got 'rows'"),
     ],
 )

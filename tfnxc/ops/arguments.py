@@ -196,12 +196,14 @@ def one_of(name, value, known):
 def _pair(name, value):
     """`value` as two integers or `None`s; one integer stands for both."""
     try:
-        if hasattr(value, "__index__") and not isinstance(value, bool):
-            return (operator.index(value),) * 2
-        first, second = (None if size is None else operator.index(size) for size in value)
+        first, second = (value, value) if _is_integer(value) else value
+        return tuple(None if size is None else operator.index(size) for size in (first, second))
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be an integer or a pair of integers; got {value!r}.") from None
-    return first, second
+
+
+def _is_integer(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def readable(shape):
