@@ -55,4 +55,48 @@ const char* find_error(const Problem& p, bool writes_maps) {
   return nullptr;
 }
 
+namespace {
+
+const char* find_axis_error(const Axis& axis) {
+  if (axis.x < 1 || axis.y < 1) return "the maps must hold at least one pixel and one channel";
+  if (axis.window != 0 && !odd(axis.window)) {
+    return "search_size must be odd positive rows and columns, or none for all of them";
+  }
+  for (int64_t step : {axis.stride, axis.dilation}) {
+    if (step < 1 || step > kMostElements) return "stride and dilation must be from 1 to 2^31 - 1";
+  }
+  if (axis.padding != Padding::kValid) return odd(axis.patch) ? nullptr : "patch_size must be odd and positive";
+  if (axis.patch < 1 || axis.patch > axis.x || axis.patch > axis.y) return "the maps must hold a patch";
+  return nullptr;
+}
+
+}  // namespace
+
+const char* find_any_error(const AnyProblem& p) {
+  if (p.x_batch < 0 || p.y_batch < 0 || p.channels < 1) {
+    return "the maps must hold at least one pixel and one channel";
+  }
+  if (p.x_batch != p.y_batch && p.x_batch != 1 && p.y_batch != 1) return "the batches must be of one size, or one of 1";
+  for (const Axis& axis : {p.rows, p.columns}) {
+    if (const char* error = find_axis_error(axis)) return error;
+  }
+  if (p.rows.padding != p.columns.padding) return "rows and columns must have one padding";
+  if (p.rows.window == 0 && p.columns.window != 0) return "the whole height needs the whole width";
+  if (p.rows.patch == 1 && p.columns.patch == 1) return "patch_size must hold at least 2 pixels";
+  if (!(p.epsilon > 0 && p.epsilon <= __DBL_MAX__)) return "epsilon must be a positive, finite number";
+  if (!fits({p.x_batch, p.rows.x, p.columns.x, p.channels}) || !fits({p.y_batch, p.rows.y, p.columns.y, p.channels})) {
+    return "the maps hold more than 2^31 - 1 numbers";
+  }
+  for (int64_t width : {p.columns.x, p.columns.y}) {
+    if (!fits({p.rows.patch, p.columns.patch, width + p.columns.patch})) {
+      return "the patches of one row hold more than 2^31 - 1 numbers";
+    }
+  }
+  if (!fits({p.batch(), p.rows.positions(), p.columns.positions(), p.groups(), p.rows.window_size(),
+             p.columns.window_size()})) {
+    return "the correlation maps hold more than 2^31 - 1 numbers; give it fewer images at a time or a smaller window";
+  }
+  return nullptr;
+}
+
 }  // namespace tfnxc

@@ -1,4 +1,6 @@
 // The table of the CPU kernels. This file is compiled once for each instruction set, with TFNXC_ISA its name.
+#include "cpu/any_correlation.h"
+#include "cpu/any_gradient.h"
 #include "cpu/correlation.h"
 #include "cpu/correlation_summary.h"
 #include "cpu/cross_input_summary.h"
@@ -21,6 +23,8 @@ constexpr Kernels<T> make_kernels() {
   kernels.name = TFNXC_QUOTE(TFNXC_ISA);
   kernels.forward = {size_of<T, ForwardScratch<T>>, forward<T>};
   kernels.gradient = {size_of<T, GradientScratch<T>>, gradient<T>};
+  kernels.any_forward = {size_of<T, AnyForwardScratch<T>>, any_forward<T>};
+  kernels.any_gradient = {size_of<T, AnyGradientScratch<T>>, any_gradient<T>};
   kernels.summary = {size_of<T, SummaryScratch<T>>, summary<T>};
   kernels.summary.most_pairs = kMostPairs;
   kernels.summary.uses_packed = true;

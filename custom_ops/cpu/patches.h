@@ -81,7 +81,7 @@ class Patches {
     p_.patch() == 25 ? through<25>(gradient, first, count, pixels) : through<0>(gradient, first, count, pixels);
   }
 
- private:
+ protected:
   template <int kWidth>
   void normalize(int64_t rows) {
     const bool paper = p_.patch_height == kWidth;

@@ -29,8 +29,8 @@ class Arena {
 };
 
 // The number of elements that `Thing(problem, arena)` takes.
-template <typename T, typename Thing>
-int64_t size_of(const Problem& problem) {
+template <typename T, typename Thing, typename P>
+int64_t size_of(const P& problem) {
   Arena<T> arena(nullptr);
   Thing thing(problem, arena);
   return arena.used();

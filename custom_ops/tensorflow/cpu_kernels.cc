@@ -4,8 +4,7 @@
 #include <vector>
 
 #include "tensorflow/core/framework/bfloat16.h"
-#include "tensorflow/core/platform/denormal.h"
-#include "tensorflow/core/util/work_sharder.h"
+#include "tensorflow/cpu_threads.h"
 #include "tensorflow/window_op.h"
 
 namespace tfnxc {
@@ -18,38 +17,6 @@ using tensorflow::Tensor;
 // The type that the kernels compute in.
 template <typename T>
 using Working = std::conditional_t<std::is_same_v<T, double>, double, float>;
-
-int64_t threads_of(OpKernelContext* context) {
-  return context->device()->tensorflow_cpu_worker_threads()->num_threads;
-}
-
-// Shares items of work among TensorFlow's threads: one part for each thread, and one run of items for each part. So the
-// same number of threads always adds the same numbers in the same order. A part has at least `least` items, if there
-// are as many.
-class Parts {
- public:
-  Parts(OpKernelContext* context, int64_t items, int64_t least = 1)
-      : threads_(*context->device()->tensorflow_cpu_worker_threads()),
-        items_(items),
-        count_(std::clamp<int64_t>(items / least, 1, threads_.num_threads)) {}
-
-  int64_t count() const { return count_; }
-
-  // Calls run(part, first item, end of items).
-  template <typename Run>
-  void each(Run run) const {
-    constexpr int64_t kCost = 1000000000;  // cycles; high enough that every part gets a thread
-    const auto range = [&](int64_t begin, int64_t end) {
-      const tensorflow::port::ScopedFlushDenormal flush;  // not every thread does
-      for (int64_t part = begin; part < end; ++part) run(part, items_ * part / count_, items_ * (part + 1) / count_);
-    };
-    tensorflow::Shard(threads_.num_threads, threads_.workers, count_, kCost, range);
-  }
-
- private:
-  const tensorflow::DeviceBase::CpuWorkerThreads& threads_;
-  const int64_t items_, count_;
-};
 
 // Converts a tensor to the type of another, in all threads.
 template <typename From, typename To>

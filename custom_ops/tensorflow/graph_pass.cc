@@ -75,9 +75,11 @@ bool replace(Graph* graph, Node* node, const std::string& type, bool on_gpu) {
   if (!tensorflow::OpRegistry::Global()->LookUpOpDef(type, &definition).ok()) return false;
   NodeDef wanted = operation_of(*node, type);
   tensorflow::AddDefaultsToNodeDef(*definition, &wanted);
-  const int first = node->num_inputs() - definition->input_arg_size();
-  if (first < 0 || reads_beyond(*node, definition->output_arg_size())) return false;
   if (!has_attributes_of(wanted, *definition)) return false;
+  tensorflow::DataTypeVector inputs, outputs;
+  if (!tensorflow::InOutTypesForNode(wanted, *definition, &inputs, &outputs).ok()) return false;
+  const int first = node->num_inputs() - int(inputs.size());
+  if (first < 0 || reads_beyond(*node, int(outputs.size()))) return false;
   if (on_gpu && !tensorflow::KernelDefAvailable(tensorflow::DeviceType(tensorflow::DEVICE_GPU), wanted)) return false;
   absl::Status status;
   Node* const operation = graph->AddNode(std::move(wanted), &status);

@@ -273,7 +273,8 @@ int64_t check_random_problems(double seconds, Check check) {
 }
 
 // `check` for every instruction set that this processor runs, in float and double.
-inline bool check_all(const Problem& p, Maps kind, unsigned seed) {
+template <typename P>
+bool check_all(const P& p, Maps kind, unsigned seed) {
   bool right = true;
   for (const char* name : {"plain", "avx2", "avx512"}) {
     const cpu::Kernels<float>* in_float = cpu::kernels_named<float>(name);

@@ -217,7 +217,7 @@ def _commands(compiler, toolkit):
     }
     for path in ("cpu/dispatch.cc", "cpu/duplicates.cc", "find_error.cc"):
         commands[pathlib.Path(path).stem] = [*plain, f"{sources}/{path}"]
-    for name in ("ops", "graph_pass", "cpu_kernels"):
+    for name in ("ops", "graph_pass", "cpu_kernels", "any_cpu_kernels"):
         commands[name] = [*plain, *tensorflow, f"{sources}/tensorflow/{name}.cc"]
     if toolkit is not None:
         with_cuda = [*tensorflow, "-isystem", str(toolkit.include), "-DGOOGLE_CUDA=1"]

@@ -138,9 +138,11 @@ def cross_input_summary(
     search_size = check_search_size(search_size)
     bias = tf.zeros(tf.convert_to_tensor(kernel).shape[1:], x.dtype) if bias is None else bias
     kernel, bias = check_summary_weights("cross_input_summary", kernel, bias, x, search_size)
-    inputs, ops = (x, y, kernel, bias), native_cpu_ops(implementation)
+    inputs, ops = {"x": x, "y": y, "kernel": kernel, "bias": bias}, native_cpu_ops(implementation)
     plain = functools.partial(_summary_in_tensorflow, search_size=search_size)
-    return plain(*inputs) if ops is None else compiled(ops, "cross_input_summary", inputs, plain, search_size)
+    if ops is None:
+        return plain(**inputs)
+    return compiled(ops, "cross_input_summary", inputs, plain, search_size, forward_inputs=("bias",))
 
 
 def _summary_in_tensorflow(x, y, kernel, bias, search_size):

@@ -69,36 +69,47 @@ def gradients(function, *inputs_and_upstream):
     return tape.gradient(output, inputs, upstream)
 
 
-def compiled(ops, name, inputs, plain, search_size, gradient=None, **options):
+def compiled(ops, name, inputs, plain, search_size, gradient=None, forward_inputs=(), **options):
     """The operation `name` of the compiled library on maps and weights, all arguments checked. See `custom_ops/`.
 
-    `plain` computes the same of the same inputs in plain TensorFlow: what a graph holds until it runs.
+    `inputs` are tensors by name; a list of tensors is an input that takes any number of them. `plain` computes the same
+    of the same tensors in plain TensorFlow: what a graph holds until it runs. Its gradient is the operation
+    `name_grad`, which takes the inputs but for the `forward_inputs`.
     """
-    options["search_size"] = [search_size[0], search_size[1] or 0]
+    options["search_size"] = [size or 0 for size in search_size]
     if "epsilon" in options:  # attributes have no doubles, but integers of 64 bits
         (options["epsilon"],) = struct.unpack("=q", struct.pack("=d", options["epsilon"]))
     options_of_gradient = options if gradient is None else {**options, "gradient": gradient}
 
-    def run(*inputs):
-        tensors = dict(zip(("x", "y", "kernel", "bias"), inputs, strict=False))
-        needed = {key: tensor for key, tensor in tensors.items() if key != "bias"}
+    def run(*tensors):
+        named, rest = {}, list(tensors)
+        for key, one in inputs.items():
+            named[key] = [rest.pop(0) for _ in one] if isinstance(one, list) else rest.pop(0)
+        needed = {key: one for key, one in named.items() if key not in forward_inputs}
 
         def plain_gradient(upstream):
-            return gradients(plain, *inputs, upstream)
+            return gradients(plain, *tensors, upstream)
 
         def backward(upstream):
             of_gradient = {**needed, "upstream": upstream}
             return _compute(ops, f"{name}_grad", lambda: plain_gradient(upstream), of_gradient, options_of_gradient)
 
-        return _compute(ops, name, lambda: [plain(*inputs)], tensors, options)[0], backward
+        return _compute(ops, name, lambda: [plain(*tensors)], named, options)[0], backward
 
-    return with_gradient(run, plain)(*inputs)
+    return with_gradient(run, plain)(*_flat(inputs.values()))
+
+
+def _flat(values):
+    """Tensors, and those of lists of them."""
+    return [one for each in values for one in (each if isinstance(each, list) else [each])]
 
 
 def _compute(ops, name, plain, tensors, options):
     """The outputs of a compiled operation as a list: at once, or in a graph those of plain TensorFlow, marked."""
     if tf.executing_eagerly():
         outputs = getattr(ops, f"tfnxc_{name}")(**tensors, **options)
-        return list(outputs) if isinstance(outputs, tuple) else [outputs]
+        return _flat(outputs) if isinstance(outputs, tuple) else [outputs]
     attributes = {"T": tensors["x"].dtype, **options}
-    return marked(plain(), f"Tfnxc>{name.title().replace('_', '')}", tensors.values(), **attributes)
+    if "weights" in tensors:
+        attributes["reductions"] = len(tensors["weights"])
+    return marked(plain(), f"Tfnxc>{name.title().replace('_', '')}", _flat(tensors.values()), **attributes)

@@ -1,5 +1,6 @@
 """The normalized correlation of SPEC section 1, alone and with a summary, and what computes it in plain TensorFlow."""
 
+import dataclasses
 import math
 from typing import Literal
 
@@ -21,7 +22,7 @@ from tfnxc.ops.arguments import (
 )
 from tfnxc.ops.geometry import Geometry, check_compared, check_compared_shapes
 from tfnxc.ops.gradient import compiled, with_gradient
-from tfnxc.ops.implementation import native_ops
+from tfnxc.ops.implementation import native_cpu_ops, native_ops
 
 REDUCTIONS = ("sum", "mean")
 
@@ -122,16 +123,12 @@ def norm_xcorr(
     check_epsilon_of_type(name, epsilon, x.dtype)
     weights = _channel_weights(reduction, x.shape[3], tf.float32 if x.dtype.size < 4 else x.dtype)
     one_of("output_axes", output_axes, (4, 5))
-    ops = native_ops(implementation)
     x, y = check_compared(name, x, y, geometry, weights is not None)
-
-    def any_geometry():
-        products = correlation(*_computed(x, y), geometry, epsilon, gradient, weights)
-        return tf.cast(_maps(products, x, y, geometry, weights is not None, output_axes), x.dtype)
-
     sizes = x.shape[1:3]
     if not geometry.of_the_paper or weights is not None or sizes != y.shape[1:3] or not sizes.is_fully_defined():
-        return any_geometry()
+        products = _of_any_geometry(x, y, geometry, epsilon, gradient, weights, native_cpu_ops(implementation))
+        return tf.cast(_maps(products, x, y, geometry, weights is not None, output_axes), x.dtype)
+    ops = native_ops(implementation)
     x, y = _of_one_batch(x, y)
     options = {"patch_size": geometry.patch_size, "search_size": geometry.search_size}
     options |= {"epsilon": epsilon, "gradient": gradient}
@@ -139,7 +136,7 @@ def norm_xcorr(
     def plain(x, y):
         return _in_tensorflow(x, y, **options)
 
-    maps = plain(x, y) if ops is None else compiled(ops, name, (x, y), plain, **options)
+    maps = plain(x, y) if ops is None else compiled(ops, name, {"x": x, "y": y}, plain, **options)
     if output_axes == 4:
         return maps
     batch = tf.shape(maps)[0] if maps.shape[0] is None else maps.shape[0]
@@ -201,8 +198,10 @@ def norm_xcorr_summary(
         # A 1x1 convolution is a product; TensorFlow's own gives a wrong shape for a batch of no images.
         return tf.tensordot(maps, kernel, axes=1) + bias
 
-    inputs = x, y, kernel, bias
-    return plain(*inputs) if ops is None else compiled(ops, "norm_xcorr_summary", inputs, plain, **checked)
+    inputs = {"x": x, "y": y, "kernel": kernel, "bias": bias}
+    if ops is None:
+        return plain(**inputs)
+    return compiled(ops, "norm_xcorr_summary", inputs, plain, forward_inputs=("bias",), **checked)
 
 
 def _channel_weights(reduction, channels, dtype):
@@ -220,6 +219,20 @@ def _channel_weights(reduction, channels, dtype):
             f"floating point type; got {weights.dtype.name} of shape {readable(weights.shape)}."
         )
     return tf.cast(weights, dtype)
+
+
+def _of_any_geometry(x, y, geometry, epsilon, gradient, weights, ops):
+    """The correlation of checked arguments: (B, rows, columns, groups, window rows, window columns)."""
+    x, y = _computed(x, y)
+
+    def plain(x, y, weights=None):
+        return correlation(x, y, geometry, epsilon, gradient, weights)
+
+    if ops is None:
+        return plain(x, y, weights)
+    inputs = {"x": x, "y": y, "weights": [] if weights is None else [weights]}
+    options = {each.name: getattr(geometry, each.name) for each in dataclasses.fields(geometry)}
+    return compiled(ops, "norm_xcorr_any", inputs, plain, epsilon=epsilon, gradient=gradient, **options)
 
 
 def _of_one_batch(x, y):

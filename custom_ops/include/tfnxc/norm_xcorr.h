@@ -35,11 +35,53 @@ struct Problem {
   int64_t halo_columns() const { return columns / 2; }
 };
 
+// A correlation of any geometry: the windows of a Problem with steps, other borders, and two maps of two sizes.
+enum class Padding {
+  kSame,    // patches around every pixel, zeros outside the map, also of patches that lie there
+  kValid,   // patches inside the map only, counted by their first pixel
+  kMasked,  // patches around every pixel, of the pixels inside only
+};
+
+// Its rows or its columns. A map has a grid of patches; positions are some places of the grid of x, and each has a
+// window of places of the grid of y. With kSame a place may be outside.
+struct Axis {
+  int64_t x, y;       // pixels of the maps
+  int64_t patch;      // odd; with kValid any
+  int64_t window;     // odd, relative to the position; or 0: the whole grid, absolute
+  int64_t stride;     // from one position to the next
+  int64_t dilation;   // from one place of the window to the next
+  Padding padding;
+
+  int64_t grid(int64_t pixels) const { return padding == Padding::kValid ? pixels - patch + 1 : pixels; }
+  int64_t positions() const { return (grid(x) + stride - 1) / stride; }
+  int64_t window_size() const { return window == 0 ? (grid(y) + dilation - 1) / dilation : window; }
+  // How far outside the map patches of y hold pixels of it and are compared.
+  int64_t halo() const { return padding == Padding::kSame && window != 0 ? patch / 2 : 0; }
+};
+
+// Maps x are (x_batch, rows.x, columns.x, channels), maps y (y_batch, rows.y, columns.y, channels); one batch may be of
+// 1, which is compared with each of the other. The correlation is (batch, positions down, positions across, groups,
+// window rows, window columns). A group is a channel; or all, as a weighted sum.
+struct AnyProblem {
+  int64_t x_batch, y_batch, channels;
+  Axis rows, columns;
+  double epsilon;
+  bool published, reduced;
+
+  int64_t batch() const { return x_batch == 1 ? y_batch : x_batch; }
+  int64_t patch() const { return rows.patch * columns.patch; }
+  int64_t groups() const { return reduced ? 1 : channels; }
+  int64_t window() const { return rows.window_size() * columns.window_size(); }
+  int64_t positions() const { return rows.positions() * columns.positions(); }
+};
+
 // Null, or what is wrong with the problem: a size out of range, or an array with too many elements. `writes_maps`:
 // whether the correlation itself is stored, and not only its summary.
 const char* find_error(const Problem& problem, bool writes_maps);
 // The same for the differences.
 const char* find_cross_input_error(const Problem& problem);
+// The same for a correlation of any geometry.
+const char* find_any_error(const AnyProblem& problem);
 
 // The correlation stays the same if maps and epsilon are multiplied by one number. Kernels multiply them by this power of
 // two, so that no difference or sum of finite numbers overflows.
@@ -85,6 +127,27 @@ struct Kernel {
   bool uses_packed = false;
 };
 
+// The arguments of a kernel of any geometry. Those that it does not use are null.
+template <typename T>
+struct AnyArrays {
+  const T *x, *y;       // feature maps
+  const T* weights;     // (channels), where the problem is reduced
+  const T* upstream;    // gradient of `out`
+  T* out;               // the correlation
+  T *dx, *dy;
+  T* dweights;          // of each image apart: (images_apart, channels)
+  T* scratch;           // this thread's memory: `scratch_size` elements
+  int64_t row_blocks;   // of the positions in the forward kernel: at least fewest_row_blocks
+  int64_t chunks;       // of the channels in the gradient: at least fewest_chunks
+};
+
+// A kernel of any geometry: as above.
+template <typename T>
+struct AnyKernel {
+  int64_t (*scratch_size)(const AnyProblem&);
+  void (*run)(const AnyProblem&, const AnyArrays<T>&, int64_t begin, int64_t end);
+};
+
 // The kernels of one instruction set.
 template <typename T>
 struct Kernels {
@@ -92,6 +155,9 @@ struct Kernels {
 
   Kernel<T> forward;   // x, y -> out, the correlation
   Kernel<T> gradient;  // x, y, upstream -> dx, dy
+
+  AnyKernel<T> any_forward;   // x, y, weights -> out
+  AnyKernel<T> any_gradient;  // x, y, weights, upstream -> dx, dy, dweights
 
   // bias + kernel applied to ReLU(correlation).
   Kernel<T> summary;           // x, y, packed, bias, duplicates -> out
@@ -115,6 +181,18 @@ inline int64_t tiles(const Problem& p, int64_t tile) { return (p.batch + tile - 
 inline int64_t fewest_row_blocks(const Problem& p) { return (p.height + kBlockRows - 1) / kBlockRows; }
 inline int64_t forward_items(const Problem& p, int64_t tile, int64_t row_blocks) { return tiles(p, tile) * row_blocks; }
 inline int64_t gradient_items(const Problem& p, int64_t tile = 1) { return tiles(p, tile) * p.channels; }
+
+// The same of any geometry: forward, blocks of rows of positions of each pair; and gradients, chunks of channels of each
+// pair, or of all where the batch of one map is 1, because they add to the same gradient.
+constexpr int64_t kMostTogether = 16;  // channels
+inline int64_t fewest_row_blocks(const AnyProblem& p) { return (p.rows.positions() + kBlockRows - 1) / kBlockRows; }
+inline int64_t fewest_chunks(const AnyProblem& p) {
+  const int64_t together = !p.reduced ? 1 : p.patch() <= 16 ? kMostTogether : 1 + 255 / p.patch();
+  return (p.channels + together - 1) / together;
+}
+inline int64_t forward_items(const AnyProblem& p, int64_t row_blocks) { return p.batch() * row_blocks; }
+inline int64_t images_apart(const AnyProblem& p) { return p.x_batch == p.y_batch ? p.batch() : 1; }
+inline int64_t gradient_items(const AnyProblem& p, int64_t chunks) { return images_apart(p) * chunks; }
 
 // The kernels of the best instruction set of this processor, or of a named one: null if the processor lacks it.
 template <typename T>
