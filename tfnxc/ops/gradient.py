@@ -5,6 +5,7 @@ import contextvars
 import struct
 
 import tensorflow as tf
+from tensorflow.python.eager import forwardprop_util
 
 from tfnxc.ops._marks import marked
 
@@ -57,7 +58,13 @@ def with_gradient(function, differentiable):
 
         return output, lambda upstream: backward(*inputs, upstream)
 
-    return run
+    # TensorFlow derives forward-mode of each operation that an eager call runs, and the compiled ones have none.
+    return lambda *inputs: differentiable(*inputs) if _in_forward_mode(inputs) else run(*inputs)
+
+
+def _in_forward_mode(tensors):
+    """Whether a `tf.autodiff.ForwardAccumulator` follows one of the tensors of an eager call."""
+    return tf.executing_eagerly() and bool(forwardprop_util.pack_tangents(tensors).tangents)
 
 
 def gradients(function, *inputs_and_upstream):
