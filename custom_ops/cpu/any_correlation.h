@@ -202,7 +202,7 @@ class AnyForward {
               for (int64_t k = 0; k < from; ++k) to[k] = outside;
               if (there) {
                 const T* scores = scores_of(m, r) + at * here_.tile.stride + start - low;
-                __builtin_memcpy(to + from, scores + from, (until - from) * sizeof(T));
+                copy_run(to + from, scores + from, until - from);
               }
               for (int64_t k = until; k < column_; ++k) to[k] = outside;
             }

@@ -63,7 +63,15 @@ template <typename T>
 class AnyGradient {
  public:
   AnyGradient(const AnyProblem& p, const AnyArrays<T>& arrays, AnyGradientScratch<T>& here)
-      : p_(p), arrays_(arrays), here_(here), N_(p.patch()), stride_(here.stride) {
+      : p_(p),
+        arrays_(arrays),
+        here_(here),
+        N_(p.patch()),
+        stride_(here.stride),
+        down_(p.rows.positions()),
+        across_(p.columns.positions()),
+        groups_(p.groups()),
+        window_(p.window()) {
     clear(here.touched_x, here.x.columns() + kLanes<T>);
     clear(here.touched_y, here.y.columns() + kLanes<T>);
     each_class(p.columns, [&](const Class& c) {
@@ -131,7 +139,7 @@ class AnyGradient {
 
   // Where a position of the tile that begins with `first` lies: the first of that row of the class.
   int64_t position(const Class& rows, int64_t m, const Class& columns, int64_t first, int64_t positions) const {
-    return rows.before * p_.columns.positions() + (columns.before + first) * rows.count + m * positions;
+    return rows.before * across_ + (columns.before + first) * rows.count + m * positions;
   }
 
   // Stores a patch of one channel among those by patch, zeros if it is not finite, which `bad` then says.
@@ -139,7 +147,14 @@ class AnyGradient {
     const T value = patch[N_ / 2];  // one that takes part; where one is not finite, none is
     const bool finite = value == value;
     *bad = finite ? 0 : 1;
-    for (int64_t k = 0; k < N_; ++k) to[i * N_ + k] = finite ? patch[k] * factor : T(0);
+    T* of_channel = to + i * N_;
+    if (i * N_ + here_.x.stride() <= stride_) {  // what is written too much are zeros, or another channel's, written later
+      for (int64_t k = 0; k < N_; k += kLanes<T>) {
+        store(of_channel + k, finite ? load(patch + k) * factor : Vector<T>{});
+      }
+    } else {
+      for (int64_t k = 0; k < N_; ++k) of_channel[k] = finite ? patch[k] * factor : T(0);
+    }
     return !finite;
   }
 
@@ -183,7 +198,13 @@ class AnyGradient {
     each_run(rows.place, rows.step, rows.first_seen(0), rows.end_seen(rows.count),
              [&](int64_t place, int64_t first, int64_t count) {
                read_y(image, place, count);
-               for (int64_t row = 0; row < count; ++row) compare(rows, first + row, row);
+               each_class(p_.columns, [&](const Class& c) {
+                 each_tile(c, here_.tile.positions, [&](int64_t u, int64_t positions, int64_t low, int64_t high) {
+                   for (int64_t row = 0; row < count && low < high; ++row) {
+                     compare(rows, first + row, row, c, u, positions, low, high);
+                   }
+                 });
+               });
                for (int64_t i = 0; i < channels_; ++i) {
                  here_.y.read(image, channel_ + i, place, count);
                  for (int64_t row = 0; row < count; ++row) {
@@ -209,45 +230,40 @@ class AnyGradient {
     }
   }
 
-  // Adds what the place `v`, the `row`-th of those that were read, gives to the positions that see it, and they to it.
-  void compare(const Class& rows, int64_t v, int64_t row) {
+  // Adds what the row of places `v`, the `row`-th of those that were read, gives to the tile of positions from `u` on,
+  // which sees its places [low, high); and what they give to it.
+  void compare(const Class& rows, int64_t v, int64_t row, const Class& c, int64_t u, int64_t positions, int64_t low,
+               int64_t high) {
     const int64_t begin = rows.first_seeing(v), end = rows.end_seeing(v), band_stride = here_.tile.stride;
     if (begin >= end) return;
-    each_class(p_.columns, [&](const Class& c) {
-      each_tile(c, here_.tile.positions, [&](int64_t u, int64_t positions, int64_t low, int64_t high) {
-        if (low >= high) return;
-        for (int64_t m = begin; m < end; ++m) {
-          T* to = here_.band + (m - begin) * positions * band_stride;
-          for (int64_t i = 0; i < positions; ++i) {
-            read_band(rows, m, v, c, u + i, low, to + i * band_stride);
-          }
-        }
-        const int64_t at = position(rows, begin, c, u, positions), count = (end - begin) * positions;
-        const int64_t place = row * here_.y.columns() + column_of_y(c, low);
-        product<T, true>(count, stride_, high - low, {here_.band, band_stride, 1},
-                         {here_.of_y + place * stride_, 0, c.step * stride_}, here_.to_x + at * stride_, stride_, true);
-        product<T, true>(high - low, stride_, count, {here_.band, 1, band_stride},
-                         {here_.of_x + at * stride_, 0, stride_}, here_.to_y + place * stride_, c.step * stride_, true);
-        if (!any_bad_x_ && !any_bad_y_) return;
-        for (int64_t i = 0; i < count; ++i) {
-          const int64_t position = u + i % positions;
-          for (int64_t seen = c.first_seen(position); seen < c.end_seen(position + 1); ++seen) {
-            spoil(at + i, row * here_.y.columns() + column_of_y(c, seen));
-          }
-        }
-      });
-    });
+    for (int64_t m = begin; m < end; ++m) {
+      T* to = here_.band + (m - begin) * positions * band_stride;
+      for (int64_t i = 0; i < positions; ++i) read_band(rows, m, v, c, u + i, low, to + i * band_stride);
+    }
+    const int64_t at = position(rows, begin, c, u, positions), count = (end - begin) * positions;
+    const int64_t place = row * here_.y.columns() + column_of_y(c, low);
+    product<T, true>(count, stride_, high - low, {here_.band, band_stride, 1},
+                     {here_.of_y + place * stride_, 0, c.step * stride_}, here_.to_x + at * stride_, stride_, true);
+    product<T, true>(high - low, stride_, count, {here_.band, 1, band_stride},
+                     {here_.of_x + at * stride_, 0, stride_}, here_.to_y + place * stride_, c.step * stride_, true);
+    if (!any_bad_x_ && !any_bad_y_) return;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t position = u + i % positions;
+      for (int64_t seen = c.first_seen(position); seen < c.end_seen(position + 1); ++seen) {
+        spoil(at + i, row * here_.y.columns() + column_of_y(c, seen));
+      }
+    }
   }
 
   // The upstream gradient of a position for a row of places, from place `low` on, and zeros for those it does not see.
   void read_band(const Class& rows, int64_t m, int64_t v, const Class& c, int64_t u, int64_t low, T* to) const {
     clear(to, here_.tile.stride);
     const int64_t i = rows.first + rows.apart * m, j = c.first + c.apart * u, group = p_.reduced ? 0 : channel_;
-    const int64_t at = ((image_ * p_.rows.positions() + i) * p_.columns.positions() + j) * p_.groups() + group;
-    const int64_t columns = p_.columns.window_size(), begin = c.first_seen(u), end = c.end_seen(u + 1);
+    const int64_t at = ((image_ * down_ + i) * across_ + j) * groups_ + group;
+    const int64_t begin = c.first_seen(u), end = c.end_seen(u + 1);
     if (begin >= end) return;
-    const T* from = arrays_.upstream + at * p_.window() + (v - rows.begin(m)) * columns - c.begin(u);
-    __builtin_memcpy(to + begin - low, from + begin, (end - begin) * sizeof(T));
+    const T* from = arrays_.upstream + at * window_ + (v - rows.begin(m)) * c.window - c.begin(u);
+    copy_run(to + begin - low, from + begin, end - begin);
   }
 
   // What is compared with a patch that is not finite has a gradient that is not. The products, in which zeros stand for
@@ -271,7 +287,7 @@ class AnyGradient {
             const int64_t m = first + row;
             if (!same() && rows.first_seen(m) >= rows.end_seen(m + 1)) continue;
             each_position(rows, m, [&](int64_t at, int64_t column) {
-              __builtin_memcpy(here_.to_row + column * N_, here_.to_x + at * stride_ + i * N_, N_ * sizeof(T));
+              copy_run(here_.to_row + column * N_, here_.to_x + at * stride_ + i * N_, N_);
             });
             const T sum = here_.x.add_gradient(row, here_.to_row, N_, here_.touched_x, weight(i),
                                                here_.plane_of_x + i * here_.plane(here_.x));
@@ -285,7 +301,7 @@ class AnyGradient {
   const AnyProblem& p_;
   const AnyArrays<T>& arrays_;
   AnyGradientScratch<T>& here_;
-  const int64_t N_, stride_;
+  const int64_t N_, stride_, down_, across_, groups_, window_;
   int64_t image_ = 0, channel_ = 0, channels_ = 0;
   bool any_bad_x_ = false, any_bad_y_ = false;
 };

@@ -46,6 +46,7 @@ class GridPatches : private Patches<T> {
   // Of the place 0, and of all, in a row.
   int64_t first_column() const { return right_ + halo_columns_; }
   using Base::columns;
+  using Base::stride;  // of by_patch
   // One pixel of all patches of a row, and one patch of N pixels. `row` is counted from the first that was read.
   const T* by_pixel(int64_t row, int64_t pixel) const { return Base::by_pixel(row, 0) + pixel * most_patches_; }
   using Base::by_patch;

@@ -129,6 +129,18 @@ inline void clear(T* to, int64_t count) {
   for (int64_t i = 0; i < count; i += kLanes<T>) store(to + i, Vector<T>{});
 }
 
+// Copies a short run, of which neither what lies before nor behind may be touched.
+template <typename T>
+TFNXC_ALWAYS_INLINE void copy_run(T* to, const T* from, int64_t count) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(from + i));
+  if (i > 0 && i < count) {
+    store(to + count - kLanes<T>, load(from + count - kLanes<T>));
+    return;
+  }
+  for (; i < count; ++i) to[i] = from[i];
+}
+
 // A matrix: element (row, step) is start[row * row_stride + step * step_stride].
 template <typename T>
 struct Factor {
