@@ -4,6 +4,7 @@
 
 #include "cpu/any_axis.h"
 #include "cpu/any_correlation.h"
+#include "cpu/correlation.h"
 #include "cpu/grid_patches.h"
 #include "cpu/position_block.h"
 #include "cpu/scratch_memory.h"
@@ -264,6 +265,8 @@ class AnyGradient {
     if (begin >= end) return;
     const T* from = arrays_.upstream + at * window_ + (v - rows.begin(m)) * c.window - c.begin(u);
     copy_run(to + begin - low, from + begin, end - begin);
+    // Of the next row of places; runs are too far apart for the hardware prefetcher.
+    prefetch(from + begin + c.window, 1, 0, least(end - begin, kMostPrefetched));
   }
 
   // What is compared with a patch that is not finite has a gradient that is not. The products, in which zeros stand for
@@ -298,6 +301,7 @@ class AnyGradient {
     });
   }
 
+  static constexpr int64_t kMostPrefetched = 256;
   const AnyProblem& p_;
   const AnyArrays<T>& arrays_;
   AnyGradientScratch<T>& here_;
