@@ -18,8 +18,8 @@ namespace {
 // Some channels of a pair. All positions are kept, and of y some rows at a time.
 //
 // What is stored by patch has the patches of the channels one after the other, zero-padded to whole vectors. Positions
-// lie by class of rows, class of columns, tile, row of the class, and position of the tile: so what sees a row of places
-// is one run.
+// lie by class of rows, class of columns, tile, row of the class, and position of the tile: so those of a tile that see
+// a row of places are one run.
 template <typename T>
 struct AnyGradientScratch {
   AnyGradientScratch(const AnyProblem& problem, Arena<T>& arena)
@@ -88,7 +88,8 @@ class AnyGradient {
   void run(int64_t begin, int64_t end, int64_t channel, int64_t channels) {
     channel_ = channel;
     channels_ = channels;
-    const int64_t size_of_x = p_.rows.x * p_.columns.x * p_.channels, size_of_y = p_.rows.y * p_.columns.y * p_.channels;
+    const int64_t size_of_x = p_.rows.x * p_.columns.x * p_.channels;
+    const int64_t size_of_y = p_.rows.y * p_.columns.y * p_.channels;
     T* dweights = p_.reduced ? arrays_.dweights + (images_apart(p_) == 1 ? 0 : begin) * p_.channels + channel : nullptr;
     for (int64_t i = 0; p_.reduced && i < channels; ++i) dweights[i] = 0;
     clear_plane_of_x();
@@ -120,13 +121,15 @@ class AnyGradient {
     for (int64_t number = 0; number < classes_of(axis); ++number) visit(class_of(axis, number));
   }
 
+  T* plane_of_x(int64_t i) const { return here_.plane_of_x + i * here_.plane(here_.x); }
+  T* plane_of_y(int64_t i) const { return here_.plane_of_y + i * here_.plane(here_.y); }
   void clear_plane_of_x() const { clear(here_.plane_of_x, channels_ * here_.plane(here_.x)); }
   void clear_plane_of_y() const { clear(here_.plane_of_y, channels_ * here_.plane(here_.y)); }
   void write_x(T* dx) const {
-    for (int64_t i = 0; i < channels_; ++i) here_.x.write(here_.plane_of_x + i * here_.plane(here_.x), dx, channel_ + i);
+    for (int64_t i = 0; i < channels_; ++i) here_.x.write(plane_of_x(i), dx, channel_ + i);
   }
   void write_y(T* dy) const {
-    for (int64_t i = 0; i < channels_; ++i) here_.y.write(here_.plane_of_y + i * here_.plane(here_.y), dy, channel_ + i);
+    for (int64_t i = 0; i < channels_; ++i) here_.y.write(plane_of_y(i), dy, channel_ + i);
   }
 
   bool same() const { return p_.rows.padding == Padding::kSame; }
@@ -149,7 +152,7 @@ class AnyGradient {
     const bool finite = value == value;
     *bad = finite ? 0 : 1;
     T* of_channel = to + i * N_;
-    if (i * N_ + here_.x.stride() <= stride_) {  // what is written too much are zeros, or another channel's, written later
+    if (i * N_ + here_.x.stride() <= stride_) {  // vectors reach into the next channel, which is written later
       for (int64_t k = 0; k < N_; k += kLanes<T>) {
         store(of_channel + k, finite ? load(patch + k) * factor : Vector<T>{});
       }
@@ -211,7 +214,7 @@ class AnyGradient {
                  for (int64_t row = 0; row < count; ++row) {
                    if (rows.first_seeing(first + row) >= rows.end_seeing(first + row)) continue;
                    here_.y.add_gradient(row, here_.to_y + row * columns * stride_ + i * N_, stride_, here_.touched_y, 1,
-                                        here_.plane_of_y + i * here_.plane(here_.y));
+                                        plane_of_y(i));
                  }
                }
              });
@@ -292,8 +295,7 @@ class AnyGradient {
             each_position(rows, m, [&](int64_t at, int64_t column) {
               copy_run(here_.to_row + column * N_, here_.to_x + at * stride_ + i * N_, N_);
             });
-            const T sum = here_.x.add_gradient(row, here_.to_row, N_, here_.touched_x, weight(i),
-                                               here_.plane_of_x + i * here_.plane(here_.x));
+            const T sum = here_.x.add_gradient(row, here_.to_row, N_, here_.touched_x, weight(i), plane_of_x(i));
             if (dweights != nullptr) dweights[i] += sum;
           }
         }

@@ -147,7 +147,9 @@ class AnyCpuOp : public tensorflow::OpKernel {
     T* const dweights = outputs[2]->flat<T>().data();
     for (int64_t channel = 0; channel < p.channels; ++channel) {
       dweights[channel] = 0;
-      for (int64_t image = 0; image < images; ++image) dweights[channel] += arrays.dweights[image * p.channels + channel];
+      for (int64_t image = 0; image < images; ++image) {
+        dweights[channel] += arrays.dweights[image * p.channels + channel];
+      }
     }
     return absl::OkStatus();
   }

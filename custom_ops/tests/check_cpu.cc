@@ -34,6 +34,23 @@ int main(int count, char** arguments) {
       if (find_error(problem, true) != nullptr || !check_all(problem, Maps(kind), 1)) return 1;
     }
   }
+  constexpr Padding kSame = Padding::kSame, kValid = Padding::kValid, kMasked = Padding::kMasked;
+  const AnyProblem chosen_of_any[] = {
+      // batches, channels; rows and columns: x, y, patch, window, stride, dilation, padding; epsilon, published, reduced
+      {1, 1, 40, {4, 5, 3, 3, 1, 1, kSame}, {9, 9, 3, 5, 1, 1, kSame}, 0.01, false, true},    // chunks of channels
+      {2, 1, 2, {9, 4, 3, 3, 2, 1, kSame}, {7, 30, 5, 0, 3, 4, kSame}, 0.01, true, false},    // many against one
+      {1, 3, 3, {4, 9, 4, 0, 1, 2, kValid}, {3, 30, 2, 0, 1, 3, kValid}, 0.01, false, true},  // a template
+      {1, 0, 3, {4, 9, 4, 0, 1, 2, kValid}, {3, 30, 2, 0, 1, 3, kValid}, 0.01, false, true},  // against none
+      {1, 1, 1, {1, 1, 3, 3, 1, 1, kMasked}, {1, 1, 3, 3, 1, 1, kMasked}, 0.01, false, true},
+      {1, 1, 2, {3, 4, 7, 3, 2, 3, kMasked}, {4, 30, 5, 9, 4, 6, kMasked}, 0.01, true, false},  // large patch
+      {1, 1, 1, {3, 3, 3, 5, 1, 9, kSame}, {40, 3, 3, 3, 1, 90, kSame}, 0.01, false, true},   // most places outside
+      {1, 1, 1, {3, 3, 3, 1, 50, 2, kSame}, {40, 40, 3, 1, 7, 1, kSame}, 0.01, false, true},  // windows apart
+  };
+  for (const AnyProblem& problem : chosen_of_any) {
+    for (int kind = 0; kind <= int(Maps::kNotANumber); ++kind) {
+      if (find_any_error(problem) != nullptr || !check_all(problem, Maps(kind), 1)) return 1;
+    }
+  }
   std::mt19937 random(0);
   const auto check_both = [&random](const Problem& p, Maps kind, unsigned seed) {
     const AnyProblem any = random_any_problem(random);

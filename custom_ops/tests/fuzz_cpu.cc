@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/check.h"
+#include "tests/check_any.h"
 
 namespace {
 
@@ -26,11 +27,37 @@ class Bytes {
   size_t size_;
 };
 
+// Problems of any geometry, of any numbers or small ones.
+void try_any_geometry(Bytes& bytes) {
+  using namespace tfnxc;
+  if (bytes.up_to(3) == 0) {
+    AnyProblem p{};
+    for (int64_t* field : {&p.x_batch, &p.y_batch, &p.channels}) *field = bytes.take<int32_t>();
+    for (Axis* axis : {&p.rows, &p.columns}) {
+      axis->padding = Padding(bytes.up_to(2));
+      for (int64_t* field : {&axis->x, &axis->y, &axis->patch, &axis->window, &axis->stride, &axis->dilation}) {
+        *field = bytes.up_to(1) ? bytes.take<int64_t>() : bytes.take<int32_t>();
+      }
+    }
+    p.epsilon = bytes.take<double>();
+    find_any_error(p);
+    return;
+  }
+  const AnyProblem p = any_problem([&bytes](int most) { return bytes.up_to(most); });
+  const Maps kind = Maps(bytes.up_to(int(Maps::kNotANumber)));
+  if (find_any_error(p) != nullptr || work(p) > 200000) return;
+  if (!check_all(p, kind, bytes.take<uint32_t>())) abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tfnxc;
   Bytes bytes(data, size);
+  if (bytes.up_to(2) == 0) {
+    try_any_geometry(bytes);
+    return 0;
+  }
   Problem p{};
   if (bytes.up_to(3) == 0) {
     for (int64_t* field : {&p.batch, &p.height, &p.width, &p.channels, &p.patch_height, &p.patch_width, &p.rows,

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tests import oracle
 from tests.conftest import TOLERANCES, small_maps
+from tests.ops.executed import executed
 from tfnxc.ops import norm_xcorr
 
 pytestmark = pytest.mark.usefixtures("implementation")
@@ -136,6 +137,86 @@ def test_reductions_are_sums_over_the_channels(case, reduction, rng):
         np.testing.assert_allclose(found[2], np.einsum("bijcrk,bijrk->c", each, upstream), atol=1e-9)
     flat = norm_xcorr(x, y, **geometry, reduction=reduction if weights is None else weights)
     np.testing.assert_array_equal(flat, tf.reshape(out, [*out.shape[:3], -1]))
+
+
+def random_case(rng):
+    """Shapes of the maps and a geometry, of few pairs of patches: the oracle is slow."""
+    while True:
+        padding = str(rng.choice(["same", "valid", "masked"]))
+        patch = rng.integers(1, 5, 2) if padding == "valid" else 2 * rng.integers(0, 3, 2) + 1
+        window = [(None, None), (2 * rng.integers(3) + 1, None), tuple(2 * rng.integers(0, 4, 2) + 1)][rng.integers(3)]
+        geometry = {
+            "patch_size": tuple(map(int, patch)),
+            "search_size": tuple(None if size is None else int(size) for size in window),
+            "stride": tuple(map(int, rng.integers(1, 4, 2))),
+            "dilation": tuple(map(int, rng.integers(1, 5, 2))),
+            "padding": padding,
+        }
+        channels, batches = rng.integers(1, 4), [(1, 1), (2, 2), (1, 2), (2, 1)][rng.integers(4)]
+        shapes = [(batch, *(patch + rng.integers(0, [5, 20])), channels) for batch in batches]
+        numbers = np.prod(oracle.AnyGeometry(**geometry).shape(*map(np.zeros, shapes))) * patch.prod()
+        if patch.prod() > 1 and numbers < 30000:
+            return *shapes, geometry
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_geometries_equal_the_oracle(seed):
+    rng = np.random.default_rng(seed)
+    *shapes, geometry = random_case(rng)
+    gradient = str(rng.choice(["exact", "published"]))
+    x, y = (rng.normal(size=shape) for shape in shapes)
+    weights = rng.normal(size=x.shape[3])
+    naive = oracle.AnyGeometry(**geometry)
+    each = naive(x, y)
+    upstream = rng.normal(size=each.shape)
+    of_one = rng.normal(size=each[:, :, :, 0].shape)
+    with tf.GradientTape(persistent=True) as tape:
+        maps = tf.constant(x), tf.constant(y), tf.constant(weights)
+        tape.watch(maps)
+        apart = norm_xcorr(*maps[:2], **geometry, gradient=gradient)
+        together = norm_xcorr(*maps[:2], **geometry, gradient=gradient, reduction=maps[2], output_axes=5)
+    np.testing.assert_allclose(apart, each.reshape(apart.shape), atol=1e-10)
+    np.testing.assert_allclose(together, np.einsum("bijcrk,c->bijrk", each, weights), atol=1e-10)
+    found = *tape.gradient(apart, maps[:2], upstream.reshape(apart.shape)), *tape.gradient(together, maps, of_one)
+    spread = of_one[:, :, :, None] * weights[:, None, None]
+    expected = (
+        *naive.gradient(x, y, upstream, gradient=gradient),
+        *naive.gradient(x, y, spread, gradient=gradient),
+        np.einsum("bijcrk,bijrk->c", each, of_one),
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9 * max(1, np.abs(other).max()))
+
+
+def test_graphs_run_the_compiled_op(implementation):
+    x, weights = tf.random.normal((1, 6, 7, 2)), tf.ones(2)
+
+    def run(x, weights):
+        with tf.GradientTape() as tape:
+            tape.watch([x, weights])
+            out = norm_xcorr(x, x, 3, 5, stride=2, reduction=weights)
+        return tape.gradient(out, [x, weights])
+
+    ran = executed(tf.function(run), x, weights)
+    assert ("Tfnxc>NormXcorrAnyGrad" in ran) == (implementation == "native")
+
+
+def test_what_is_not_finite_reaches_only_what_holds_it(implementation, rng):
+    """In the gradients, whose products are of tiles with more than the windows hold."""
+    if implementation == "python":
+        pytest.skip("plain TensorFlow takes 0 times NaN for what a window does not hold")
+    x, y = rng.normal(size=(2, 1, 5, 30, 2))
+    y[0, 2, 15, 0] = np.nan
+    x[0, 1, 3, 1] = np.inf
+    weights = tf.ones(2, tf.float64)
+    geometry = {"patch_size": (3, 3), "search_size": (3, 5), "dilation": (1, 2)}
+    expected = oracle.AnyGeometry(**geometry).gradient(x, y, np.ones((1, 5, 30, 2, 3, 5)))
+    with tf.GradientTape() as tape:
+        x, y = tf.constant(x), tf.constant(y)
+        tape.watch([x, y])
+        out = norm_xcorr(x, y, **geometry, reduction=weights)
+    for one, other in zip(tape.gradient(out, [x, y]), expected, strict=True):
+        np.testing.assert_array_equal(np.isfinite(one), np.isfinite(other))
 
 
 # XLA keeps what it compiled until the process ends.

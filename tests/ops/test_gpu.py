@@ -25,6 +25,7 @@ from tfnxc.ops import arguments, implementation
 x, kernel, bias = tf.random.normal((2, 6, 5, 2)), tf.random.normal((50, 3)), tf.zeros(3)
 functions = {
     "NormXcorr": lambda x: ops.norm_xcorr(x, x),
+    "NormXcorrAny": lambda x: ops.norm_xcorr(x, x, stride=2),
     "NormXcorrSummary": lambda x: ops.norm_xcorr_summary(x, x, kernel, bias),
     "CrossInputSummary": lambda x: ops.cross_input_summary(x, x, kernel, bias),
 }

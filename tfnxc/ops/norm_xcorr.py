@@ -73,10 +73,10 @@ def norm_xcorr(
         implementation: `"native"` for the compiled op, an error where it is not built; `"python"` for plain TensorFlow;
             `"auto"` for the first where it is there. Traced graphs hold stock operations in any case, in whose place
             the compiled op computes when they run here: XLA and what is saved, frozen or converted take plain
-            TensorFlow. So does a TensorFlow with a GPU where the compiled op is built without kernels for it. What the
-            compiled op does not have, plain TensorFlow computes in any case: `stride`, `dilation`, `padding`,
-            `reduction`, two maps of different sizes, whole heights, and second derivatives. Defaults to `None`: the
-            environment variable `TFNXC_OPS`, or else `"auto"`.
+            TensorFlow. So does a TensorFlow with a GPU where the compiled op has no kernels for it: where it is built
+            without, and for `stride`, `dilation`, `padding`, `reduction`, two maps of different sizes and whole heights
+            in any case. Second derivatives and forward-mode are plain TensorFlow's. Defaults to `None`: the environment
+            variable `TFNXC_OPS`, or else `"auto"`.
         stride: Rows and columns from one position to the next, or one number for both. Defaults to `1`.
         dilation: Rows and columns from one place of the window to the next, or one number for both. Defaults to `1`.
         padding: `"same"`: patches are centred on pixels, and the maps padded with zeros, which count in mean and

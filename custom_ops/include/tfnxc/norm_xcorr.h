@@ -45,11 +45,11 @@ enum class Padding {
 // Its rows or its columns. A map has a grid of patches; positions are some places of the grid of x, and each has a
 // window of places of the grid of y. With kSame a place may be outside.
 struct Axis {
-  int64_t x, y;       // pixels of the maps
-  int64_t patch;      // odd; with kValid any
-  int64_t window;     // odd, relative to the position; or 0: the whole grid, absolute
-  int64_t stride;     // from one position to the next
-  int64_t dilation;   // from one place of the window to the next
+  int64_t x, y;      // pixels of the maps
+  int64_t patch;     // odd; with kValid any
+  int64_t window;    // odd, relative to the position; or 0: the whole grid, absolute
+  int64_t stride;    // from one position to the next
+  int64_t dilation;  // from one place of the window to the next
   Padding padding;
 
   int64_t grid(int64_t pixels) const { return padding == Padding::kValid ? pixels - patch + 1 : pixels; }
@@ -130,15 +130,15 @@ struct Kernel {
 // The arguments of a kernel of any geometry. Those that it does not use are null.
 template <typename T>
 struct AnyArrays {
-  const T *x, *y;       // feature maps
-  const T* weights;     // (channels), where the problem is reduced
-  const T* upstream;    // gradient of `out`
-  T* out;               // the correlation
+  const T *x, *y;      // feature maps
+  const T* weights;    // (channels), where the problem is reduced
+  const T* upstream;   // gradient of `out`
+  T* out;              // the correlation
   T *dx, *dy;
-  T* dweights;          // of each image apart: (images_apart, channels)
-  T* scratch;           // this thread's memory: `scratch_size` elements
-  int64_t row_blocks;   // of the positions in the forward kernel: at least fewest_row_blocks
-  int64_t chunks;       // of the channels in the gradient: at least fewest_chunks
+  T* dweights;         // of each image apart: (images_apart, channels)
+  T* scratch;          // this thread's memory: `scratch_size` elements
+  int64_t row_blocks;  // of the positions in the forward kernel: at least fewest_row_blocks
+  int64_t chunks;      // of the channels in the gradient: at least fewest_chunks
 };
 
 // A kernel of any geometry: as above.
@@ -182,8 +182,8 @@ inline int64_t fewest_row_blocks(const Problem& p) { return (p.height + kBlockRo
 inline int64_t forward_items(const Problem& p, int64_t tile, int64_t row_blocks) { return tiles(p, tile) * row_blocks; }
 inline int64_t gradient_items(const Problem& p, int64_t tile = 1) { return tiles(p, tile) * p.channels; }
 
-// The same of any geometry: forward, blocks of rows of positions of each pair; and gradients, chunks of channels of each
-// pair, or of all where the batch of one map is 1, because they add to the same gradient.
+// The same of any geometry: forward, blocks of rows of positions of each pair; and gradients, chunks of channels of
+// each pair, or of all where the batch of one map is 1, because they add to the same gradient.
 constexpr int64_t kMostTogether = 16;  // channels
 inline int64_t fewest_row_blocks(const AnyProblem& p) { return (p.rows.positions() + kBlockRows - 1) / kBlockRows; }
 inline int64_t fewest_chunks(const AnyProblem& p) {
