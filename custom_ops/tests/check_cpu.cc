@@ -36,7 +36,7 @@ int main(int count, char** arguments) {
   }
   constexpr Padding kSame = Padding::kSame, kValid = Padding::kValid, kMasked = Padding::kMasked;
   const AnyProblem chosen_of_any[] = {
-      // batches, channels; rows and columns: x, y, patch, window, stride, dilation, padding; epsilon, published, reduced
+      // batches, channels; rows, columns: x, y, patch, window, stride, dilation, padding; epsilon, published, reduced
       {1, 1, 40, {4, 5, 3, 3, 1, 1, kSame}, {9, 9, 3, 5, 1, 1, kSame}, 0.01, false, true},    // chunks of channels
       {2, 1, 2, {9, 4, 3, 3, 2, 1, kSame}, {7, 30, 5, 0, 3, 4, kSame}, 0.01, true, false},    // many against one
       {1, 3, 3, {4, 9, 4, 0, 1, 2, kValid}, {3, 30, 2, 0, 1, 3, kValid}, 0.01, false, true},  // a template
