@@ -246,22 +246,13 @@ def _of_one_batch(x, y):
 
 def _maps(products, x, y, geometry, together, output_axes):
     """The products (B, rows, columns, groups, window rows, window columns) with the axes that `norm_xcorr` gives."""
-    rows, columns = geometry.positions(x.shape[1:3])
-    window = geometry.window(y.shape[1:3])
     batch = y.shape[0] if x.shape[0] == 1 else x.shape[0]
-    whole = None if None in window else window[0] * window[1]
+    known = batch, *geometry.positions(x.shape[1:3]), products.shape[3], *geometry.window(y.shape[1:3])
+    sizes = tf.shape(products)
+    *positions, groups, rows, columns = (sizes[axis] if each is None else each for axis, each in enumerate(known))
     if output_axes == 4:
-        last = (None if whole is None else whole * (1 if together else x.shape[3]),)
-    else:
-        last = window if together else (x.shape[3], whole)
-    known, sizes = (batch, rows, columns, *last), tf.shape(products)
-    flat = tf.reduce_prod(sizes[3:]) if output_axes == 4 else None
-    now = [sizes[0], sizes[1], sizes[2]]
-    if output_axes == 4:
-        now.append(flat)
-    else:
-        now += [sizes[4], sizes[5]] if together else [sizes[3], sizes[4] * sizes[5]]
-    return tf.reshape(products, [one if each is None else each for each, one in zip(known, now, strict=True)])
+        return tf.reshape(products, [*positions, groups * rows * columns])
+    return tf.reshape(products, [*positions, *((rows, columns) if together else (groups, rows * columns))])
 
 
 def _computed(x, y):
@@ -288,7 +279,7 @@ def _in_tensorflow(x, y, patch_size, search_size, epsilon, gradient):
 
         return window.scores(x_patches, y_patches), backward
 
-    geometry = Geometry.of(patch_size, search_size)
+    geometry = Geometry(patch_size, search_size)
 
     def differentiable(x, y):
         return _maps(correlation(x, y, geometry, epsilon, gradient), x, y, geometry, False, 4)
