@@ -156,13 +156,6 @@ class AnyCpuOp : public tensorflow::OpKernel {
 
   static const T* data(const Tensor& tensor) { return tensor.flat<T>().data(); }
 
-  // How many shares each image is split into: the fewest, or as many as give every thread the same number.
-  static int64_t shares(int64_t fewest, int64_t most, int64_t images, int64_t threads) {
-    if (images == 0 || images >= threads) return fewest;
-    const int64_t of_image = (threads + images - 1) / images;
-    return std::min(most, (fewest + of_image - 1) / of_image * of_image);
-  }
-
   AnyProblem attributes_{};
 };
 

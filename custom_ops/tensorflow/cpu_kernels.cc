@@ -77,15 +77,6 @@ class FoundDuplicates {
   int64_t tile_ = 1;
 };
 
-// How many blocks of rows a map is split into: the fewest, because each reads a halo of its own, or if there are fewer
-// maps than threads, as many as give every thread the same number.
-inline int64_t row_blocks(const Problem& p, int64_t tiles, int64_t threads) {
-  const int64_t fewest = cpu::fewest_row_blocks(p);
-  if (tiles == 0 || tiles >= threads) return fewest;
-  const int64_t threads_of_tile = (threads + tiles - 1) / tiles;
-  return std::min(p.height, (fewest + threads_of_tile - 1) / threads_of_tile * threads_of_tile);
-}
-
 template <typename T, Result kResult, auto kKernel>
 class CpuOp : public WindowOp {
  public:
@@ -125,7 +116,8 @@ class CpuOp : public WindowOp {
     const FoundDuplicates duplicates(p, arrays.x, arrays.y, Parts(context, p.batch).count(), kernel.most_pairs);
     arrays.duplicates = duplicates.get();
     const int64_t tile = arrays.duplicates.tile;
-    arrays.row_blocks = row_blocks(p, cpu::tiles(p, tile), threads_of(context));
+    // The fewest otherwise, because each block reads a halo of its own.
+    arrays.row_blocks = shares(cpu::fewest_row_blocks(p), p.height, cpu::tiles(p, tile), threads_of(context));
     const Parts parts(context, is_gradient(kResult) ? cpu::gradient_items(p, tile)
                                                     : cpu::forward_items(p, tile, arrays.row_blocks));
 

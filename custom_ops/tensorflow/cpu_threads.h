@@ -16,6 +16,14 @@ inline int64_t threads_of(tensorflow::OpKernelContext* context) {
   return context->device()->tensorflow_cpu_worker_threads()->num_threads;
 }
 
+// How many shares the work of each of `units`, images or tiles of them, is split into: the fewest, or if there are fewer
+// units than threads, as many as give every thread the same number.
+inline int64_t shares(int64_t fewest, int64_t most, int64_t units, int64_t threads) {
+  if (units == 0 || units >= threads) return fewest;
+  const int64_t of_unit = (threads + units - 1) / units;
+  return std::min(most, (fewest + of_unit - 1) / of_unit * of_unit);
+}
+
 // Shares items of work among TensorFlow's threads: one part for each thread, and one run of items for each part. So the
 // same number of threads always adds the same numbers in the same order. A part has at least `least` items, if there
 // are as many.
