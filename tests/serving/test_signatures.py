@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -186,3 +187,87 @@ def test_a_k_out_of_range_is_refused(asked):
     for k in (0, 4, -1):
         with pytest.raises(tf.errors.InvalidArgumentError, match=rf"k must be 1 to 3, .*\[{k}\]"):
             asked["rank"](probe_features=features[:1], gallery_features=features, k=np.int32(k))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class AtMost(keras.layers.Layer):
+    """Fails on more entries at a time than given."""
+
+    def __init__(self, most, **rest):
+        super().__init__(**rest)
+        self.most = most
+
+    def call(self, inputs):
+        few = tf.debugging.Assert(tf.shape(inputs)[0] <= self.most, ["too many at a time"])
+        with tf.control_dependencies([few]):
+            return tf.identity(inputs)
+
+
+def test_however_much_is_sent_as_many_are_worked_on_at_a_time(embedding):
+    """What is worked on at a time bounds the memory."""
+    tower, head = models.split(small_model())
+    image = keras.Input(SHAPE)
+    slow_tower = keras.Model(image, tower(AtMost(2 * signatures.BLOCK)(image)))
+    sides = [keras.Input(MAPS), keras.Input(MAPS)]
+    slow_head = keras.Model(sides, head([AtMost(signatures.BLOCK)(each) for each in sides]))
+    asked = signatures.signatures(slow_tower, slow_head, embedding.model)
+    count = 5 * signatures.BLOCK + 3
+    probe, gallery = images(count, 7), images(count, 8)
+    features = tower(probe)
+    files = [encoded(each) for each in np.uint8(255 * probe)]
+    inputs = {
+        "match": (probe, gallery),
+        "match_bytes": (files, files),
+        "embed": (probe,),
+        "embed_bytes": (files,),
+        "match_features": (features, features),
+        "rank": (features[:1], features, tf.constant(3)),
+        "embed_vector": (probe,),
+        "embed_vector_bytes": (files,),
+    }
+    assert set(inputs) == set(asked)
+    for name, given in inputs.items():
+        found = tf.function(asked[name].function)(*map(tf.convert_to_tensor, given))
+        assert {each.shape[0] for each in found.values()} == {3 if name == "rank" else count}
+
+
+BAD = {"nan": np.nan, "infinite": np.inf, "bytes": 255.0, "negative": -0.01}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("name", ["match", "embed", "embed_vector"])
+def test_an_image_out_of_range_is_no_answer_but_an_error(name, bad, asked):
+    for input_ in sorted(NAMES[name][0]):
+        inputs = {each: images(21, 1) for each in NAMES[name][0]}
+        inputs[input_][19, 2, 3, 1] = bad
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match=rf"\b{input_}, position 19: values must be in \[0, 1\]"
+        ):
+            asked[name](**inputs)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_map_that_is_not_finite_is_no_answer_but_an_error(bad, asked):
+    features = asked["embed"](image=images(21, 1))["features"]
+    broken = features.copy()
+    broken[19, 2, 3, 1] = bad
+    told = "position 19: values must be finite"
+    for probe, gallery, blamed in (
+        (broken, features, "probe_features"),
+        (features, broken, "gallery_features"),
+        (broken, broken, "probe_features, gallery_features"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"b'{blamed}, {told}|\[{blamed}, {told}"):
+            asked["match_features"](probe_features=probe, gallery_features=gallery)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"gallery_features, {told}"):
+        asked["rank"](probe_features=features[:1], gallery_features=broken, k=np.int32(2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="probe_features, position 0: values must be finite"):
+        asked["rank"](probe_features=broken[19:20], gallery_features=features, k=np.int32(2))
+
+
+def test_sides_of_two_lengths_are_refused(asked):
+    for name, sides in (("match", (images(9, 1), images(1, 2))), ("match_features", (np.zeros((1, *MAPS), "f4"),) * 2)):
+        first, second = sorted(NAMES[name][0], reverse=True)
+        inputs = {first: sides[0], second: np.concatenate([sides[1], sides[1]])}
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"{first} and {second} must be of one length"):
+            asked[name](**inputs)

@@ -1,11 +1,10 @@
-"""Decodes pictures to the tower's input in the graph, as `read_picture` and `ImageSet.images` do outside."""
+"""Decodes pictures in the graph, as `read_picture` and `ImageSet.images` do outside."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from tfnxc.datasets.picture_file import MOST_PER_SIDE, MOST_PIXELS
-from tfnxc.ops.images import to_input
 from tfnxc.serving.orientation import MOST_PARTS, orientation_of, upright
 
 _HEADER = 26  # bytes of a PNG: signature, length and name of the first chunk, width, height, depth, colour type
@@ -16,7 +15,7 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
 
     The values equal those of the package's own reader (Pillow): all colours as RGB, without transparency, turned as the
     EXIF orientation says, the first frame of an animated PNG, Pillow's bilinear filter in fixed-point arithmetic. Only
-    a picture that is higher and narrower than `size` may differ, by 1 / 255, because recent versions of Pillow resize
+    a picture that is higher and narrower than `size` may differ, by 1, because recent versions of Pillow resize
     its rows first.
 
     Args:
@@ -25,7 +24,7 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
         name: What the message of an error calls the batch, e.g. `"probe_bytes"`.
 
     Returns:
-        float32 tensor of shape `(batch, *size, 3)` with values in [0, 1].
+        uint8 tensor of shape `(batch, *size, 3)`.
 
     Raises:
         tf.errors.InvalidArgumentError: If a picture is no JPEG or PNG (such as WebP, which stock operations do not
@@ -64,7 +63,7 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
     position = tf.concat([bad, [count]], axis=0)[0]
     message = tf.strings.join([f"{name}, picture ", tf.strings.as_string(position), ": ", problems[position]])
     with tf.control_dependencies([tf.debugging.Assert(tf.equal(position, count), [message])]):
-        return to_input(tf.ensure_shape(images, [None, *size, 3])[:-1])
+        return tf.ensure_shape(images, [None, *size, 3])[:-1]
 
 
 def _problem(picture):
