@@ -1,14 +1,20 @@
-"""Writing files so that a kill or a loss of power at any moment leaves the old one or the new one, never half."""
+"""Writing so that a kill or a loss of power at any moment leaves the old file or folder or the new one, never half."""
 
 import contextlib
 import json
 import os
 import pathlib
+import shutil
+import tempfile
+import time
 import unicodedata
 
 from tfnxc.errors import InputError
+from tfnxc.locks import held
 
 _TEMPORARY = ".tfnxc-"
+_FOLDER = ".folder"
+_YOUNG = 60  # seconds for which a folder without a lock may be one that is about to be locked
 
 
 @contextlib.contextmanager
@@ -30,6 +36,47 @@ def replacing(path):
             _sync(path.parent)
     finally:
         new.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path):
+    """Gives a new folder beside `path`, which becomes `path` when the block ends without an error.
+
+    What killed processes left of such folders beside `path` is removed.
+
+    Raises:
+        InputError: If `path` is there, also if somebody else makes it meanwhile.
+
+    Example:
+        >>> with new_folder("copies/1") as new:
+        ...     (new / "saved_model.pb").touch()
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{_TEMPORARY}*{_FOLDER}"):
+        with contextlib.suppress(FileNotFoundError):  # another process removes it
+            if time.time() - left.stat().st_mtime > _YOUNG:
+                with held(left) as nobody_else:
+                    if nobody_else:
+                        shutil.rmtree(left, ignore_errors=True)
+    scratch = pathlib.Path(tempfile.mkdtemp(_FOLDER, _TEMPORARY, path.parent))
+    try:
+        with held(scratch):
+            new = scratch / path.name
+            new.mkdir()
+            yield new
+            for each in [*new.rglob("*"), new]:
+                _sync(each)
+            try:
+                os.rename(new, path)
+            except OSError:
+                if not path.exists():
+                    raise
+                raise InputError(f"{path} was made by somebody else meanwhile.") from None
+            with contextlib.suppress(OSError):
+                _sync(path.parent)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _sync(path):

@@ -49,6 +49,27 @@ def alone_in(folder: str | os.PathLike, busy: Callable[[str], str], patience: fl
         yield file.fileno()
 
 
+@contextlib.contextmanager
+def held(folder: str | os.PathLike) -> Iterator[bool]:
+    """Holds a folder itself while the block runs, and gives whether it could: another process may, or no lock is known.
+
+    Nothing is written for it, so that a folder can be held that is renamed meanwhile.
+    """
+    if fcntl is None:
+        yield False
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(opened)
+
+
 def _lock(file, patience):
     if fcntl is None:
         raise OSError("not on this system")

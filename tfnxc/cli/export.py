@@ -2,10 +2,12 @@
 
 import click
 
+from tfnxc.errors import InputError
+
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path())
-@click.option("--name", required=True, help="Name of the model on the server: letters, digits, - and _.")
+@click.argument("folder", metavar="RUN|EXPORT", type=click.Path())
+@click.option("--name", help="Name of the model on the server: letters, digits, - and _.")
 @click.option("--version", default=None, type=click.IntRange(1), help="Default: one more than the last.")
 @click.option(
     "--to", "savedmodels", default="savedmodels", show_default=True, type=click.Path(), help="Folder of all models."
@@ -28,7 +30,8 @@ import click
 @click.option(
     "--probes", default=100, show_default=True, type=click.IntRange(1), help="For float16: measure so many at most."
 )
-def export(folder, name, savedmodels, **options):
+@click.option("--verify", is_flag=True, help="Compare the files of EXPORT with its checksums; nothing is written.")
+def export(folder, name, savedmodels, verify, **options):
     """Writes the model of a run as a SavedModel: savedmodels/NAME/VERSION.
 
     It needs TensorFlow but not tfnxc: TensorFlow Serving, saved_model_cli or any program loads it. It gives the
@@ -38,12 +41,21 @@ def export(folder, name, savedmodels, **options):
     \b
     tfnxc export runs/cuhk01-normxcorr --name campus
     tfnxc export runs/cuhk01-normxcorr --name campus-small --variant float16
+    tfnxc export --verify savedmodels/campus/1         a copy, say; or in it: sha256sum --check SHA256SUMS
     saved_model_cli show --dir savedmodels/campus/1 --all
     saved_model_cli run --dir savedmodels/campus/1 --tag_set serve --signature_def serving_default \
         --inputs "probe=probe.npy;gallery=gallery.npy"
     """
+    if verify and name is not None:
+        raise InputError("--verify is of an export that is there, and --name of one to write; give one of them.")
+    if not verify and name is None:
+        raise InputError("--name is missing: what the model is to be called on the server, such as --name campus.")
     from tfnxc import serving
     from tfnxc.console import console
+
+    if verify:
+        console.print(f"{serving.verify_export(folder)} files are as they were written.")
+        return
 
     path = serving.export_run(folder, name, savedmodels, **options, console=console)
     console.print(f"Exported: {path}")

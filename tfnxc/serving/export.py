@@ -3,7 +3,6 @@
 import os
 import pathlib
 import re
-import tempfile
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,11 +15,12 @@ from tfnxc import models
 from tfnxc.console import plain
 from tfnxc.embedding import Embedding, embedding_path
 from tfnxc.errors import InputError
-from tfnxc.files import refuse_other_than_utf8
+from tfnxc.files import new_folder, refuse_other_than_utf8
 from tfnxc.keras_line import KERAS_2
 from tfnxc.ops.gradient import forward_only
 from tfnxc.runs import Run
 from tfnxc.serving.card import run_card, write_card, write_warm_up
+from tfnxc.serving.checksums import write_checksums
 from tfnxc.serving.signatures import signatures
 from tfnxc.serving.variants import measure_variant
 from tfnxc.serving.variants import variant as smaller
@@ -104,8 +104,10 @@ def export_model(
     - `rank`: `probe_features` of one probe, `gallery_features`, and `k`, an int32, to `indices`, int32 positions in the
       gallery, and `probabilities` of the same person, both `(k,)`, best first.
 
-    A picture that cannot be read fails the request with a message that names its input and position. `assets.extra`
-    holds `card.json` and, if tensorflow-serving-api is installed, warm-up requests for TensorFlow Serving.
+    A picture that cannot be read, an image with values outside [0, 1] and a map that is not finite fail the request
+    with a message that names input and position. Memory beside what is sent and answered is bounded: 8 pairs or 16
+    images are worked on at a time. `assets.extra` holds `card.json` and, if tensorflow-serving-api is installed,
+    warm-up requests for TensorFlow Serving; `SHA256SUMS` is for `verify_export`.
 
     Args:
         model: A model of `tfnxc.models`.
@@ -143,12 +145,11 @@ def export_model(
     target = folder / str(int(version))
     if target.exists():
         raise InputError(f"{target} exists already. Choose another version, or none for the next one.")
-    folder.mkdir(parents=True, exist_ok=True)
     vectors = None if embedding is None else embedding.model
     asked = signatures(*parts, vectors)
-    # Written elsewhere and then renamed: a server that watches the folder never sees half a version.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
-        written, module = pathlib.Path(scratch) / "model", tf.Module()
+    # Made elsewhere and then renamed: a server that watches the folder never sees half a version.
+    with new_folder(target) as written:
+        module = tf.Module()
         # The bare variables: of the models themselves TensorFlow would save much more.
         weights = [each for part in (*parts, vectors) if part is not None for each in part.weights]
         module.kept = [each if KERAS_2 else each.value for each in weights]
@@ -161,10 +162,5 @@ def export_model(
         tf.saved_model.save(module, str(written), {"serving_default": traced["match"], **traced}, without_gradients)
         write_card(written, folder.name, target.name, model, variant, asked, card, embedding)
         write_warm_up(written, folder.name, asked)
-        try:
-            os.rename(written, target)
-        except OSError:
-            if not target.exists():
-                raise
-            raise InputError(f"{target} was made by somebody else meanwhile.") from None
+        write_checksums(written)
     return target
