@@ -119,3 +119,19 @@ def test_large_features_go_into_a_file_and_are_the_same(model, images):
     small, large = embed(tower, images), embed(tower, images, in_memory=0)
     assert isinstance(large, np.memmap) and not isinstance(small, np.memmap)
     np.testing.assert_array_equal(small, large)
+
+
+def test_what_is_no_image_or_map_is_refused(model, images):
+    head = PairHead(model, batch_size=4)
+    for wrong in (images / 255, images.astype(np.float32), images[:, :20], images[0], images.tolist()):
+        with pytest.raises(ValueError, match=r"images must be uint8 \(images, 40, 28, 3\), 0 to 255; got"):
+            head.embed(wrong)
+    maps = head.embed(images)
+    for value in (np.nan, np.inf, -np.inf):
+        broken = maps.copy()
+        broken[3, 1, 2, 0] = value
+        for sides, pair in (((broken, maps), [3, 1]), ((maps, broken), [1, 3])):
+            found = head.score_pairs(*sides, [[0, 1], pair, [2, 2]])
+            np.testing.assert_array_equal(np.isnan(found), [False, True, False])
+    with pytest.raises(ValueError, match=r"second_maps must be maps .*; got float32 \(7, 2"):
+        head.score_pairs(maps, maps[:, :2], [[0, 1]])

@@ -46,7 +46,15 @@ class Embedder:
             progress: Called with the number of images done after each batch. Defaults to `None`.
             in_memory: The most bytes kept in memory; more are kept in a temporary file that is mapped and goes with the
                 array. Defaults to 4 GiB.
+
+        Raises:
+            ValueError: If `images` is no such array.
         """
+        size = tuple(self._tower.input_shape[1:])
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != size:
+            raise ValueError(
+                f"images must be uint8 (images, {', '.join(map(str, size))}), 0 to 255; got {_kind(images)}."
+            )
         shape = len(images), *self._tower.output_shape[1:]
         if 4 * np.prod(shape, dtype=np.int64) <= in_memory:
             features = np.empty(shape, np.float32)
@@ -129,10 +137,15 @@ class PairHead:
             both_orders: Whether each pair is scored in both orders and the two are averaged. Defaults to `False`.
 
         Returns:
-            float32 array of shape `(pairs,)`, in the order of `pairs`.
+            float32 array of shape `(pairs,)`, in the order of `pairs`; NaN where a map is not finite.
+
+        Raises:
+            ValueError: If the maps have another shape.
         """
         pairs = np.asarray(pairs, np.int32).reshape(-1, 2)
         order, scores = tiled(pairs), np.empty(len(pairs), np.float32)
+        finite = self._finite("first_maps", first_maps, pairs[:, 0])
+        finite &= self._finite("second_maps", second_maps, pairs[:, 1])
 
         def score(start, size):
             batch = order[start : start + size]
@@ -149,7 +162,15 @@ class PairHead:
             count = score(start, size)
             if progress is not None:
                 progress(count)
+        scores[~finite] = np.nan  # of which the head may make any number
         return scores
+
+    def _finite(self, name, maps, rows):
+        """Whether all values of the map of each row are finite."""
+        if maps.shape[1:] != self.map_shape:
+            raise ValueError(f"{name} must be maps (images, {', '.join(map(str, self.map_shape))}); got {_kind(maps)}.")
+        used, place = np.unique(rows, return_inverse=True)
+        return np.isfinite([np.sum(maps[row], dtype=np.float64) for row in used])[place.ravel()]
 
     def _find_batch_size(self, score, count, progress):
         """Scores the first pairs in growing batches until they are faster by less than a twentieth; gives how many."""
@@ -171,6 +192,11 @@ class PairHead:
                 break
             best, self.batch_size = rate, size
         return done
+
+
+def _kind(array):
+    """What an array is, for a message."""
+    return f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
 
 
 def tiled(pairs: np.ndarray) -> np.ndarray:
