@@ -1,7 +1,10 @@
 """`tfnxc index` and `tfnxc search` as a user runs them."""
 
 import json
+import sys
+import types
 
+import click
 import pytest
 
 from tests.cli.run_command import error_of, run
@@ -101,6 +104,30 @@ def test_errors_are_one_line(index, crops, tmp_path, model_file):
     probe.unlink()
     other = next((crops / "b").glob("0*.png"))
     assert f"{probe}: no such file" in error_of("search", index, other, "--top", 12, "--picture", tmp_path / "a.png")
+
+
+def test_delete_says_how_many_and_asks_above_a_number(index, crops, monkeypatch):
+    answers, command = [], sys.modules["tfnxc.cli.index"]
+    terminal = types.SimpleNamespace(stdin=types.SimpleNamespace(isatty=lambda: True))
+
+    def confirm(question, abort):
+        answers.append(question)
+        raise click.Abort
+
+    first = min((crops / "a").iterdir())
+    assert f"To delete: {first}." in run("index", index, "--delete", first).output
+    monkeypatch.setattr(command, "_MOST_UNASKED", 6)
+    assert "no terminal; nothing was done. --yes agrees" in error_of("index", index, "--delete", crops)
+    monkeypatch.setattr("tfnxc.cli._asking.sys", terminal)
+    monkeypatch.setattr(click, "confirm", confirm)
+    refused = run("index", index, "--delete", crops)
+    assert refused.exit_code == 1 and len(Gallery(index)) == 11 and answers == ["Go on?"]
+    assert "To delete: 11 of 11 pictures, the first " in refused.output
+    assert run("index", index, "--delete", crops / "b").exit_code == 0 and len(Gallery(index)) == 5
+    monkeypatch.setattr(command, "_MOST_UNASKED", 4)
+    assert run("index", index, "--delete", crops, "--yes").exit_code == 0 and len(Gallery(index)) == 0
+    assert "--yes is about pictures to delete" in error_of("index", index, "--yes")
+    assert "is no name to delete by" in error_of("index", index, "--delete", "")
 
 
 def test_an_index_that_keeps_paths_says_what_is_left_out(tmp_path, model_file, crops):

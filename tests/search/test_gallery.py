@@ -654,6 +654,24 @@ def test_a_folder_is_deleted_with_all_below_it(tmp_path, model_file, crops):
     assert gallery.bytes_on_disk < size
 
 
+@pytest.mark.parametrize("given", ["", " ", "\t\n", ".", "./", "..", "../..", "crops/..", "/", "//", "\0", "crops\0"])
+def test_a_name_that_an_unset_variable_leaves_deletes_nothing(tmp_path, gallery, pictures, given, monkeypatch):
+    (tmp_path / "crops").mkdir()
+    monkeypatch.chdir(tmp_path / "crops" if ".." in given and "crops" not in given else tmp_path)
+    gallery.add([pictures[0]._replace(name=str(tmp_path / "crops" / "0.png"))])
+    for what in (given, [given], [pictures[1].name, given]):
+        with pytest.raises(InputError, match=r"is no name to delete by: .* full path of a folder"):
+            gallery.delete(what)
+    assert len(gallery) == 13
+    assert gallery.meant_by([tmp_path / "crops", pictures[2].name]) == [pictures[2].name, gallery.names[-1]]
+    assert len(gallery) == 13 and gallery.delete([tmp_path / "crops"]) == 1
+
+
+def test_a_picture_whose_name_is_like_a_folder_s_is_deleted_by_it(gallery, pictures):
+    gallery.add([pictures[0]._replace(name=name) for name in (" ", ".")])
+    assert gallery.delete([" ", "."]) == 2 and len(gallery) == 12
+
+
 def test_a_run_gives_its_model(tmp_path, model_file, pictures):
     run = Run.start(
         tmp_path / "run", RunSettings("synthetic", "normxcorr", Recipe()), get_split("random-1-2", range(3))

@@ -4,7 +4,12 @@ import os
 
 import click
 
+from tfnxc.cli._asking import agree
+from tfnxc.console import console, progress_bar, readable
 from tfnxc.errors import InputError
+
+_MOST_UNASKED = 20
+"""Pictures that --delete takes out of an index without a question."""
 
 
 @click.command()
@@ -14,6 +19,7 @@ from tfnxc.errors import InputError
 @click.option("--add", type=click.Path(), help="Add the pictures of a folder or a CSV file to an index.")
 @click.option("--update", is_flag=True, help="Take pictures of the index anew whose files or labels have changed.")
 @click.option("--delete", multiple=True, type=click.Path(), help="Delete a picture, or all of a folder. Repeatable.")
+@click.option("--yes", is_flag=True, help=f"Delete more than {_MOST_UNASKED} pictures without being asked.")
 @click.option("--keep", type=click.Choice(["maps", "paths"]), help="What a new index keeps. Default: maps.")
 @click.option("--compact", is_flag=True, help="Take deleted pictures off the disk, put small files together.")
 @click.option("--check", is_flag=True, help="Read everything; exit with 1 where anything is damaged.")
@@ -22,7 +28,7 @@ from tfnxc.errors import InputError
     type=click.Choice(["identity", "camera", "identity/camera", "camera/identity"]),
     help="What the names of the folders inside a folder of pictures say. Default: nothing.",
 )
-def index(model, pictures, index_folder, add, update, delete, keep, compact, check, layout):
+def index(model, pictures, index_folder, add, update, delete, yes, keep, compact, check, layout):
     """Keeps pictures in an index, in which tfnxc search finds people.
 
     PICTURES is a folder (every PNG, JPEG, BMP and WebP file in it and below) or a CSV file with the columns path and,
@@ -40,6 +46,7 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
     tfnxc index pretrained crops.csv --to index --keep paths
     tfnxc index index --add more-crops --update
     tfnxc index index --delete crops/lift/0007.jpg --delete crops/hall --compact
+    tfnxc index index --delete crops --yes                     many, in a script
     tfnxc index index --check
     tfnxc index index                                          what it holds
     """
@@ -52,9 +59,10 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
         raise InputError("--keep is about a new index, for which a model and PICTURES are needed.")
     if update and not (pictures or add):
         raise InputError("--update is about pictures that are added; there are none.")
+    if yes and not delete:
+        raise InputError("--yes is about pictures to delete; there are none.")
     if layout and not (pictures or add):
         raise InputError("--layout is about a folder of pictures that is added; there is none.")
-    from tfnxc.console import console, progress_bar, readable
     from tfnxc.search import Gallery, list_pictures
 
     listed = pictures or add
@@ -68,7 +76,7 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
         say(f"{file}: not of a format that is read.")
     gallery = Gallery(model) if pictures is None else Gallery.start(index_folder, model, keep=keep, console=console)
     if delete:
-        gallery.delete(delete)
+        _delete(gallery, delete, yes)
     if to_add is not None:
         with progress_bar("Indexing", len(to_add)) as advance:
             result = gallery.add(to_add, progress=advance, update=update)
@@ -104,3 +112,11 @@ def index(model, pictures, index_folder, add, update, delete, keep, compact, che
     console.print(f"{readable(held['index'], in_line=True)}: {size} and {held['keep']}")
     for camera, count in held["cameras"].items():
         console.print(f"  camera {readable(camera, in_line=True) or 'not known'}: {count}")
+
+
+def _delete(gallery, given, yes):
+    names = gallery.meant_by(given)
+    shown = readable(names[0], in_line=True)
+    what = shown if len(names) == 1 else f"{len(names)} of {len(gallery)} pictures, the first {shown}"
+    agree(f"To delete: {what}.", yes or len(names) <= _MOST_UNASKED)
+    gallery.delete(names)

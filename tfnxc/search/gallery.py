@@ -8,7 +8,6 @@ import functools
 import itertools
 import os
 import pathlib
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +24,7 @@ from tfnxc.number_checks import whole_number
 from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, UNCOMPARED, look_at, records_of
 from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
 from tfnxc.search._filters import Filters
+from tfnxc.search._meant import meant_by
 from tfnxc.search._models import FILES, MODEL, find_source, pair_head
 from tfnxc.search._scoring import SCORERS, Scorer
 from tfnxc.search._store import Store, allowed_rows, locked, without_own
@@ -289,38 +289,38 @@ class Gallery:
         inside = (name for name, row in rows.items() if records.file(row).startswith(below))
         return [name for name in inside if not os.path.lexists(records.file(rows[name]))]
 
+    def meant_by(self, pictures: Iterable[str | os.PathLike]) -> list[str]:
+        """The names of the pictures that `delete` would delete, in the order in which they were added.
+
+        Args:
+            pictures: Names, files, or folders: of a folder everything below it is meant.
+
+        Raises:
+            InputError: If one of them means no picture, or holds the working directory without naming it, as an empty
+                name, `"."` and `"/"` do.
+
+        Example:
+            >>> gallery, _ = tfnxc.search.synthetic_gallery("meant", identities=2, probes=1)
+            >>> gallery.meant_by(["meant/gallery/b"]) == gallery.names
+            True
+        """
+        rows = self._store.snapshot.rows
+        meant = meant_by(pictures, rows, self.folder)
+        return [name for name in rows if name in meant]
+
     def delete(self, pictures: Iterable[str | os.PathLike]) -> int:
         """Deletes pictures, and gives how many. Their features leave the disk with the next `compact`.
 
         Args:
-            pictures: Names, files, or folders: of a folder everything below it goes.
+            pictures: Names, files, or folders, as in `meant_by`.
 
         Raises:
-            InputError: If one of them means no picture (nothing is deleted then), or another process is writing.
+            InputError: As from `meant_by`, and nothing is deleted then; or if another process is writing.
         """
-        pictures = [pictures] if isinstance(pictures, str | os.PathLike) else pictures
-        pictures = list(pictures) if isinstance(pictures, Iterable) else [pictures]
-        for each in pictures:
-            if not isinstance(each, str | os.PathLike):
-                raise InputError(f"expected names, files or folders to delete; got {brief(each)}.")
         with self._store.writing() as store:
-            names = {name for each in pictures for name in self._meant(os.fsdecode(each))}
+            names = meant_by(pictures, store.snapshot.rows, self.folder)
             store.delete(names)
         return len(names)
-
-    def _meant(self, given):
-        """The names of the pictures that a name, a file or a folder means."""
-        rows, path = self._store.snapshot.rows, os.path.abspath(given)
-        below = os.path.join(path, "")
-        names = [name for name in (given, path) if name in rows][:1]
-        names = names or [name for name in rows if name.startswith(below)]
-        if not names:  # in the other Unicode form
-            given, path, below = (unicodedata.normalize("NFC", each) for each in (given, path, below))
-            forms = {name: unicodedata.normalize("NFC", name) for name in rows}
-            names = [name for name, form in forms.items() if form in (given, path) or form.startswith(below)]
-        if not names:
-            raise InputError(f"{given}: {self.folder} has no such picture and none below; nothing was deleted.")
-        return names
 
     def compact(self, progress: ProgressCallback | None = None) -> None:
         """Takes deleted pictures off the disk and puts small segments together, in blocks of 1024 pictures.
