@@ -1,8 +1,10 @@
 """What the whole suite shares: a quiet TensorFlow, one seed, the tolerances by type, and where real data lies."""
 
+import contextlib
 import os
 import pathlib
 import shutil
+import subprocess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the command tfnxc
@@ -67,6 +69,35 @@ def real_data():
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set TFNXC_DATA to run this test")
     return folder
+
+
+@pytest.fixture
+def largest_file():
+    """`with largest_file(bytes)`: the system lets no file grow beyond that, as a full disk does."""
+    resource = pytest.importorskip("resource")  # POSIX
+
+    @contextlib.contextmanager
+    def limited(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 256 KiB, where the system lets one be made."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a disk can be mounted by root alone")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ FLOORS = (
         "console",
         "errors",
         "files",
+        "folders",
         "hashes",
         "identities",
         "keras_line",

@@ -1,85 +1,132 @@
-"""Writing so that a kill or a loss of power at any moment leaves the old file or folder or the new one, never half."""
+"""Writing files so that a kill or a loss of power at any moment leaves the old one or the new one, never half."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
-import shutil
-import tempfile
-import time
 import unicodedata
 
 from tfnxc.errors import InputError
-from tfnxc.locks import held
 
-_TEMPORARY = ".tfnxc-"
-_FOLDER = ".folder"
-_YOUNG = 60  # seconds for which a folder without a lock may be one that is about to be locked
+TEMPORARY = ".tfnxc-"
+"""How the names of files and folders begin that are not whole yet."""
+
+
+_REFUSALS = tuple(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "EACCES", "EPERM")
+    if hasattr(errno, name)
+)
+"""What a system says that refuses to write, whatever is written."""
+_UNWRITTEN = "cannot be written"
 
 
 @contextlib.contextmanager
 def replacing(path):
     """Gives the path of a new file beside `path`, which takes its place when the block ends without an error.
 
+    What the system refuses is raised as by `writing`.
+
     Example:
         >>> with replacing("run/model.keras") as new:
         ...     model.save(new)
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{_TEMPORARY}{path.stem}.{os.getpid()}{path.suffix}")
+    new = path.with_name(f"{TEMPORARY}{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        yield new
-        _sync(new)  # or the name may outlive a loss of power and the content not
-        os.replace(new, path)
-        with contextlib.suppress(OSError):  # some disks know no such thing of a folder, and the new file is there
-            _sync(path.parent)
+        with writing(path, new):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield new
+            sync(new)  # or the name may outlive a loss of power and the content not
+            os.replace(new, path)
+            with contextlib.suppress(OSError):  # some disks know no such thing of a folder, and the new file is there
+                sync(path.parent)
     finally:
-        new.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what cannot be removed does not hide why it was not written
+            new.unlink()
 
 
 @contextlib.contextmanager
-def new_folder(path):
-    """Gives a new folder beside `path`, which becomes `path` when the block ends without an error.
+def writing(path, new=None):
+    """A block that writes a file or a folder: where the system refuses it, an `OSError` names that and says why.
 
-    What killed processes left of such folders beside `path` is removed.
+    Libraries that write raise errors of their own, without a name or with that of another file. What is wrong with
+    other files is raised as it is.
 
-    Raises:
-        InputError: If `path` is there, also if somebody else makes it meanwhile.
+    Args:
+        path: What is written.
+        new: The name that it has until it is whole. Defaults to `None`: its own.
 
     Example:
-        >>> with new_folder("copies/1") as new:
-        ...     (new / "saved_model.pb").touch()
+        >>> with writing("full/scores"):
+        ...     raise RuntimeError("h5py: file write failed: errno = 28, 'No space left on device'")
+        Traceback (most recent call last):
+        OSError: [Errno 28] cannot be written: No space left on device: 'full/scores'
     """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{_TEMPORARY}*{_FOLDER}"):
-        with contextlib.suppress(FileNotFoundError):  # another process removes it
-            if time.time() - left.stat().st_mtime > _YOUNG:
-                with held(left) as nobody_else:
-                    if nobody_else:
-                        shutil.rmtree(left, ignore_errors=True)
-    scratch = pathlib.Path(tempfile.mkdtemp(_FOLDER, _TEMPORARY, path.parent))
     try:
-        with held(scratch):
-            new = scratch / path.name
-            new.mkdir()
-            yield new
-            for each in [*new.rglob("*"), new]:
-                _sync(each)
-            try:
-                os.rename(new, path)
-            except OSError:
-                if not path.exists():
-                    raise
-                raise InputError(f"{path} was made by somebody else meanwhile.") from None
-            with contextlib.suppress(OSError):
-                _sync(path.parent)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        yield
+    except Exception as error:
+        if isinstance(error, InputError) or str(getattr(error, "strerror", "")).startswith(_UNWRITTEN):
+            raise  # it is said already
+        code, name = refusal(error), _named(error)
+        own = name is None or any(_is_at(name, each) for each in (path, new) if each is not None)
+        above = name is not None and _is_at(path, name)
+        if code is None and isinstance(error, OSError) and (own or above):
+            code = error.errno
+        if code is None or not (own or above or code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)):
+            raise
+        where = name if above and not own else os.fspath(path)
+        raise OSError(code, f"{_UNWRITTEN}: {os.strerror(code)}", where) from error
 
 
-def _sync(path):
+def refusal(error):
+    """The number by which the system refused to write, found in an error or in those that led to it, or `None`.
+
+    Example:
+        >>> refusal(ValueError("no number")), refusal(OSError(28, "No space left on device"))
+        (None, 28)
+    """
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _REFUSALS:
+            return error.errno
+        # TensorFlow and h5py tell what the system said in a text.
+        text = str(error)
+        for code in _REFUSALS:
+            if os.strerror(code) in text:
+                return code
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None
+
+
+def _named(error):
+    """The file that an error of the system names, or `None`."""
+    name = getattr(error, "filename", None)
+    return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else None
+
+
+def _is_at(name, path):
+    """Whether a file is this one, or lies below it."""
+    name, path = os.path.abspath(name), os.path.abspath(path)
+    return name == path or name.startswith(os.path.join(path, ""))
+
+
+def reserve(file, size):
+    """Has the disk keep so many bytes for an open file, before it is mapped into memory.
+
+    To write into the map of a file for which a disk has no room would kill the process.
+    """
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a disk that cannot
+                raise
+
+
+def sync(path):
     """Waits until the disk has a file, or the names in a folder; only POSIX systems can be asked that way."""
     if os.name == "posix":
         opened = os.open(path, os.O_RDONLY)
@@ -91,7 +138,7 @@ def _sync(path):
 
 def is_temporary(path):
     """Whether this is what a kill inside `replacing` leaves behind."""
-    return pathlib.Path(path).name.startswith(_TEMPORARY)
+    return pathlib.Path(path).name.startswith(TEMPORARY)
 
 
 def existing_form(path: str) -> str:

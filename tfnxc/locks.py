@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from tfnxc.errors import InputError
+from tfnxc.files import writing
 
 try:
     import fcntl
@@ -34,40 +35,24 @@ def alone_in(folder: str | os.PathLike, busy: Callable[[str], str], patience: fl
     Raises:
         InputError: If another process holds the lock, or another object of this one.
     """
-    # Not through a link: the folder may be a stranger's, and this empties the file.
-    with open(pathlib.Path(folder) / LOCK, "a+", encoding="ascii", errors="replace", opener=_no_link) as file:
+    path = pathlib.Path(folder) / LOCK
+    with writing(path):
+        # Not through a link: the folder may be a stranger's, and this empties the file. Without a buffer, which would
+        # be written again when the file is closed.
+        file = open(path, "ab+", buffering=0, opener=_no_link)
+    with file:
         try:
             _lock(file, patience)
         except BlockingIOError:
             file.seek(0)
-            raise InputError(busy(file.read(20).strip() or "another")) from None
+            holder = file.read(20).decode("ascii", "replace").strip()
+            raise InputError(busy(holder or "another")) from None
         except OSError as error:
             warnings.warn(f"{folder}: no lock here ({error}). See that no other process writes there.", stacklevel=3)
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with writing(path):
+            file.truncate(0)
+            file.write(b"%d\n" % os.getpid())
         yield file.fileno()
-
-
-@contextlib.contextmanager
-def held(folder: str | os.PathLike) -> Iterator[bool]:
-    """Holds a folder itself while the block runs, and gives whether it could: another process may, or no lock is known.
-
-    Nothing is written for it, so that a folder can be held that is renamed meanwhile.
-    """
-    if fcntl is None:
-        yield False
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(opened)
 
 
 def _lock(file, patience):

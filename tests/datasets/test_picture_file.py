@@ -75,6 +75,11 @@ def test_a_picture_of_one_endless_row_is_refused_before_it_is_decoded(tmp_path):
         read_picture(tmp_path / "a.png")
 
 
+def test_what_the_system_refuses_is_no_broken_picture(tmp_path):
+    with pytest.raises(InputError, match=r"cannot be read \(File name too long\)"):
+        read_picture(tmp_path / ("a" * 300))
+
+
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     for path in (tmp_path / "a.png", tmp_path):

@@ -57,6 +57,17 @@ def test_a_damaged_score_file_is_one_clear_error(images, tmp_path):
         ScoreFile(tmp_path, "model", images)
 
 
+def test_scores_are_written_where_they_belong_and_a_full_disk_is_told(tmp_path, largest_file):
+    images = np.zeros((40, 1, 1, 3), np.uint8)
+    file, needed = ScoreFile(tmp_path, "model", images), np.random.default_rng(0).random((40, 40)) < 0.4
+    with pytest.raises(OSError, match="cannot be written") as caught, largest_file(200):
+        file.fill(Scorer(), needed)
+    assert caught.value.filename == str(file.path) and file.missing(needed) > needed.sum() / 2
+    file.fill(Scorer(), needed)
+    expected = np.where(needed, np.subtract.outer(np.arange(40.0), np.arange(40.0)), np.nan)
+    np.testing.assert_array_equal(ScoreFile(tmp_path, "model", images).read(), expected)
+
+
 def test_a_large_empty_score_file_takes_no_room(tmp_path):
     path = ScoreFile(tmp_path, "model", np.zeros((5000, 1, 1, 3), np.uint8)).path
     assert path.stat().st_size > 10**8 > 50 * 512 * path.stat().st_blocks

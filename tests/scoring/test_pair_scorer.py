@@ -1,3 +1,5 @@
+import tempfile
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -135,3 +137,10 @@ def test_what_is_no_image_or_map_is_refused(model, images):
             np.testing.assert_array_equal(np.isnan(found), [False, True, False])
     with pytest.raises(ValueError, match=r"second_maps must be maps .*; got float32 \(7, 2"):
         head.score_pairs(maps, maps[:, :2], [[0, 1]])
+
+
+def test_large_features_and_no_room_for_them_are_told(model, images, largest_file):
+    tower, _ = models.split(model)
+    with pytest.raises(OSError, match="cannot be written: File too large") as caught, largest_file(1000):
+        embed(tower, images, in_memory=0)
+    assert caught.value.filename == tempfile.gettempdir()

@@ -1,5 +1,6 @@
 """`tfnxc index` and `tfnxc search` as a user runs them."""
 
+import contextlib
 import json
 import sys
 import types
@@ -153,3 +154,23 @@ def test_an_index_of_the_format_before_is_refused_in_a_line(index, crops):
     remedy = "version 1 of the format; this tfnxc reads version 2. Index the pictures again, into another folder."
     for words in (("search", index, probe), ("index", index, "--add", crops)):
         assert remedy in error_of(*words)
+
+
+def test_a_full_disk_is_told_and_the_index_stays_as_it_was(index, crops, small_disk):
+    full = small_disk / "index"
+    full.mkdir()
+    for path in index.iterdir():
+        (full / path.name).write_bytes(path.read_bytes())
+    (small_disk / "ballast").write_bytes(b"")
+    with contextlib.suppress(OSError), open(small_disk / "ballast", "wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    changed, other = sorted((crops / "a").iterdir())[2:4]
+    changed.write_bytes(other.read_bytes())
+    for words in (["--add", crops, "--update"], ["--delete", crops / "a"], ["--compact"]):
+        said = error_of("index", full, *words)
+        assert said.startswith(f"Error: {full}") and said.endswith("cannot be written: No space left on device.")
+    assert Gallery(full).cameras == {"a": 6, "b": 6}
+    (small_disk / "ballast").unlink()
+    assert run("index", full, "--delete", crops / "a", "--check").exit_code == 0
+    assert "cannot be written: No space" not in run("search", full, other).output

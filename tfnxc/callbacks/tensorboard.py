@@ -9,7 +9,7 @@ import keras
 
 from tfnxc.callbacks.learning_rate import learning_rate
 from tfnxc.errors import InputError
-from tfnxc.files import refuse_other_than_utf8
+from tfnxc.files import refuse_other_than_utf8, writing
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
@@ -43,8 +43,15 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder}: a file, where a folder for TensorBoard was expected. Choose another.")
         refuse_other_than_utf8(folder)
+        self._folder = folder
         super().__init__(log_dir=str(folder), write_graph=False)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Writes the scalars of the epoch."""
-        super().on_epoch_end(epoch, {**logs, "learning_rate": learning_rate(self.model.optimizer)})
+        with writing(self._folder):
+            super().on_epoch_end(epoch, {**logs, "learning_rate": learning_rate(self.model.optimizer)})
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Writes what is not written yet."""
+        with writing(self._folder):
+            super().on_train_end(logs)

@@ -12,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # alone they are faster too (docs/training.md has the figures). TensorFlow reads this when it is imported, so before.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+from tfnxc.cli._one_line import errors_in_one_line
 from tfnxc.cli.build_ops import build_ops
 from tfnxc.cli.datasets import datasets
 from tfnxc.cli.demo import demo
@@ -26,23 +27,20 @@ from tfnxc.cli.search import search
 from tfnxc.cli.serve_ui import serve_ui
 from tfnxc.cli.splits import splits
 from tfnxc.cli.train import train
-from tfnxc.console import never_refuse, readable
-from tfnxc.errors import InputError
+from tfnxc.console import never_refuse
 
 
 class _OneLineErrors(click.Group):
     """Prints what a user's input causes as one line, and exits with 1."""
 
+    def make_context(self, *args, **kwargs):
+        with errors_in_one_line():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, context):
         never_refuse()
-        try:
+        with errors_in_one_line():
             return super().invoke(context)
-        except InputError as error:
-            raise click.ClickException(readable(str(error))) from None
-        except OSError as error:
-            if error.filename is None:
-                raise
-            raise click.ClickException(readable(f"{os.fsdecode(error.filename)}: {error.strerror}.")) from None
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

@@ -61,6 +61,8 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     except InputError:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system, not of the decoder
+            raise InputError(f"{path}: cannot be read ({os.strerror(error.errno)}).") from None
         raise InputError(f"{path}: broken picture ({error}).") from None
 
 

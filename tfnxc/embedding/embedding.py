@@ -158,7 +158,7 @@ class Embedding:
             record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
             digest = record.pop("embedding_digest")
             card = EmbeddingCard.from_dict(record)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             digest, card = None, None
         if card is None or digest != file_digest(path):
             raise InputError(f"{path}: damaged, or not of its {path.stem}.json. Fit it anew: {command}.")

@@ -69,7 +69,7 @@ class History(Mapping[str, list]):
                 # More cells than columns are a list under the name None; `float` refuses it.
                 rows = [{name: float(text) for name, text in row.items() if text} for row in table]
             rows = [{**row, "epoch": int(row["epoch"])} for row in rows]
-        except (OSError, TypeError, ValueError, KeyError, OverflowError, csv.Error):
+        except (TypeError, ValueError, KeyError, OverflowError, csv.Error):
             raise _damaged(path) from None
         names = ("epoch", *(name for name in table.fieldnames or () if name != "epoch"))
         return cls(path, names, rows) if rows else None
@@ -101,7 +101,7 @@ def read_best(folder: str | os.PathLike) -> tuple[int, tuple[float, ...]] | None
         figures = tuple(float(kept[name]) for name in RANKED_BY)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         epoch, figures = None, ()
     if type(epoch) is not int or epoch < 0 or not all(map(math.isfinite, figures)):
         raise InputError(f"{path}: damaged. Delete it, and the next epoch is the best so far.")

@@ -146,7 +146,7 @@ class Result:
                 rows = [(float(row["mean_per_cent"]), float(row["deviation_per_cent"])) for row in csv.DictReader(file)]
             mean, deviation = np.array(rows).T / 100  # a ValueError where there is no row
             return cls.from_dict(record, mean, deviation, path.stem)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, csv.Error):
             raise InputError(
                 f"{path}: not a whole result (its table, .csv, belongs to it). Remove it, and measure it again with "
                 "tfnxc evaluate."

@@ -170,7 +170,7 @@ class Run:
         path = folder / "run.json"
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             raise InputError(f"{folder}: no run here (no run.json); expected a folder that tfnxc train made.") from None
         except ValueError:
             raise InputError(f"{path}: not a JSON file; the run cannot be read.") from None
@@ -258,7 +258,7 @@ class Run:
             found = epochs, progress["pairs_done"], progress["stopped_early"]
         except FileNotFoundError:
             return 0, 0, False
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             found = -1, -1, False
         if [type(value) for value in found] != [int, int, bool] or min(found[:2]) < 0:
             raise InputError(f"{path}: damaged. The tfnxc train command that began the run writes it anew.")

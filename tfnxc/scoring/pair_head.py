@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfnxc import models
 from tfnxc.console import ProgressCallback
+from tfnxc.files import reserve, writing
 from tfnxc.number_checks import whole_number
 from tfnxc.ops.images import to_input
 
@@ -59,7 +60,8 @@ class Embedder:
         if 4 * np.prod(shape, dtype=np.int64) <= in_memory:
             features = np.empty(shape, np.float32)
         else:  # the file has no name any more, so that it goes with the array, however the program ends
-            with tempfile.TemporaryFile() as file:
+            with writing(tempfile.gettempdir()), tempfile.TemporaryFile() as file:
+                reserve(file, 4 * int(np.prod(shape, dtype=np.int64)))
                 features = np.memmap(file, np.float32, "w+", shape=shape)
         for start in range(0, len(images), 64):
             batch = images[start : start + 64]

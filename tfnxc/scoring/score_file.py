@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfnxc.console import ProgressCallback
 from tfnxc.embedding import log_odds_of
 from tfnxc.errors import InputError
-from tfnxc.files import replacing
+from tfnxc.files import replacing, writing
 from tfnxc.hashes import short_digest
 from tfnxc.scoring.pair_head import TILE_PROBES
 from tfnxc.scoring.pair_scorer import PairScorer
@@ -55,7 +55,7 @@ class ScoreFile:
                 np.lib.format.open_memmap(new, "w+", np.float32, (len(images),) * 2).flush()
         try:
             whole = self._open().shape == (len(images),) * 2 and self._open().dtype == np.float32
-        except (OSError, ValueError, EOFError):
+        except (ValueError, EOFError):
             whole = False
         if not whole:
             raise InputError(f"{self.path}: damaged. Remove it: its pairs are then scored again.")
@@ -83,11 +83,23 @@ class ScoreFile:
 
         `scorer` is of the same images; `progress` is called with the number of pairs done after each batch.
         """
-        matrix = self._open("r+")
         for pairs in self._blocks(needed):
             scores = scorer.score(pairs, progress)
-            matrix[pairs[:, 0], pairs[:, 1]] = np.where(scores == 0, np.float32(-0.0), scores)
-            matrix.flush()
+            self._write(pairs, np.where(scores == 0, np.float32(-0.0), scores))
+
+    def _write(self, pairs, scores):
+        """Writes scores into their places; not by a map in memory, in which a full disk would kill the process."""
+        matrix = self._open()
+        places = np.ravel_multi_index(pairs.T, matrix.shape)
+        order = np.argsort(places)
+        places, scores = places[order], scores[order]
+        runs = np.split(scores, np.flatnonzero(np.diff(places) != 1) + 1)  # of neighbours in the file
+        with writing(self.path), open(self.path, "r+b") as file:
+            for start, run in zip(np.cumsum([0, *map(len, runs[:-1])]), runs, strict=True):
+                file.seek(matrix.offset + matrix.itemsize * int(places[start]))
+                file.write(run.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
 
     def _open(self, mode="r"):
         return np.load(self.path, mmap_mode=mode)

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from tfnxc.datasets import synthetic
+from tfnxc.files import writing
 from tfnxc.search.gallery import Gallery
 from tfnxc.search.picture_lists import folder_pictures
 
@@ -45,5 +46,6 @@ def _write(people, folder):
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"person-{identity:04d}.png" for identity in people.identities]
     for index, file in enumerate(files):
-        Image.fromarray(people.read(index)).save(file)
+        with writing(file):
+            Image.fromarray(people.read(index)).save(file)
     return files

@@ -15,7 +15,8 @@ from tfnxc import models
 from tfnxc.console import plain
 from tfnxc.embedding import Embedding, embedding_path
 from tfnxc.errors import InputError
-from tfnxc.files import new_folder, refuse_other_than_utf8
+from tfnxc.files import refuse_other_than_utf8
+from tfnxc.folders import new_folder
 from tfnxc.keras_line import KERAS_2
 from tfnxc.ops.gradient import forward_only
 from tfnxc.runs import Run

@@ -9,6 +9,7 @@ import keras
 
 from tfnxc import models
 from tfnxc.errors import InputError
+from tfnxc.files import writing
 from tfnxc.models.compatibility import leaf_layers
 from tfnxc.recipes import Recipe, model_options
 from tfnxc.runs import load_model
@@ -48,7 +49,8 @@ def _copied(model):
     """A model by way of a file, as every later step of its run will read it."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "given.keras"
-        model.save(path)
+        with writing(path):
+            model.save(path)
         try:
             return load_model(path)[0]
         except InputError as error:

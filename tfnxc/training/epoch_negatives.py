@@ -72,7 +72,7 @@ class EpochNegatives:
                 return kept["mined"] if kept["number"] == number else None
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise InputError(
                 f"{path}: damaged. Delete it and {self._run.model_path('checkpoint').name} to go on after the last "
                 "finished epoch."
