@@ -11,6 +11,7 @@ FLOORS = (
     ("cli",),
     ("report",),
     ("search", "serving"),
+    ("web",),
     ("training",),
     ("evaluation",),
     ("callbacks",),

@@ -55,6 +55,26 @@ def alone_in(folder: str | os.PathLike, busy: Callable[[str], str], patience: fl
         yield file.fileno()
 
 
+def is_abandoned(folder: str | os.PathLike) -> bool:
+    """Whether a folder has a lock that no process holds any more; `False` where that cannot be told.
+
+    Example:
+        >>> os.makedirs("locked"), is_abandoned("locked")
+        (None, False)
+        >>> with alone_in("locked", str):
+        ...     is_abandoned("locked")
+        False
+        >>> is_abandoned("locked")
+        True
+    """
+    try:
+        with open(pathlib.Path(folder) / LOCK, "rb", opener=_no_link) as file:
+            _lock(file, 0.0)
+    except OSError:
+        return False
+    return True
+
+
 def _lock(file, patience):
     if fcntl is None:
         raise OSError("not on this system")

@@ -20,18 +20,19 @@ from PIL import Image
 from tests.browser import BROWSERS, browser, find_browser
 from tfnxc.errors import InputError
 from tfnxc.search import Gallery, folder_pictures
-from tfnxc.search.page import MOST_BYTES, PageServer, find, search_page
+from tfnxc.search.page import MOST_BYTES, find, search_page
 
 pytest.importorskip("gradio", reason="no gradio: pip install gradio")
 needs_browser = pytest.mark.skipif(find_browser() is None, reason=f"no browser: none of {', '.join(BROWSERS)} is there")
 
 
 class Served(NamedTuple):
-    """A running command: its process, the address of its page, and its private folder."""
+    """A running command: its process, the address of its page, its private folder, and what it says on the way."""
 
     process: subprocess.Popen
     address: str
     private: pathlib.Path
+    log: pathlib.Path
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +40,14 @@ def served(tmp_path_factory):
     """The command without an index: 100 drawn people. In a process of its own, as users have it."""
     folder = tmp_path_factory.mktemp("temporary")
     command = [sys.executable, "-m", "tfnxc", "serve-ui", "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)})
+    environment, log = {**os.environ, "TMPDIR": str(folder)}, folder / "log"
+    with open(log, "wb") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
     try:
         line = process.stdout.readline()
         assert line.startswith("100 pictures. The page: http://127.0.0.1:"), line
         (private,) = folder.glob("tfnxc-page-*")
-        yield Served(process, line.split()[4], private)
+        yield Served(process, line.split()[4], private, log)
     finally:
         process.kill()
         process.wait()
@@ -70,9 +73,10 @@ def asked(served, method, path, body=None, **headers):
         connection.close()
 
 
-def upload(served, content):
-    body = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + content + b"\r\n--b--\r\n"
-    return asked(served, "POST", "/gradio_api/upload", body, **{"Content-Type": "multipart/form-data; boundary=b"})
+def upload(served, content, name="a.png", **headers):
+    head = f'--b\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
+    return asked(served, "POST", "/gradio_api/upload", head.encode() + content + b"\r\n--b--\r\n", **form, **headers)
 
 
 def test_it_finds_what_the_gallery_finds(gallery, pictures, crops):
@@ -110,15 +114,6 @@ def test_pictures_that_another_process_adds_are_found(gallery, crops):
 def test_a_shortlist_that_is_too_short_is_told(gallery, tmp_path):
     with pytest.raises(InputError, match="at least 50 pictures; got 49"):
         search_page(gallery, tmp_path, shortlist=49)
-
-
-def test_a_port_that_is_taken_is_told(served):
-    port = urllib.parse.urlsplit(served.address).port
-    with pytest.raises(InputError, match=f"127.0.0.1:{port}: cannot be listened on"):
-        PageServer(port=port)
-    for host in ("...", "a" * 70):
-        with pytest.raises(InputError, match="cannot be listened on"):
-            PageServer(host, 0)
 
 
 def test_it_answers_to_the_names_of_this_machine_only(served):
@@ -178,11 +173,50 @@ def test_no_file_but_a_dropped_one_is_taken(served, crops, place):
     status, dropped = upload(served, secret.read_bytes())
     values = [as_file(json.loads(dropped)[0]), [], "", "", 3.0]
     assert status == 200 and searched(served, values)["success"]
-    for path, message in ((secret, "not uploaded"), ("https://example.com/a.png", "Only a picture that is dropped")):
+    for path, message in (
+        (secret, "does not send this"),
+        ("https://example.com/a.png", "Only a picture that is dropped"),
+    ):
         values[place] = as_file(path)
         done = searched(served, values)
         assert not done["success"] and message in done["output"]["error"]
         assert not list(served.private.rglob(secret.name))
+
+
+def test_a_search_leaves_no_empty_file(served, crops):
+    _, dropped = upload(served, (crops / "a" / "0001_a_00.png").read_bytes())
+    assert searched(served, [as_file(json.loads(dropped)[0]), [], "", "", 3.0])["success"]
+    assert all(path.stat().st_size for path in (served.private / "dropped").rglob("*") if path.is_file())
+
+
+def test_a_page_of_another_site_cannot_drop_a_picture(served):
+    for foreign in ({"Origin": "http://example.com"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert upload(served, b"x" * 100, **foreign)[0] == 403
+    assert upload(served, b"x" * 100, Origin=served.address.rstrip("/"))[0] == 200
+
+
+def test_nothing_is_kept_outside_the_folder(served):
+    assert asked(served, "POST", "/gradio_api/process_recording", b"x")[0] == 404
+
+
+def test_messages_are_text(served):
+    _, dropped = upload(served, b"no picture", name="<img src=x>.png")
+    done = searched(served, [as_file(json.loads(dropped)[0]), [], "<b>now</b>", "", 3.0])
+    assert "<" not in done["output"]["error"]
+    _, dropped = upload(served, b"no picture")
+    done = searched(served, [as_file(json.loads(dropped)[0]), [], "<b>now</b>", "", 3.0])
+    assert "not a picture" in done["output"]["error"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], [None] * 9, [1, 2, 3, 4, 5], [{"path": 3}, {}, [], {}, {}], [None, "none", 1, 2, "3"], [[], [[]], {}, "", []]],
+)
+def test_a_request_that_the_page_does_not_send_costs_a_line(served, values):
+    before = served.log.stat().st_size
+    assert searched(served, values)["success"] in (False, values[:1] == [None])
+    said = served.log.read_bytes()[before:].decode()
+    assert len(said.splitlines()) <= 1 and "Traceback" not in said
 
 
 def test_what_is_dropped_lies_where_nobody_else_can_read_it(served):

@@ -1,5 +1,6 @@
 """The layout of the page of `tfnxc.search.page`. The only module that imports gradio when it is imported itself."""
 
+import html
 import pathlib
 
 import gradio
@@ -10,6 +11,7 @@ from tfnxc.console import readable
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
 from tfnxc.search.picture import MATCH_FIELDS
+from tfnxc.web.guards import log_failure
 
 _KEPT = 3600  # seconds for which a dropped picture stays in the page's folder
 _SHOWN = (240, 320)  # width and height in pixels that a picture has at most
@@ -30,10 +32,10 @@ def layout(find, cameras, most, examples):
             )
         except InputError as error:
             # The folder of a dropped picture says nothing to whoever dropped it.
-            raise gradio.Error(str(error).replace(path, pathlib.Path(path).name), print_exception=False) from None
+            raise InputError(str(error).replace(path, pathlib.Path(path).name)) from None
         if lines:
             others = f" So are {len(lines) - 1} others." if len(lines) > 1 else ""
-            gradio.Warning(f"Left out: {readable(lines[0], in_line=True)}{others}")
+            gradio.Warning(_as_text(f"Left out: {readable(lines[0], in_line=True)}{others}"))
         ranked = list(enumerate(matches, start=1))
         pictures = [(_copy(match.name), _caption(rank, match)) for rank, match in ranked]
         return _small(image), pictures, [[str(rank), *match.texts()] for rank, match in ranked]
@@ -74,6 +76,8 @@ def layout(find, cameras, most, examples):
             _fetch_nothing(each)
         shows = [probe, shown, table]
         gradio.on([dropped.change, button.click], search, inputs=inputs, outputs=shows, api_visibility="private")
+    dropped.preprocess = _path_of
+    _say_in_one_line(page)
     # What is mounted into a server counts as not launched for gradio, which then takes any file of this machine as a
     # dropped one, if a request says so.
     page.has_launched = True
@@ -90,6 +94,33 @@ def _fetch_nothing(component):
         return await take(path)
 
     component.async_move_resource_to_block_cache = take_file
+
+
+def _path_of(payload):
+    """The path of a dropped file: gradio's own way to it makes an empty file each time."""
+    return None if payload is None else payload.path
+
+
+def _say_in_one_line(page):
+    """Has the page say why a search failed as text, and log a request that the page does not send in one line."""
+    process = page.process_api
+
+    async def process_api(*asked, **options):
+        try:
+            return await process(*asked, **options)
+        except (InputError, gradio.Error) as error:
+            said = error.message if isinstance(error, gradio.Error) else str(error)
+        except Exception as error:
+            log_failure("a search that the page does not send", error)
+            said = "The page does not send this."
+        raise gradio.Error(_as_text(said), print_exception=False)
+
+    page.process_api = process_api
+
+
+def _as_text(said):
+    """What a message shows as it is: gradio takes it for HTML, and names of files may hold some."""
+    return html.escape(readable(said))
 
 
 def _caption(rank, match):

@@ -4,80 +4,20 @@ import contextlib
 import functools
 import importlib.util
 import os
-import socket
-import tempfile
 from collections.abc import Callable
 
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
+from tfnxc.search.dropped import DroppedPictures, private_folder
 from tfnxc.search.gallery import SHORTLIST, Gallery
 from tfnxc.search.picture import Picture
+from tfnxc.web import Server
 
-LOCAL = ("127.0.0.1", "localhost")  # names by which only this machine reaches a server
-_CONNECTIONS = 64  # at a time; what comes beyond is answered with 503
 MOST_BYTES = 16 * 2**20  # bytes of a picture that the page takes; `read_picture` bounds its pixels
+MOST_REQUEST = MOST_BYTES + 2**20  # and of a request with one
 MOST_FOUND = 50  # the most pictures that a search on the page shows
 _MOST_WAITING = 16  # searches, of which one runs at a time
 _FONTS = ("system-ui", "sans-serif")  # of the machine: the page loads nothing from others
-
-
-class PageServer:
-    """A port that is listened on, to serve an ASGI application there, with bounds on what it is sent.
-
-    On `127.0.0.1` it answers to that name and `localhost` only, so that no page of the web can have a browser ask it
-    under another name.
-    """
-
-    def __init__(self, host="127.0.0.1", port=7860):
-        try:
-            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            self._socket = socket.create_server((host, port), family=family)
-        except (OSError, UnicodeError) as error:  # the second of a name that is too long
-            why = getattr(error, "strerror", None) or error
-            raise InputError(f"{host}:{port}: cannot be listened on ({why}).") from None
-        self._host = host
-        shown = f"[{host}]" if ":" in host else host
-        self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
-
-    def serve(self, application, most_bytes=17 * 2**20):
-        """Serves an ASGI application, which is sent requests of at most so many bytes, until it is interrupted."""
-        import uvicorn
-        from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-        application = _Bounded(application, most_bytes)
-        if self._host in LOCAL:
-            application = TrustedHostMiddleware(application, list(LOCAL))
-        bounds = {"limit_concurrency": _CONNECTIONS, "timeout_graceful_shutdown": 2}
-        config = uvicorn.Config(application, log_level="warning", lifespan="on", **bounds)
-        with contextlib.closing(self._socket):
-            uvicorn.Server(config).run([self._socket])
-
-
-class _Bounded:
-    """Refuses requests of more bytes than the given, by what their headers say or else as they come in."""
-
-    def __init__(self, application, most):
-        self._application, self._most = application, most
-
-    async def __call__(self, scope, receive, send):
-        if scope["type"] != "http":
-            await self._application(scope, receive, send)
-            return
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self._most:
-            await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close")]})
-            await send({"type": "http.response.body", "body": f"at most {self._most} bytes".encode()})
-            return
-        taken = 0
-
-        async def bounded():
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            # As if the sender had gone: in the middle of a request an application can be given no other answer.
-            return message if taken <= self._most else {"type": "http.disconnect"}
-
-        await self._application(scope, bounded, send)
 
 
 def serve_page(
@@ -109,8 +49,8 @@ def serve_page(
         >>> serve_page("index", port=8080)  # doctest: +SKIP
     """
     check_gradio()
-    server = PageServer(host, port)
-    with tempfile.TemporaryDirectory(prefix="tfnxc-page-") as private, contextlib.suppress(KeyboardInterrupt):
+    server = Server(host, port)
+    with private_folder() as private, contextlib.suppress(KeyboardInterrupt):
         if gallery is None:
             from tfnxc.search.synthetic_people import synthetic_gallery
 
@@ -120,7 +60,7 @@ def serve_page(
         page = search_page(opened, private, examples, shortlist)
         if ready is not None:
             ready(server.address, opened)
-        server.serve(page)
+        server.serve(page, MOST_REQUEST)
 
 
 def search_page(gallery, folder, examples=(), shortlist=SHORTLIST):
@@ -129,24 +69,48 @@ def search_page(gallery, folder, examples=(), shortlist=SHORTLIST):
     Dropped pictures lie for an hour in `folder`, which nobody else can read; a click searches for the files `examples`.
     """
     check_gradio()
+    import fastapi
+
+    application = fastapi.FastAPI(openapi_url=None)
+    of_gallery = functools.partial(find, gallery, shortlist=shortlist)
+    mount_page(application, "/", of_gallery, gallery.cameras, folder, examples, shortlist)
+    return application
+
+
+def mount_page(application, path, of_gallery, cameras, folder, examples=(), shortlist=SHORTLIST):
+    """Puts the page of a gallery into a FastAPI application, below a path.
+
+    `of_gallery` is `find` of the gallery, `cameras` its names of cameras; the others are as in `search_page`.
+    """
+    check_gradio()
     if shortlist < MOST_FOUND:
         raise InputError(f"a shortlist for the page has at least {MOST_FOUND} pictures; got {shortlist!r}.")
+    dropped = DroppedPictures(os.path.join(folder, "dropped"))
     # Both are read when gradio is imported or a part is made: it tells its makers of its use otherwise, and keeps
     # pictures in a folder that all users of the machine share.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_TEMP_DIR"] = os.fspath(folder)
+    os.environ["GRADIO_TEMP_DIR"] = os.fspath(dropped.folder)
     import fastapi
     import gradio
 
     from tfnxc.search._page_layout import layout
 
-    of_gallery = functools.partial(find, gallery, shortlist=shortlist)
-    page = layout(of_gallery, gallery.cameras, MOST_FOUND, [os.fspath(each) for each in examples])
+    def find_with_room(*asked, **options):
+        dropped.make_room()  # a search leaves small copies of what it shows
+        return of_gallery(*asked, **options)
+
+    page = layout(find_with_room, cameras, MOST_FOUND, [os.fspath(each) for each in examples])
     page.queue(max_size=_MOST_WAITING, default_concurrency_limit=1)
-    return gradio.mount_gradio_app(
-        fastapi.FastAPI(openapi_url=None),
+
+    @application.post(f"{path.rstrip('/')}/gradio_api/process_recording")
+    def no_recording():  # gradio would keep what it is sent outside the folder
+        raise fastapi.HTTPException(404)
+
+    application.add_middleware(dropped.guarding, uploads="/gradio_api/upload", most_bytes=MOST_REQUEST)
+    gradio.mount_gradio_app(
+        application,
         page,
-        "/",
+        path,
         app_kwargs={"openapi_url": None},
         footer_links=[],
         max_file_size=MOST_BYTES,
