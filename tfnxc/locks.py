@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 
-from tfnxc.errors import InputError
+from tfnxc.errors import BusyError
 from tfnxc.files import writing
 
 try:
@@ -33,7 +33,7 @@ def alone_in(folder: str | os.PathLike, busy: Callable[[str], str], patience: fl
         patience: Seconds in which another process may give it up. Defaults to `0.0`.
 
     Raises:
-        InputError: If another process holds the lock, or another object of this one.
+        BusyError: If another process holds the lock, or another object of this one.
     """
     path = pathlib.Path(folder) / LOCK
     with writing(path):
@@ -46,7 +46,7 @@ def alone_in(folder: str | os.PathLike, busy: Callable[[str], str], patience: fl
         except BlockingIOError:
             file.seek(0)
             holder = file.read(20).decode("ascii", "replace").strip()
-            raise InputError(busy(holder or "another")) from None
+            raise BusyError(busy(holder or "another")) from None
         except OSError as error:
             warnings.warn(f"{folder}: no lock here ({error}). See that no other process writes there.", stacklevel=3)
         with writing(path):

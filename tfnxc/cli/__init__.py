@@ -24,6 +24,7 @@ from tfnxc.cli.info import info
 from tfnxc.cli.plot import plot
 from tfnxc.cli.report import report
 from tfnxc.cli.search import search
+from tfnxc.cli.serve import serve
 from tfnxc.cli.serve_ui import serve_ui
 from tfnxc.cli.splits import splits
 from tfnxc.cli.train import train
@@ -59,6 +60,7 @@ def main():
     tfnxc index RUN PICTURES ...    keep pictures to be searched
     tfnxc search INDEX PICTURE      where else a person was seen
     tfnxc serve-ui                  the same on a page in the browser
+    tfnxc serve INDEX               the same over HTTP
     tfnxc datasets                  what can be trained on; check it, prepare it
     tfnxc splits                    who trains and who tests, as published
     tfnxc build-ops                 compile the correlation: several times faster
@@ -78,6 +80,7 @@ for _each in (
     index,
     search,
     serve_ui,
+    serve,
     datasets,
     splits,
     build_ops,

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -43,9 +44,14 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     path = os.fspath(path)
     if os.path.exists(path) and not os.path.isfile(path):  # a folder; or a pipe, which would be waited for
         raise InputError(f"{path}: not a file.")
+    return decode_picture(path, path)
+
+
+def decode_picture(source: str | BinaryIO, path: str) -> np.ndarray:
+    """`read_picture` of a path or of an open binary file, which messages call `path`."""
     try:
         # Opening reads the header only; nothing is decoded before the size is known.
-        with Image.open(path, formats=FORMATS) as picture:
+        with Image.open(source, formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_PIXELS or max(picture.size) > MOST_PER_SIDE:
                 most = f"more than the {MOST_PIXELS} pixels read, and sides of {MOST_PER_SIDE}"
                 raise InputError(f"{path}: {picture.width} x {picture.height} is {most}.")

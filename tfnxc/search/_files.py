@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from tfnxc.errors import InputError
+from tfnxc.errors import DamagedError, InputError
 from tfnxc.files import replacing
 from tfnxc.search.picture import Records
 from tfnxc.version import __version__
@@ -117,7 +117,7 @@ class Segment:
 
 def damaged(path, what):
     """The error that says what is wrong with a file of an index."""
-    return InputError(f"{path}: {what}. The index is damaged: copy it anew, or index the pictures again.")
+    return DamagedError(f"{path}: {what}. The index is damaged: copy it anew, or index the pictures again.")
 
 
 def _sha256(*parts):

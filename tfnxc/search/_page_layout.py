@@ -1,6 +1,8 @@
 """The layout of the page of `tfnxc.search.page`. The only module that imports gradio when it is imported itself."""
 
+import contextlib
 import html
+import os
 import pathlib
 
 import gradio
@@ -129,11 +131,11 @@ def _caption(rank, match):
 
 
 def _copy(name):
-    """A picture of the gallery, small; a grey one where its file cannot be read any more."""
-    try:
-        return _small(read_picture(name))
-    except InputError:
-        return Image.new("RGB", (60, 160), "grey")
+    """A picture of the gallery, small; a grey one where its file cannot be read any more, or its name is no path."""
+    with contextlib.suppress(InputError):
+        if os.path.isabs(name):  # others are names that somebody gave, and may be those of any file
+            return _small(read_picture(name))
+    return Image.new("RGB", (60, 160), "grey")
 
 
 def _small(image):

@@ -322,6 +322,15 @@ class Gallery:
             store.delete(names)
         return len(names)
 
+    def delete_names(self, names: Iterable[str]) -> None:
+        """Deletes the pictures of exactly these names, all or none, whatever lies below a folder of such a name.
+
+        Raises:
+            InputError: If there is no picture of one of them, or another process is writing.
+        """
+        with self._store.writing() as store:
+            store.delete(set(names))
+
     def compact(self, progress: ProgressCallback | None = None) -> None:
         """Takes deleted pictures off the disk and puts small segments together, in blocks of 1024 pictures.
 
