@@ -89,10 +89,9 @@ def ask(request, served, client, capsys):
     server, options = SERVERS[request.param]
     with server(served) as address:
 
-        def run(*arguments, errors=False):
+        def run(*arguments):
             client.main([*map(str, arguments), "--model", "campus", "--server", address, *options])
-            printed = capsys.readouterr()
-            return (printed.out, printed.err) if errors else printed.out
+            return capsys.readouterr().out
 
         yield run
 
@@ -161,7 +160,7 @@ def test_a_bad_picture_is_named_by_its_file(ask, gallery):
 
 
 @pytest.mark.parametrize("by", ["pairs", "vectors"])
-def test_broken_pictures_of_a_folder_are_named_and_the_rest_is_ranked(ask, gallery, by):
+def test_broken_pictures_of_a_folder_are_named_and_the_rest_is_ranked(ask, gallery, by, capsys):
     expected = ask("rank", gallery / "05.png", gallery, "--top", 100, "--by", by).splitlines()
     (gallery / ".hidden.png").write_text("not looked at")
     (gallery / "._05.png").write_text("what macOS leaves")
@@ -173,7 +172,10 @@ def test_broken_pictures_of_a_folder_are_named_and_the_rest_is_ranked(ask, galle
     os.mkfifo(gallery / "pipe.png")  # waited for, it would never end
     whole = (gallery / "33.png").read_bytes()
     (gallery / "33.png").write_bytes(whole[:900])
-    found, told = ask("rank", gallery / "05.png", gallery, "--top", 100, "--by", by, errors=True)
+    with pytest.raises(SystemExit) as ended:
+        ask("rank", gallery / "05.png", gallery, "--top", 100, "--by", by)
+    assert ended.value.code == 1
+    found, told = capsys.readouterr()
     names = [line.split()[2] for line in expected if not line.endswith("33.png")]
     assert [line.split()[2] for line in found.splitlines()] == names
     passed, left_out = ([line for line in told.splitlines() if line.startswith(of)] for of in ("Passed", "Left out"))
@@ -211,6 +213,7 @@ def test_addresses_are_taken_as_people_write_them(client, served, gallery, capsy
     ("server", "expected"),
     [
         ("host", ("http", "host", "")),
+        ("localhost:8501", ("http", "localhost:8501", "")),
         ("host:8501/", ("http", "host:8501", "")),
         ("https://host/serving/", ("https", "host", "/serving")),
         ("[::1]:8501", ("http", "[::1]:8501", "")),
@@ -275,7 +278,8 @@ def test_a_console_without_a_letter_shows_a_replacement(client, served, gallery,
         monkeypatch.setattr(sys, name, stream)
     with stand_in.rest(served) as address:
         words = ["rank", gallery / "06.jpg", gallery, "--model", "campus", "--server", address, "--top", 100]
-        client.main(list(map(str, words)))
+        with pytest.raises(SystemExit):
+            client.main(list(map(str, words)))
     out, told = ((stream.flush(), stream.buffer.getvalue().decode())[1] for stream in streams)
     assert "caf?.png\n" in out and len(out.splitlines()) == 1 + PICTURES and "bad?.png: not a JPEG" in told
 
