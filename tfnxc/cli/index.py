@@ -22,13 +22,14 @@ _MOST_UNASKED = 20
 @click.option("--yes", is_flag=True, help=f"Delete more than {_MOST_UNASKED} pictures without being asked.")
 @click.option("--keep", type=click.Choice(["maps", "paths"]), help="What a new index keeps. Default: maps.")
 @click.option("--compact", is_flag=True, help="Take deleted pictures off the disk, put small files together.")
+@click.option("--backup", metavar="FOLDER", type=click.Path(), help="Copy the index, while others write to it too.")
 @click.option("--check", is_flag=True, help="Read everything; exit with 1 where anything is damaged.")
 @click.option(
     "--layout",
     type=click.Choice(["identity", "camera", "identity/camera", "camera/identity"]),
     help="What the names of the folders inside a folder of pictures say. Default: nothing.",
 )
-def index(model, pictures, index_folder, add, update, delete, yes, keep, compact, check, layout):
+def index(model, pictures, index_folder, add, update, delete, yes, keep, compact, backup, check, layout):
     """Keeps pictures in an index, in which tfnxc search finds people.
 
     PICTURES is a folder (every PNG, JPEG, BMP and WebP file in it and below) or a CSV file with the columns path and,
@@ -48,6 +49,7 @@ def index(model, pictures, index_folder, add, update, delete, yes, keep, compact
     tfnxc index index --delete crops/lift/0007.jpg --delete crops/hall --compact
     tfnxc index index --delete crops --yes                     many, in a script
     tfnxc index index --check
+    tfnxc index index --backup backups/monday
     tfnxc index index                                          what it holds
     """
     changes = [name for name, given in (("--add", add), ("--delete", delete), ("--compact", compact)) if given]
@@ -107,6 +109,10 @@ def index(model, pictures, index_folder, add, update, delete, yes, keep, compact
         with progress_bar("Checking", len(gallery)) as advance:
             gallery.check(advance)
         console.print("Everything is as it was written.")
+    if backup:
+        with progress_bar("Copying", None) as advance:
+            copied = gallery.copy(backup, advance)
+        console.print(f"{len(copied)} pictures copied to {backup}; tfnxc index FOLDER --check reads all of it.")
     held = gallery.summary()
     size = f"{held['pictures']} pictures, {held['bytes'] / 1e6:.1f} MB; vectors of {held['dimensions']} numbers"
     console.print(f"{readable(held['index'], in_line=True)}: {size} and {held['keep']}")

@@ -77,7 +77,7 @@ class Segment:
             if self.path.stat().st_size != entry.bytes:
                 raise damaged(self.path, f"{self.path.stat().st_size} bytes; the manifest says {entry.bytes}")
             # One mapping, which outlives the name of the file: a reader goes on while a compaction removes it.
-            whole = np.memmap(file, np.uint8, "r")
+            self._whole = whole = np.memmap(file, np.uint8, "r")
         of_map = (2 * math.prod(manifest.map_shape), 4) if manifest.keep == "maps" else (0, 0)
         sizes = [each * count for each in (2 * manifest.dimensions, *of_map)]
         ends = list(itertools.accumulate(sizes, initial=0))
@@ -105,6 +105,11 @@ class Segment:
         alive = np.ones(self.entry.pictures, bool)
         alive[list(self.entry.deleted)] = False
         return alive
+
+    def copy(self, folder):
+        """Writes the file into another folder, also where a compaction has taken its name since."""
+        with replacing(pathlib.Path(folder) / self.path.name) as new, open(new, "wb") as opened:
+            opened.write(self._whole)
 
     def maps(self, rows):
         """The feature maps of some positions: a float16 copy; an `InputError` names the picture of a damaged one."""
