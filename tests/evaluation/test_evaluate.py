@@ -265,3 +265,30 @@ def test_protocols_of_one_subject_that_were_measured_one_by_one_are_joined(peopl
     assert [each.protocol for each in Results.join(found)] == ["market", "paper"]
     with pytest.raises(InputError, match="two of what is to be measured are called"):
         Results.join([found[0], found[0]])
+
+
+def test_open_set_says_who_is_found_at_a_rate_of_false_alarms_and_who_was_absent(tmp_path):
+    people = synthetic(identities=20)
+    found = evaluate("colour-histogram", people, protocols="open-set", repeats=3)
+    (result,) = found
+    images = people.images()
+    curves = EvaluationPlan.of("open-set", people, repeats=3).measure(colour_histogram_scores(images, images))
+    one, ten = result.open_set["rates"]
+    assert one["threshold"] is None and one["ranks"]["1"] is None  # of 20 probes none is one per cent
+    expected = 100 * np.mean([each.rate(0.1, 5) for each in curves.open_set])
+    assert ten["ranks"]["5"]["mean"] == pytest.approx(expected) and result.open_set["strangers"] == 20
+    assert [set(each) < set(range(20)) and len(each) for each in result.open_set["absent"]] == [10, 10, 10]
+    text = str(found)
+    assert "synthetic, all, open-set: detection and identification, in per cent" in text
+    assert f" {expected:.2f} " in text and "-: 20 probes of strangers are too few for that rate" in text
+    (path,) = found.save_results(tmp_path)
+    assert Result.load(path).open_set == result.open_set and json.loads(path.read_text())["open_set"]["absent"]
+    assert str(Results([Result.load(path)])) == text
+    (closed,) = evaluate("colour-histogram", people, protocols="cross-camera", repeats=3)
+    assert closed.open_set is None and "open_set" not in closed.to_dict()
+
+
+def test_scores_inside_shortlists_have_no_common_threshold(model, people):
+    for options in ({"scorer": "both", "shortlist": 5}, {"scorer": "embedding-k-reciprocal"}):
+        with pytest.raises(InputError, match="the protocol open-set compares the scores of all probes"):
+            evaluate(model, people, protocols="open-set", **options)

@@ -33,7 +33,7 @@ def drawn(trials) -> list:
 
 class TestProtocol:
     def test_registry_names_its_protocols(self):
-        assert set(PROTOCOLS) == {"cross-camera", "paper", "market", "cuhk03-classic"}
+        assert set(PROTOCOLS) == {"cross-camera", "paper", "market", "cuhk03-classic", "open-set"}
         for name, protocol in PROTOCOLS.items():
             assert protocol.name == name
             assert get_protocol(name) is protocol

@@ -132,8 +132,11 @@ def measured(folders, baselines, files, dataset, data, split_name, partial, know
             tested.setdefault((each.dataset, each.split.digest), each)
         if known_scorers and not named:
             for scorer, shortlist in measured_scorers(run, of_runs["state"], found.tested):
-                if scorer == "both-camera" and "paper" not in (options["protocols"] or ("paper",)):
+                asked = options["protocols"] or ("paper",)
+                if scorer == "both-camera" and "paper" not in asked:
                     continue
+                if "open-set" in asked and (shortlist is not None or scorer == "embedding-k-reciprocal"):
+                    continue  # their scores do not compare from probe to probe
                 how = {**of_runs, **options, "scorer": scorer, "shortlist": shortlist}
                 if scorer in VECTORS:
                     how = {name: value for name, value in how.items() if name not in _OF_PAIRS}

@@ -79,8 +79,9 @@ def evaluate(folders, baselines, files, results, **options):
     Each figure carries its protocol, because figures of different protocols do not compare: cross-camera (probes from
     camera A, one gallery image an identity from camera B), paper (the gallery from any camera, all other images are
     probes: usually easier), market (every gallery image; the probe's own view and junk left out), cuhk03-classic (a
-    draw for each probe, of all cameras). docs/evaluation.md says more. Several runs, one a split, are put together:
-    mean, standard deviation and 95 % interval over splits. Published figures stand beside.
+    draw for each probe, of all cameras), open-set (as cross-camera, half of the people not in the gallery: who is found
+    at a rate of false alarms). docs/evaluation.md says more. Several runs, one a split, are put together: mean,
+    standard deviation and 95 % interval over splits. Published figures stand beside.
 
     The towers run once an image, the head once a pair. Scores are kept in the run, so that a stopped command goes on
     and other draws score only what is new. With --scorer embedding no pair is scored: vectors of pictures are compared,
@@ -90,6 +91,7 @@ def evaluate(folders, baselines, files, results, **options):
     tfnxc evaluate runs/cuhk01-normxcorr
     tfnxc evaluate runs/split-*                                    mean and spread over splits
     tfnxc evaluate runs/mine --both-orders --flips
+    tfnxc evaluate runs/mine --protocol open-set --scorer both     people who may not be in the gallery
     tfnxc evaluate runs/mine --scorer embedding --scorer both --shortlist 100 --both-orders
     tfnxc evaluate runs/this runs/that --held-back                 choose one without a look at the test
     tfnxc evaluate runs/mine --dataset grid --data underground_reid --split grid-125

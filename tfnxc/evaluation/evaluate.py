@@ -12,7 +12,7 @@ from rich.console import Console
 from tfnxc.datasets import ImageSet, Split
 from tfnxc.errors import InputError
 from tfnxc.evaluation.results import Results
-from tfnxc.evaluation.scorer import Asked, protocols_of
+from tfnxc.evaluation.scorer import Asked, check_open_set, protocols_of
 from tfnxc.evaluation.shortlists import shortlist_record, shortlisted
 from tfnxc.evaluation.summaries import Measured
 from tfnxc.evaluation.tested import default_protocols
@@ -133,6 +133,7 @@ def evaluate(
     kinds = Asked.of(scorer, shortlist)
     if all_pairs and any(each is not None for each in kinds.shortlists):
         raise ValueError("all_pairs: no effect with a shortlist, outside of which no pair is scored; leave out.")
+    check_open_set(kinds, asked)
     for kind in kinds.kinds:
         protocols_of(kind, asked, asked)  # one that is not of this scorer fails before anything is scored
     how |= {"asked": kinds, "embedding": embedding}

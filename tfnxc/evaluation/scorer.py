@@ -16,7 +16,7 @@ from tfnxc.datasets import ImageSet
 from tfnxc.errors import InputError
 from tfnxc.evaluation.summaries import Read
 from tfnxc.evaluation.tested import Tested
-from tfnxc.metrics import EvaluationPlan
+from tfnxc.metrics import EvaluationPlan, get_protocol
 from tfnxc.metrics.ranking import TrialScores
 from tfnxc.runs.result import HEAD
 from tfnxc.scoring.two_stages import Shortlist, TwoStages
@@ -138,3 +138,15 @@ def protocols_of(kind: str, asked: tuple[str, ...], usual: tuple[str, ...]) -> t
             "scorer=)."
         )
     return ("paper",)
+
+
+def check_open_set(asked: Asked, protocols: tuple[str, ...]) -> None:
+    """Raises `InputError` where scores that depend on the gallery are asked for under an open-set protocol."""
+    named = [name for name in protocols if get_protocol(name).absent]
+    kinds = [f"the scorer {kind}" for kind in asked.kinds if kind == "embedding-k-reciprocal"]
+    kinds += ["a shortlist" for each in asked.shortlists if each is not None]
+    if named and kinds:
+        raise InputError(
+            f"the protocol {named[0]} compares the scores of all probes with one threshold, and those of {kinds[0]} "
+            "depend on the gallery: leave it out, or measure it under another protocol."
+        )

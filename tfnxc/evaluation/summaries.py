@@ -19,6 +19,7 @@ from rich.text import Text
 
 from tfnxc.console import plain
 from tfnxc.datasets import families
+from tfnxc.evaluation.open_sets import open_set_tables
 from tfnxc.evaluation.shortlists import shortlist_line
 from tfnxc.files import replacing, write_json
 from tfnxc.hashes import short_digest
@@ -36,7 +37,7 @@ Read: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP")
 _OF_MEMBERS = (
     *("split", "split_digest", "model_digest", "views", "state", "baseline", "fitted_identities"),
-    *("scorer", "embedding", "combination", "shortlist"),
+    *("scorer", "embedding", "combination", "shortlist", "open_set"),
 )  # what a summary says of each result that is in it
 _WIDE = 110  # columns of a console from which on the counts have columns of their own, not lines under the label
 
@@ -167,6 +168,12 @@ def cmc_tables(groups: Iterable[SplitGroup], width: int = 80) -> Iterator[Table 
             yield _table(f"{above}, {protocol}, in per cent", here, width >= _WIDE)
     if any(row.summary.figures["rank 1"].count > 1 for rows in tables.values() for row in rows):
         yield "mean, ± standard deviation, (half the 95 % interval of the mean), over splits or draws of a split"
+    for (dataset, family, _), rows in tables.items():
+        opened = [row for row in rows if row.first.open_set is not None]
+        if opened:
+            members = [(row.label, [member.result for member in row.members]) for row in opened]
+            title = f"{dataset}, {family}, {opened[0].first.protocol}: detection and identification, in per cent"
+            yield from open_set_tables(title, members)
     for row in (row for rows in tables.values() for row in rows if row.first.shortlist is not None):
         yield plain(shortlist_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members]))
 

@@ -9,6 +9,7 @@ from tfnxc.metrics.cmc import (
     mean_average_precision,
     mean_inverse_negative_penalty,
 )
+from tfnxc.metrics.open_set import DETECTION_RANKS, FALSE_ALARM_RATES, OpenSet, threshold_at
 from tfnxc.metrics.plan import EvaluationPlan
 from tfnxc.metrics.protocols import PROTOCOLS, Protocol, Trial, draw_trials, get_protocol, needed_pairs
 from tfnxc.metrics.published import TITLES, Published, published_figures
@@ -16,11 +17,14 @@ from tfnxc.metrics.ranking import TIES, RankLists, rank_lists
 
 __all__ = [
     "CMC",
+    "DETECTION_RANKS",
+    "FALSE_ALARM_RATES",
     "PROTOCOLS",
     "REPORTED_RANKS",
     "TIES",
     "TITLES",
     "EvaluationPlan",
+    "OpenSet",
     "Protocol",
     "Published",
     "RankLists",
@@ -35,4 +39,5 @@ __all__ = [
     "needed_pairs",
     "published_figures",
     "rank_lists",
+    "threshold_at",
 ]

@@ -9,6 +9,8 @@ from typing import Protocol as Interface
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfnxc.errors import InputError
+from tfnxc.metrics.open_set import DETECTION_RANKS, FALSE_ALARM_RATES, OpenSet, highest_scores
 from tfnxc.metrics.protocols import Protocol, draw
 from tfnxc.metrics.ranking import Matches, TrialScores, check_scores, rank_matches
 from tfnxc.number_checks import whole_number
@@ -96,6 +98,8 @@ class CMC:
             of the number of matches over the rank of the last of them (mINP).
         unmatched: How many more probes there would be, had they a match in the gallery; they count for nothing.
         matches: `Matches` of each repeat: the ranks of the true matches, a row a probe. Defaults to none: not kept.
+        open_set: The `OpenSet` of each repeat, where the protocol takes identities out of the gallery; all other
+            figures are of the probes whose identity is in it. Defaults to none.
 
     Example:
         >>> result = cmc([[0.9, 0.1], [0.8, 0.7]], [1, 2], [1, 2], [0, 0], [1, 1])
@@ -117,6 +121,7 @@ class CMC:
     inverse_negative_penalties: np.ndarray
     unmatched: int = 0
     matches: tuple[Matches, ...] = dataclasses.field(default=(), repr=False)
+    open_set: tuple[OpenSet, ...] = dataclasses.field(default=(), repr=False)
 
     @property
     def mean(self) -> np.ndarray:
@@ -154,6 +159,25 @@ class CMC:
         values = {f"rank {k}": self.at(k) for k in REPORTED_RANKS}
         values |= {"mAP": self.average_precisions, "mINP": self.inverse_negative_penalties}
         return {name: Spread.of(each) for name, each in values.items()}
+
+    def open_set_record(self) -> dict[str, Any] | None:
+        """What `open_set` says, in plain types for JSON, in per cent; `None` where the protocol is none of that kind.
+
+        `strangers` is the most strangers' probes of a repeat, `absent` the identities that each repeat took out. A
+        spread is `None` where the strangers' probes of a repeat are too few for its false alarm rate.
+        """
+        if not self.open_set:
+            return None
+        rates = []
+        for alarms in FALSE_ALARM_RATES:
+            ranks = {str(k): _spread([each.rate(alarms, k) for each in self.open_set], 100) for k in DETECTION_RANKS}
+            threshold = _spread([each.threshold(alarms) for each in self.open_set])
+            rates.append({"false_alarms": 100 * alarms, "threshold": threshold, "ranks": ranks})
+        return {
+            "strangers": max(len(each.highest) for each in self.open_set),
+            "rates": rates,
+            "absent": [list(each.absent) for each in self.open_set],
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the single curves, in plain types for JSON, in per cent; at most 1,000 ranks of the mean."""
@@ -193,7 +217,8 @@ def cmc(
         scores: Matrix of shape `(probes, gallery)`; a higher score means more alike. Infinite scores are fine, and a
             masked one is as NaN. Of a matrix of distances give the negative. Scores that depend on the gallery are a
             function `(trial, block) -> scores` of a `Trial` and a slice of its probes: an array of one row a probe and
-            one column a picture of the trial's gallery.
+            one column a picture of the trial's gallery; but not under a protocol with absent identities, whose scores
+            have to compare from probe to probe.
         probe_ids: Identities of the rows: whole numbers or names. Below 0 they are nobody's (`tfnxc.identities`).
         gallery_ids: Identities of the columns.
         probe_cameras: Cameras of the rows: whole numbers or names. `None` (default), with `gallery_cameras`: all rows
@@ -221,6 +246,11 @@ def cmc(
     protocol, scores, labels = check_scores(
         scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties
     )
+    if protocol.absent and callable(scores):
+        raise InputError(
+            f"the protocol {protocol.name} compares the scores of all probes with one threshold, and those that depend "
+            "on the gallery (a shortlist, k-reciprocal re-ranking) are not made for that: measure them under another"
+        )
     trials = draw(labels, protocol, repeats, seed, probes)
     found = [rank_matches(scores, labels, repeat, ties) for repeat in trials]
     gallery = int(max(matches.gallery.max() for matches in found))
@@ -237,7 +267,23 @@ def cmc(
         np.array([matches.inverse_negative_penalty.mean() for matches in found]),
         sum(trial.unmatched for trial in trials[0]),
         tuple(found),
+        tuple(
+            OpenSet(matches.scores, matches.first, highest_scores(scores, labels, repeat), _absent(probe_ids, repeat))
+            for matches, repeat in zip(found, trials, strict=True)
+            if protocol.absent
+        ),
     )
+
+
+def _absent(probe_ids, trials):
+    """The identities of the strangers' probes of a repeat, as they were given."""
+    rows = np.concatenate([trial.strangers for trial in trials])
+    return sorted(set(np.asarray(probe_ids)[rows].tolist()))
+
+
+def _spread(values, scale=1.0):
+    """The `Spread` of some figures, for JSON; `None` where one is missing."""
+    return None if None in values else Spread.of(values).to_dict(scale)
 
 
 def mean_average_precision(

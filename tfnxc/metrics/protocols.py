@@ -33,10 +33,12 @@ class Protocol:
             that was drawn into the gallery is not a probe. Defaults to `False`: every row is one.
         probe_cameras: Which images of a set are probes where the set does not fix them: those of the `"first"` camera,
             or of `"all"`. Read by `EvaluationPlan`, not by `cmc`. Defaults to `"all"`.
+        absent: With `shots="one"`, `drawn_for="camera"` and different images, the share of the identities that each
+            repeat takes out of the gallery; their probes are those of strangers. In [0, 1). Defaults to 0.
         repeats: How often the gallery is drawn where the caller does not say; 1 where nothing is drawn. Defaults to 10.
 
     Raises:
-        ValueError: If a flag is not one of those named, or `repeats` is below 1.
+        ValueError: If a flag is not one of those named, flags do not go together, or `repeats` is below 1.
 
     Example:
         >>> get_protocol("paper").gallery_from
@@ -53,6 +55,7 @@ class Protocol:
     drawn_for: Literal["camera", "probe"] = "camera"
     same_images: bool = False
     probe_cameras: Literal["first", "all"] = "all"
+    absent: float = 0.0
     repeats: int = 10
 
     def __post_init__(self):
@@ -64,6 +67,10 @@ class Protocol:
             raise ValueError("gallery_from='other-views' goes with shots='all': a draw would differ between probes")
         if self.same_images and (self.gallery_from != "any" or (self.shots, self.drawn_for) != ("one", "camera")):
             raise ValueError("same_images goes with one shot an identity from any camera, shared by all probes")
+        if not 0 <= self.absent < 1:
+            raise ValueError(f"absent must be a share, 0 or above and below 1, received {self.absent!r}")
+        if self.absent and (self.same_images or (self.shots, self.drawn_for) != ("one", "camera")):
+            raise ValueError("absent goes with one shot an identity, shared by the probes of a camera")
         whole_number("repeats", self.repeats, least=1)
 
 
@@ -97,6 +104,14 @@ PROTOCOLS = {
             description="one gallery image an identity from the other cameras, drawn anew for each probe",
             gallery_from="other",
             drawn_for="probe",
+        ),
+        # Liao, Mo, Zhu, Hu and Li, "Open-set Person Re-identification", 2014 (arXiv:1408.0872).
+        Protocol(
+            name="open-set",
+            description="as cross-camera, with half of the identities not in the gallery: their probes are strangers'",
+            gallery_from="other",
+            probe_cameras="first",
+            absent=0.5,
         ),
     )
 }
@@ -244,12 +259,20 @@ class Trial:
         views: A number for each probe and each gallery image: what has a probe's own is left out of its gallery.
             Defaults to `None`: nothing is.
         unmatched: How many more probes there would be, had they a match; they count for nothing. Defaults to 0.
+        strangers: Integers: rows of the probes whose identity the protocol took out of the gallery, ascending. Defaults
+            to none.
     """
 
     probes: np.ndarray
     gallery: np.ndarray
     views: tuple[np.ndarray, np.ndarray] | None = None
     unmatched: int = 0
+    strangers: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def of_strangers(self) -> Self:
+        """The strangers' probes with the same gallery."""
+        return type(self)(self.strangers, self.gallery)
 
     def left_out(self, block: slice = slice(None)) -> np.ndarray | bool:
         """Mask (probes of the block, gallery) of what is left out of the gallery of each probe."""
@@ -286,8 +309,9 @@ def draw_trials(
     admissible ones. So all probes of a camera meet the same gallery; under a protocol that draws for each probe, each
     has an order of its own. Repeat number r has its own generator, seeded by `[seed, r]`: asking for more repeats does
     not change the first ones. A probe whose identity has no admissible image is left out and counted as unmatched.
+    Under a protocol with `absent` identities, so many of those that have a match are drawn beforehand.
 
-    Arguments are those of `cmc`. Fewer `probes` do not change the galleries.
+    Arguments are those of `cmc`. Fewer `probes` do not change the galleries, and bound strangers' probes likewise.
 
     Returns:
         One tuple a repeat. Under a protocol that draws from the other cameras it holds one `Trial` a probe camera,
@@ -325,13 +349,14 @@ def draw(labels: Labels, protocol, repeats=None, seed=0, probes=None) -> list[tu
         rng = np.random.default_rng([seed, repeat])
         # Sorting random(), not permutation(): its stream is the same under every version of NumPy.
         order = np.argsort(rng.random(len(labels.gallery_ids)), kind="stable")
-        drawn = tuple(_trial(protocol, group, labels, order, rng) for group in groups)
+        absent = _absent(protocol, groups, labels, [seed, repeat, 2]) if protocol.absent else None
+        drawn = tuple(_trial(protocol, group, labels, order, rng, absent) for group in groups)
         if not any(len(trial.probes) for trial in drawn):
             raise InputError(
                 f"The protocol {protocol.name!r} takes {protocol.description}: there is no match for any of the "
                 f"{len(labels.probe_ids)} probes. Check identities and cameras"
             )
-        trials.append(drawn if probes is None else _some_probes(drawn, probes, [seed, repeat, 1]))
+        trials.append(drawn if probes is None else _some_probes(drawn, probes, [seed, repeat]))
     return trials
 
 
@@ -348,7 +373,8 @@ def needed_pairs(trials: Iterable[Iterable[Trial]], shape: tuple[int, int]) -> n
         1
     """
     needed = np.zeros(shape, dtype=bool)
-    for trial in (trial for repeat in trials for trial in repeat):
+    all_trials = [trial for repeat in trials for trial in repeat]
+    for trial in [*all_trials, *(each.of_strangers for each in all_trials if len(each.strangers))]:
         try:
             needed[trial.probes[:, None], trial.gallery] |= ~np.asarray(trial.left_out())
         except IndexError as error:
@@ -382,7 +408,20 @@ def _occurrences(values: np.ndarray, among: np.ndarray) -> np.ndarray:
     return np.searchsorted(among, values, "right") - np.searchsorted(among, values, "left")
 
 
-def _trial(protocol: Protocol, group, labels: Labels, order, rng) -> Trial:
+def _absent(protocol: Protocol, groups, labels: Labels, seed: list[int]) -> np.ndarray:
+    """The identities that are taken out of the gallery, of those of which a probe has a match: ascending."""
+    people = np.unique(np.concatenate([labels.probe_ids[rows] for rows, _, _ in groups]))
+    count = round(protocol.absent * len(people))
+    if not 0 < count < len(people):
+        raise InputError(
+            f"The protocol {protocol.name!r} takes {protocol.absent:.0%} of the identities that have a match out of "
+            f"the gallery, and leaves the others: there have to be more than {len(people)}"
+        )
+    # Sorting random(), not permutation(): its stream is the same under every version of NumPy.
+    return np.sort(people[np.argsort(np.random.default_rng(seed).random(len(people)), kind="stable")[:count]])
+
+
+def _trial(protocol: Protocol, group, labels: Labels, order, rng, absent=None) -> Trial:
     """The trial of a group of probes: `order` is the random order of the columns, `rng` draws what is a probe's own."""
     rows, unmatched, allowed = group
     if protocol.shots == "all":
@@ -397,6 +436,10 @@ def _trial(protocol: Protocol, group, labels: Labels, order, rng) -> Trial:
         candidates = order[allowed[order] & (gallery_ids[order] >= 0)]
         _, first = np.unique(gallery_ids[candidates], return_index=True)
         drawn = candidates[first]
+        if absent is not None:
+            gone, away = np.isin(gallery_ids[drawn], absent), np.isin(labels.probe_ids[rows], absent)
+            gallery = np.concatenate([drawn[~gone], distractors])
+            return Trial(rows[~away], gallery, unmatched=unmatched, strangers=rows[away])
         probes = np.setdiff1d(rows, drawn, assume_unique=True) if protocol.same_images else rows
         return Trial(probes, np.concatenate([drawn, distractors]), unmatched=unmatched)
     candidates = np.flatnonzero(allowed & (gallery_ids >= 0))
@@ -409,17 +452,23 @@ def _trial(protocol: Protocol, group, labels: Labels, order, rng) -> Trial:
 
 
 def _some_probes(trials: tuple[Trial, ...], most: int, seed: list[int]) -> tuple[Trial, ...]:
-    """The trials of a repeat with `most` of their probes together."""
-    sizes = [len(trial.probes) for trial in trials]
-    # Sorting random(), for the same reason as above.
-    kept = np.sort(np.argsort(np.random.default_rng(seed).random(sum(sizes)), kind="stable")[:most])
+    """The trials of a repeat with `most` of their probes together, and of those of strangers likewise."""
+    kept = _some([len(trial.probes) for trial in trials], most, [*seed, 1])
+    strangers = _some([len(trial.strangers) for trial in trials], most, [*seed, 3])
     parts = []
-    for trial, end in zip(trials, np.cumsum(sizes), strict=True):
-        at = kept[(kept >= end - len(trial.probes)) & (kept < end)] - (end - len(trial.probes))
+    for trial, at, others in zip(trials, kept, strangers, strict=True):
         gallery = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[at]
         views = None if trial.views is None else (trial.views[0][at], trial.views[1])
-        parts.append(Trial(trial.probes[at], gallery, views, trial.unmatched))
-    return tuple(part for part in parts if len(part.probes) or part.unmatched)
+        parts.append(Trial(trial.probes[at], gallery, views, trial.unmatched, trial.strangers[others]))
+    return tuple(part for part in parts if len(part.probes) or part.unmatched or len(part.strangers))
+
+
+def _some(sizes: list[int], most: int, seed: list[int]) -> list[np.ndarray]:
+    """Positions in each of several lists, ascending, `most` together."""
+    # Sorting random(), for the same reason as above.
+    kept = np.sort(np.argsort(np.random.default_rng(seed).random(sum(sizes)), kind="stable")[:most])
+    ends = np.cumsum(sizes)
+    return [kept[(kept >= end - size) & (kept < end)] - (end - size) for size, end in zip(sizes, ends, strict=True)]
 
 
 def _check_same_images(protocol: Protocol, labels: Labels) -> None:

@@ -22,10 +22,14 @@ TrialScores: TypeAlias = Callable[[Trial, slice], np.ndarray]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Matches:
-    """Ranks of true matches, a row a probe, ascending and filled up with 0; and the size of each probe's gallery."""
+    """Ranks of true matches, a row a probe, ascending and filled up with 0; the size of each probe's gallery.
+
+    `scores` are those of each probe's best match; empty where they are not kept.
+    """
 
     ranks: np.ndarray
     gallery: np.ndarray
+    scores: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
 
     @property
     def first(self) -> np.ndarray:
@@ -64,9 +68,9 @@ def rank_matches(scores: np.ndarray | TrialScores, labels: Labels, trials: tuple
     """Ranks the true matches of a repeat's probes, trial by trial; raises `InputError` if a score it reads is NaN."""
     blocks = [(trial, block) for trial in trials for block in trial_blocks(trial)]
     parts = [_rank_block(*read_block(scores, labels, *each), ties) for each in blocks]
-    most = max(ranks.shape[1] for ranks, _ in parts)
-    ranks = [np.pad(ranks, [(0, 0), (0, most - ranks.shape[1])]) for ranks, _ in parts]
-    return Matches(np.concatenate(ranks), np.concatenate([gallery for _, gallery in parts]))
+    most = max(ranks.shape[1] for ranks, _, _ in parts)
+    ranks = [np.pad(ranks, [(0, 0), (0, most - ranks.shape[1])]) for ranks, _, _ in parts]
+    return Matches(np.concatenate(ranks), *(np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]))
 
 
 def read_block(
@@ -100,7 +104,7 @@ def trial_blocks(trial: Trial) -> list[slice]:
 
 
 def _rank_block(scores, same, kept, ties):
-    """Ranks of the matches of each row, ascending and filled up with 0, and the number of images in its gallery."""
+    """Ranks of each row's matches, ascending and filled up with 0; size of its gallery; score of its best match."""
     counts = same.sum(axis=1)
     rows, columns = np.nonzero(same)
     values = scores[rows, columns]
@@ -116,7 +120,7 @@ def _rank_block(scores, same, kept, ties):
         true = values[at, None]
         ahead = (block >= true) if ties == "pessimistic" else (block > true)
         ranks[who, slot] = np.count_nonzero(ahead & mask, axis=1) + slot + 1
-    return ranks, kept.sum(axis=1)
+    return ranks, kept.sum(axis=1), np.where(same, scores, -np.inf).max(axis=1, initial=-np.inf)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

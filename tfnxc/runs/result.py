@@ -62,6 +62,8 @@ class Result:
             of the head a probe; where all pairs were measured too, `to_exhaustive`, the difference to them in `rank 1`
             and `mAP`, each a `mean` and the `standard_error` over probes. Shares in per cent. Defaults to `None`: there
             was one stage.
+        open_set: What is known of probes whose identity is not in the gallery, as `CMC.open_set_record` gives it.
+            Defaults to `None`: the protocol has none.
         data: Path of the data set. Defaults to `None`: that of the run.
         pairs_per_second: Speed of scoring. Defaults to `None`: all scores were there before.
         versions: Versions that it was measured with, by name. Defaults to none.
@@ -91,6 +93,7 @@ class Result:
     baseline: str | None = None
     scorer: str = HEAD
     shortlist: Mapping[str, Any] | None = None
+    open_set: Mapping[str, Any] | None = None
     data: str | None = None
     pairs_per_second: float | None = None
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -125,6 +128,7 @@ class Result:
             (0.5, 'trained-cross-camera-10draws-allprobes-seed0-pessimistic.json')
         """
         measured = {name: getattr(cmc, name) for name in ("protocol", "ties", *_COUNTS)}
+        measured["open_set"] = cmc.open_set_record()
         fields = _fields({**measured, "label": label, **about, "versions": versions()})
         if prefix is None:
             home = at_home and "state" in fields
@@ -183,6 +187,7 @@ class Result:
         about |= {"views": [[exchanged, list(mirrored)] for exchanged, mirrored in self.views]} if self.views else {}
         about |= {} if self.scorer == HEAD else {"scorer": self.scorer}
         about |= {} if self.shortlist is None else {"shortlist": dict(self.shortlist)}
+        about |= {} if self.open_set is None else {"open_set": dict(self.open_set)}
         return {
             **{name: getattr(self, name) for name in ("label", "protocol", "ties", *_COUNTS)},
             "unit": "per cent",
@@ -275,12 +280,29 @@ def _shortlist(value):
     return known
 
 
+def _open_set(value):
+    rates = [
+        {
+            "false_alarms": float(each["false_alarms"]),
+            "threshold": _known_spread(each["threshold"]),
+            "ranks": {str(int(k)): _known_spread(spread) for k, spread in each["ranks"].items()},
+        }
+        for each in value["rates"]
+    ]
+    return {"strangers": int(value["strangers"]), "rates": rates, "absent": [list(each) for each in value["absent"]]}
+
+
+def _known_spread(value):
+    return None if value is None else {key: value[key] for key in ("mean", "deviation", "interval95")}
+
+
 _SPREADS = ("inside", "mAP_found")  # of a shortlist
 _PAIRED = ("mean", "standard_error")  # of its difference to all pairs
 _TEXTS = ("label", "protocol", "ties", "state", "model_digest", "baseline", "dataset", "split", "split_digest", "data")
 _KINDS: dict[str, Any] = {
     **dict.fromkeys((*_TEXTS, "scorer"), str),
     "shortlist": _shortlist,
+    "open_set": _open_set,
     **dict.fromkeys((*_COUNTS, "epochs_done"), int),
     "pairs_per_second": float,
     "settings": lambda value: value if isinstance(value, RunSettings) else RunSettings.from_dict(value),
