@@ -14,6 +14,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from tfnxc.cli._one_line import errors_in_one_line
 from tfnxc.cli.build_ops import build_ops
+from tfnxc.cli.calibrate import calibrate
 from tfnxc.cli.datasets import datasets
 from tfnxc.cli.demo import demo
 from tfnxc.cli.embed import embed
@@ -54,6 +55,7 @@ def main():
     tfnxc train cuhk01 ...          train a model on CUHK01 into a run folder
     tfnxc embed fit RUN             fit its embedding anew, also on other people
     tfnxc evaluate RUN              measure the run by CMC
+    tfnxc calibrate RUN             thresholds for a stated number of false matches
     tfnxc plot ranking RUN          what it ranks first; also cmc, maps, correlation
     tfnxc report RUN                all of it as one HTML page
     tfnxc export RUN --name NAME    write a SavedModel for TensorFlow Serving
@@ -74,6 +76,7 @@ for _each in (
     train,
     embed,
     evaluate,
+    calibrate,
     plot,
     report,
     export,

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfnxc.embedding.logistic import fit_logistic, logistic
 from tfnxc.errors import InputError
 
 _LEAST = 2.0**-24  # what float32 can tell from a probability of 1
@@ -79,7 +80,7 @@ class Combination:
 
     def probabilities(self, scores: ArrayLike) -> np.ndarray:
         """Probability that both pictures show one person, where that is as likely as not beforehand; float32."""
-        return _logistic(self.slope * np.asarray(scores, np.float64) + self.intercept).astype(np.float32)
+        return logistic(self.slope * np.asarray(scores, np.float64) + self.intercept).astype(np.float32)
 
     def describe(self) -> str:
         """The weights and where they come from, in one line.
@@ -133,7 +134,7 @@ class Combination:
         if same_camera is not None and _usable(known, matches).any() and (known & same_camera).any():
             own = same_camera[..., None].astype(np.float64)
             camera = float(_conditional_logit(own, matches, known, np.zeros(1), offset=scores)[0])
-        slope, intercept = _calibration(scores[across], matches[across])
+        slope, intercept = fit_logistic(scores[across], matches[across])
         count = int(_usable(across, matches).sum())
         return cls(float(weights[0]), float(weights[1]), camera, slope, intercept, probes=count)
 
@@ -224,27 +225,3 @@ def _slope_and_information(cases, weights):
         slope += share * (values[0] - mean)
         information += share * (apart * shares[:, None]).T @ apart
     return slope, information
-
-
-def _calibration(scores, matches):
-    """Slope and intercept of a logistic regression in which matches together weigh as much as all others."""
-    share = np.where(matches, 0.5 / max(1, matches.sum()), 0.5 / max(1, (~matches).sum()))
-    centre, scale = scores.mean(), max(scores.std(), 1e-9)
-    design = np.stack([(scores - centre) / scale, np.ones_like(scores)], axis=1)
-    # Platt's targets keep the slope finite where scores separate the two without an error.
-    targets = np.where(matches, 1 - 1 / (matches.sum() + 2), 1 / ((~matches).sum() + 2))
-    weights = np.zeros(2)
-    for _ in range(_STEPS):
-        found = _logistic(design @ weights)
-        slope = design.T @ (share * (targets - found))
-        information = (design * (share * found * (1 - found))[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(information, slope)
-        step *= min(1.0, 4 / np.abs(step).max()) if step.any() else 1.0
-        weights = weights + step
-        if np.abs(step).max() < 1e-9:
-            break
-    return float(weights[0] / scale), float(weights[1] - weights[0] * centre / scale)
-
-
-def _logistic(values):
-    return 0.5 * (1 + np.tanh(0.5 * values))

@@ -16,6 +16,7 @@ from tfnxc.runs import Result
 from tfnxc.scoring import View, colour_histogram_features, colour_histogram_scores, views
 
 if TYPE_CHECKING:
+    from tfnxc.evaluation.calibration import calibrate
     from tfnxc.evaluation.rankings import Rankings, correlate, find_correlation, pair_correlation, rank_probes
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Results",
     "SavedScores",
     "View",
+    "calibrate",
     "colour_histogram_features",
     "colour_histogram_scores",
     "correlate",
@@ -44,4 +46,5 @@ __all__ = [
 __all__ += _metrics.__all__
 
 _NAMES = ("Rankings", "correlate", "find_correlation", "pair_correlation", "rank_probes")
-__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(_NAMES, "tfnxc.evaluation.rankings"))
+_MODULES = dict.fromkeys(_NAMES, "tfnxc.evaluation.rankings") | {"calibrate": "tfnxc.evaluation.calibration"}
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

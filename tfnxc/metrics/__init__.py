@@ -14,6 +14,8 @@ from tfnxc.metrics.plan import EvaluationPlan
 from tfnxc.metrics.protocols import PROTOCOLS, Protocol, Trial, draw_trials, get_protocol, needed_pairs
 from tfnxc.metrics.published import TITLES, Published, published_figures
 from tfnxc.metrics.ranking import TIES, RankLists, rank_lists
+from tfnxc.metrics.reliability import Reliability, ReliabilityBin
+from tfnxc.metrics.thresholds import ScoredPairs, Threshold, smallest_rate
 
 __all__ = [
     "CMC",
@@ -28,8 +30,12 @@ __all__ = [
     "Protocol",
     "Published",
     "RankLists",
+    "Reliability",
+    "ReliabilityBin",
+    "ScoredPairs",
     "Spread",
     "Summary",
+    "Threshold",
     "Trial",
     "cmc",
     "draw_trials",
@@ -39,5 +45,6 @@ __all__ = [
     "needed_pairs",
     "published_figures",
     "rank_lists",
+    "smallest_rate",
     "threshold_at",
 ]

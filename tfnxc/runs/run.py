@@ -23,14 +23,16 @@ from tfnxc.runs.settings import RunSettings
 if TYPE_CHECKING:
     import keras
 
-    from tfnxc.embedding import Embedding
+    from tfnxc.embedding import Calibration, Embedding
 
 People = Sequence[tuple[str, Sequence[int]]]  # `(data set, identities)` of each set that was trained on
 
 _RECORD = {"settings", "split", "split_digest", "data", "before", "fitted_before", "versions"}  # keys of `run.json`
 _KEPT = ("model.keras", "checkpoint.keras", "nan.json", "scores", "results")  # not to be taken over by another run
 _EMBEDDINGS = tuple(
-    f"embedding{state}{suffix}" for state in ("", "-best", "-initial") for suffix in (".keras", ".json")
+    f"{name.format(state)}"
+    for state in ("", "-best", "-initial")
+    for name in ("embedding{}.keras", "embedding{}.json", "calibration{}.json")
 )
 _REPLACED = ("initial.keras", "negatives.npz", "best.keras", "best.json", "history.csv", "progress.json", *_EMBEDDINGS)
 """What a start removes."""
@@ -43,8 +45,9 @@ class Run:
 
     It holds `run.json` (settings, split, path of the data, versions), `initial.keras` (the model before training),
     `model.keras` (after the last finished epoch, with its optimizer), `progress.json` (how many epochs that are),
-    `history.csv`, `embedding.keras` and `embedding.json` (the embedding fitted to that model), and from evaluation
-    `scores/` and `results/`. With validation also `best.keras` and `best.json` (the best model so far and its figures).
+    `history.csv`, `embedding.keras` and `embedding.json` (the embedding fitted to that model), `calibration.json` (its
+    thresholds), and from evaluation `scores/` and `results/`. With validation also `best.keras` and `best.json` (the
+    best model so far and its figures).
     In the middle of an epoch also `checkpoint.keras` and, with hard negatives, `negatives.npz`. After a NaN also
     `nan.json` and `nan_batch.npz`. `lock` keeps a second training out.
 
@@ -372,6 +375,16 @@ class Run:
                 f"{fit_command(self.folder, state)}."
             )
         return found
+
+    def calibration(self, state: str = "trained") -> Calibration:
+        """The calibrated probabilities and thresholds of the model in a state and its embedding.
+
+        Raises:
+            InputError: If there are none yet, they are of other weights, or a file is broken.
+        """
+        from tfnxc.embedding import Calibration
+
+        return Calibration.load(self.folder, self.embedding(state), state)
 
     def _existing(self, state):
         path = self.model_path(state)

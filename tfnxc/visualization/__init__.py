@@ -5,6 +5,7 @@ from tfnxc.visualization.correlation import PairCorrelation, plot_correlation, p
 from tfnxc.visualization.maps import MapRow, plot_maps
 from tfnxc.visualization.page import check_form, save_figure
 from tfnxc.visualization.rankings import RankedProbe, Ranking, plot_rankings
+from tfnxc.visualization.reliability import plot_reliability
 from tfnxc.visualization.training import plot_training
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "plot_correlation",
     "plot_maps",
     "plot_rankings",
+    "plot_reliability",
     "plot_training",
     "position_at",
     "save_figure",
