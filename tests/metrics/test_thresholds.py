@@ -29,7 +29,7 @@ def test_by_hand():
     found = Threshold.find(pairs, 100)
     assert (found.score, found.measured, found.found) == (90, 100, 0.75)
     assert Threshold.find(pairs, 109).score == 90 and Threshold.find(pairs, 110).score == 89
-    with pytest.raises(InputError, match="99 false matches per 1,000 pictures cannot be told from 100 pairs .* is 100"):
+    with pytest.raises(InputError, match=r"^99 false matches per 1,000 pictures cannot be told from 100 .* is 100\.$"):
         Threshold.find(pairs, 99)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
 from rich.console import Console
@@ -14,9 +13,7 @@ from tfnxc.datasets import ImageSet, open_dataset
 from tfnxc.datasets.catalogue import own_pictures
 from tfnxc.datasets.known_people import names_of
 from tfnxc.embedding import (
-    CALIBRATED,
     Calibration,
-    Combination,
     ScorerCalibration,
     calibrated_digest,
     log_odds_of,
@@ -30,7 +27,7 @@ from tfnxc.evaluation.tested import (
     seen_in,
 )
 from tfnxc.metrics import ScoredPairs
-from tfnxc.metrics.thresholds import check_rate
+from tfnxc.metrics.thresholds import check_rate, check_supported
 from tfnxc.number_checks import whole_number
 from tfnxc.runs import Run
 from tfnxc.scoring.pair_head import PairHead
@@ -110,36 +107,30 @@ def calibrate(
     if not other_people:
         say_without_names(run, people, console)
     part = _drawn(people, _unseen(run, embedding.card, people, own, other_people), seed)
-    scores = _scored(PairHead(run.load_model(state), _BATCH), embedding, part, most_pairs, seed, console)
-    fitted = {}
-    for scorer in CALIBRATED:
-        pairs = ScoredPairs(scores.of[scorer], scores.probes, scores.gallery)
-        fitted[scorer] = ScorerCalibration.fit(scorer, pairs, scores.probabilities[scorer], asked, seed)
-    matches = int(np.count_nonzero(scores.probes == scores.gallery))
-    known, names = part.people.tolist(), names_of(part)
-    found = Calibration(
+    pairs, matches, probes = _pairs(part, most_pairs, seed)
+    strangers = len(pairs) - matches
+    for each in asked or ():
+        check_supported(each, strangers)  # before anything is scored
+    if console is not None:
+        console.print(plain(f"{len(part.people)} people, {len(pairs)} pairs of {len(part)} pictures"))
+    scores = _scored(PairHead(run.load_model(state), _BATCH), embedding, part, pairs, console)
+    who, fitted = part.identities[pairs.T], {}
+    for scorer, (found, probabilities) in scores.items():
+        fitted[scorer] = ScorerCalibration.fit(scorer, ScoredPairs(found, *who), probabilities, asked, seed)
+    known = part.people.tolist()
+    calibration = Calibration(
         calibrated_digest(embedding),
         ((people.name, tuple(known)),),
         pictures=len(part),
-        probes=scores.pictures,
+        probes=probes,
         matches=matches,
-        strangers=len(scores.probes) - matches,
+        strangers=strangers,
         combined=len(set(known) & _numbers(people, embedding.card.combined_on, embedding.card.names)),
         scorers=fitted,
-        names=names,
+        names=names_of(part),
     )
-    found.save(run.folder, state)
-    return found
-
-
-class _Scores(NamedTuple):
-    """Scores, and own probabilities or `None`, by scorer; who is on each pair; how many pictures were probes."""
-
-    of: Mapping[str, np.ndarray]
-    probabilities: Mapping[str, np.ndarray | None]
-    probes: np.ndarray
-    gallery: np.ndarray
-    pictures: int
+    calibration.save(run.folder, state)
+    return calibration
 
 
 def _numbers(people, seen, names):
@@ -177,26 +168,27 @@ def _drawn(people, identities, seed):
     return people.of_identities(chosen.tolist())
 
 
-def _scored(head, embedding, part, most_pairs, seed, console):
-    """The `_Scores` of pairs of pictures, as a search scores them: the probe first."""
+def _pairs(part, most, seed):
+    """Pairs of pictures `(probe, gallery)`, matches first; how many those are; and how many probes strangers have."""
+    who, cameras, rng = part.identities, part.cameras, np.random.default_rng([seed, 6])
+    same = who[:, None] == who
+    own = np.eye(len(part), dtype=bool) if of_one_camera(part) else cameras[:, None] == cameras
+    matches = rng.permutation(np.argwhere(same & ~own))[: max(1, most // 4)]
+    probes = np.sort(rng.permutation(len(part))[: max(1, (most - len(matches)) // len(part))])
+    strangers = np.argwhere(~same[probes])
+    strangers[:, 0] = probes[strangers[:, 0]]
+    return np.concatenate([matches, strangers]), len(matches), len(probes)
+
+
+def _scored(head, embedding, part, pairs, console):
+    """Scores of pairs as a search has them, the probe first, and the scorer's own probabilities, by scorer."""
     with progress_bar("Reading pictures", len(part), console) as advance:
         images = part.images(head.image_size, advance)
     with progress_bar("Towers, once an image", len(part), console) as advance:
         maps = head.embed(images, advance)
-    vectors, who, cameras = embedding.vectors(maps), part.identities, part.cameras
-    rng, same = np.random.default_rng([seed, 6]), who[:, None] == who
-    own = np.eye(len(part), dtype=bool) if of_one_camera(part) else cameras[:, None] == cameras
-    matches = rng.permutation(np.argwhere(same & ~own))[: max(1, most_pairs // 4)]
-    probes = np.sort(rng.permutation(len(part))[: max(1, (most_pairs - len(matches)) // len(part))])
-    strangers = np.argwhere(~same[probes])
-    pairs = np.concatenate([matches, np.stack([probes[strangers[:, 0]], strangers[:, 1]], axis=1)])
-    if console is not None:
-        console.print(plain(f"{len(part.people)} people, {len(pairs)} pairs of {len(part)} pictures"))
     with progress_bar("Head, once a pair", len(pairs), console) as advance:
         alike = head.score_pairs(maps, maps, pairs, advance)
+    vectors, combination = embedding.vectors(maps), embedding.combination
     cosines = np.clip(np.einsum("pd,pd->p", vectors[pairs[:, 0]], vectors[pairs[:, 1]]), -1, 1)
-    combination: Combination = embedding.combination
     both = combination.scores(log_odds_of(alike), cosines)
-    of = {"head": alike, "embedding": cosines, "both": both}
-    own_probabilities = {"head": alike, "embedding": None, "both": combination.probabilities(both)}
-    return _Scores(of, own_probabilities, who[pairs[:, 0]], who[pairs[:, 1]], len(probes))
+    return {"head": (alike, alike), "embedding": (cosines, None), "both": (both, combination.probabilities(both))}

@@ -80,13 +80,8 @@ class Threshold:
             InputError: If the pairs are too few for that number, or the number is not one; the message has the smallest
                 that they support.
         """
-        rate, strangers = check_rate(false_matches), pairs.scores[~pairs.matches]
-        smallest = smallest_rate(len(strangers))
-        if rate < smallest:
-            raise InputError(
-                f"{rate:g} false matches per 1,000 pictures cannot be told from {len(strangers)} pairs of strangers, "
-                f"because {LEAST_PAIRS} of them have to be above a threshold: the smallest number here is {smallest:g}."
-            )
+        strangers = pairs.scores[~pairs.matches]
+        rate = check_supported(false_matches, len(strangers))
         score = threshold_at(strangers, rate / 1000)
         if score is None:
             raise InputError(
@@ -125,6 +120,17 @@ def check_rate(false_matches: Any) -> float:
             f"false matches are a number of 1,000 gallery pictures, above 0 and below 1,000; got {false_matches!r}."
         )
     return float(false_matches)
+
+
+def check_supported(false_matches: Any, strangers: int) -> float:
+    """What `check_rate` does; raises `InputError` also where so many pairs of strangers are too few for that number."""
+    rate, smallest = check_rate(false_matches), smallest_rate(strangers)
+    if rate < smallest:
+        raise InputError(
+            f"{rate:g} false matches per 1,000 pictures cannot be told from {strangers} pairs of strangers, because "
+            f"{LEAST_PAIRS} of them have to be above a threshold: the smallest number here is {smallest:g}."
+        )
+    return rate
 
 
 def smallest_rate(strangers: int) -> float:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from tfnxc.metrics import Reliability
 from tfnxc.visualization.page import COLOURS, GREY, HEADING, TEXT, WIDTH
 
-_HEIGHT = 3.1
+_HEIGHT = 3.3
 _STYLES = (("before", "s", "--"), ("after", "o", "-"))
 
 
