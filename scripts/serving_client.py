@@ -227,6 +227,8 @@ def asked_of_each(ask, signature, path, inputs_of, output, leave_out):
             except RefusedPictureError as error:
                 if error.name != list(inputs)[-1] or not os.path.isdir(path):
                     raise
+                if not is_refused_alone(ask, signature, inputs_of([error.path])):
+                    raise RefusedError(f"{error.path}: refused among others, taken alone: {BATCHING}.") from None
                 leave_out(error)
                 batch = [each for each in batch if each != error.path]
                 continue
@@ -244,6 +246,16 @@ def asked_of_each(ask, signature, path, inputs_of, output, leave_out):
 
 
 NO_NUMBER = "the server answered no finite number"
+BATCHING = "the server puts requests of several clients together; ask a service without batching"
+
+
+def is_refused_alone(ask, signature, files):
+    """Whether a picture is refused in a request of its own: in a batch of the server's it may be another client's."""
+    try:
+        asked_of_files(ask, signature, files)
+    except RefusedPictureError:
+        return True
+    return False
 
 
 def results(outputs, name, count):
@@ -273,8 +285,7 @@ def asked_of_files(ask, signature, files):
             raise
         name, paths, at = picture[1], files[picture[1]], int(picture[2])
         if at >= len(paths):
-            more = "it puts requests of several clients together; ask a service without batching"
-            raise RefusedError(f"the server refused picture {at} of {len(paths)} that were sent: {more}.") from None
+            raise RefusedError(f"refused was picture {at} of {len(paths)} that were sent: {BATCHING}.") from None
         raise RefusedPictureError(name, paths[at], picture[3]) from None
 
 

@@ -147,7 +147,19 @@ def test_vectors_before_a_failure_are_printed_and_a_bad_one_is_named(client, gal
 def test_a_position_in_the_requests_of_others_is_told(client, gallery):
     with serving(lambda *_: (400, {"error": "gallery_bytes, picture 40: broken picture"})) as server:
         told = ended(client, "rank", gallery / "00.png", gallery, "--server", server)
-    assert "refused picture 40 of 32 that were sent" in told and "without batching" in told
+    assert "refused was picture 40 of 32 that were sent" in told and "without batching" in told
+
+
+def test_a_picture_that_is_taken_alone_is_not_left_out(client, gallery, capsys):
+    def answer(path, body):
+        if len(body["inputs"]["gallery_bytes"]) == 8:
+            return 400, {"error": "gallery_bytes, picture 3: broken picture"}
+        return sound(path, body)
+
+    with serving(answer) as server:
+        told = ended(client, "rank", gallery / "00.png", gallery, "--server", server)
+    assert f"{gallery / '35.png'}: refused among others, taken alone: the server puts requests" in told
+    assert "holds the 32 pictures" in told and capsys.readouterr().err == ""
 
 
 def test_vectors_of_two_lengths_are_told(client, gallery):
@@ -228,8 +240,8 @@ def test_nothing_that_steers_a_terminal_is_printed(client, gallery, tmp_path, ca
 
     def answer(path, body):
         inputs = body["inputs"].get("gallery_bytes", body["inputs"].get("image_bytes"))
-        if body["signature_name"] == "match_bytes" and len(inputs) == 10:
-            return 400, {"error": f"gallery_bytes, picture 8: {STEERING}"}
+        if body["signature_name"] == "match_bytes" and len(inputs) in (1, 10):
+            return 400, {"error": f"gallery_bytes, picture {8 if len(inputs) == 10 else 0}: {STEERING}"}
         return sound(path, body)
 
     outcomes = []
@@ -281,3 +293,10 @@ def test_a_folder_is_no_probe(client, gallery, capsys):
 def test_what_is_no_array_is_told(client, tmp_path, content):
     (tmp_path / "images.npy").write_bytes(content)
     assert "no .npy file of numbers" in ended(client, "embed", tmp_path / "images.npy", "--server", "host")
+
+
+def test_a_server_of_grpc_that_says_nothing_is_not_waited_for(client, gallery):
+    pytest.importorskip("tensorflow_serving.apis.predict_pb2")
+    with socket.create_server(("127.0.0.1", 0)) as server:  # connects, and never answers
+        words = ["--grpc", "--server", f"127.0.0.1:{server.getsockname()[1]}", "--timeout", 0.2]
+        assert "DEADLINE_EXCEEDED" in ended(client, "match", gallery / "00.png", gallery / "01.png", *words)

@@ -223,4 +223,5 @@ def test_the_sizes_are_those_of_the_page_on_searching():
         for cell, size in ((maps, each_map + others), (paths, others)):
             number, unit = cell.split()
             assert float(number) * kept[unit] == pytest.approx(count * size, rel=0.02)
-    assert "1.76 GB" in SEARCH and "1.76 GB" in PAGE
+    for figure in ("1.76 GB", "648", "512 bytes"):
+        assert figure in SEARCH and figure in PAGE
