@@ -13,11 +13,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from tfnxc.cli._one_line import errors_in_one_line
+from tfnxc.cli.audit import audit
 from tfnxc.cli.build_ops import build_ops
 from tfnxc.cli.calibrate import calibrate
 from tfnxc.cli.datasets import datasets
 from tfnxc.cli.demo import demo
 from tfnxc.cli.embed import embed
+from tfnxc.cli.erase import erase
 from tfnxc.cli.evaluate import evaluate
 from tfnxc.cli.export import export
 from tfnxc.cli.index import index
@@ -61,6 +63,8 @@ def main():
     tfnxc export RUN --name NAME    write a SavedModel for TensorFlow Serving
     tfnxc index RUN PICTURES ...    keep pictures to be searched
     tfnxc search INDEX PICTURE      where else a person was seen
+    tfnxc audit INDEX               who asked for whom
+    tfnxc erase INDEX ...           leave nothing of a picture or a person
     tfnxc serve-ui                  the same on a page in the browser
     tfnxc serve INDEX               the same over HTTP
     tfnxc datasets                  what can be trained on; check it, prepare it
@@ -82,6 +86,8 @@ for _each in (
     export,
     index,
     search,
+    audit,
+    erase,
     serve_ui,
     serve,
     datasets,

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from tfnxc.lazy import lazy_names
+from tfnxc.search._erasing import Receipt
+from tfnxc.search.audit import AuditLog, Entry, asking
 from tfnxc.search.gallery import SHORTLIST, Added, Gallery
 from tfnxc.search.picture import Match, Picture, format_matches, merge_rankings
 from tfnxc.search.picture_lists import csv_pictures, folder_pictures, list_pictures, set_pictures
@@ -16,9 +18,13 @@ if TYPE_CHECKING:
 __all__ = [
     "SHORTLIST",
     "Added",
+    "AuditLog",
+    "Entry",
     "Gallery",
     "Match",
     "Picture",
+    "Receipt",
+    "asking",
     "csv_pictures",
     "folder_pictures",
     "format_matches",

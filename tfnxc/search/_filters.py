@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfnxc.datasets.readers.folder import label
 from tfnxc.errors import InputError
 from tfnxc.search.picture import brief, label_text
-from tfnxc.search.times import Time, seconds_of
+from tfnxc.search.times import Time, format_time, seconds_of
 
 
 class Filters(NamedTuple):
@@ -34,6 +34,15 @@ class Filters(NamedTuple):
         if first is not None and last is not None and first > last:
             raise InputError(f"since {since} is later than until {until}, so that nothing could be found.")
         return cls(wanted, () if without_cameras is None else _names("without_cameras", without_cameras), first, last)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain types for JSON."""
+        return {
+            "since": format_time(self.since),
+            "until": format_time(self.until),
+            "cameras": None if self.cameras is None else list(self.cameras),
+            "without_cameras": list(self.without_cameras),
+        }
 
     def check(self, folder: os.PathLike, known: Collection[str | None]) -> None:
         """Raises `InputError` if the gallery in a folder has no picture of one of the cameras."""

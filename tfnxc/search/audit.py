@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import dataclasses
 import getpass
 import hashlib
@@ -25,6 +27,7 @@ _FILE = "log.jsonl"
 _NOTHING = "0" * 64  # what the first entry has as the seal of the one before
 _PATIENCE = 30.0  # seconds to wait for another process that writes an entry
 _BLOCK = 1 << 16  # bytes read at a time from the end
+_ASKER: contextvars.ContextVar[str | None] = contextvars.ContextVar("who asks", default=None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +75,13 @@ class Entry:
         seals = [part["seal"] for part in self.parts]
         return _sha256([self.number, self.at, self.who, self.what, self.about, seals, self.previous])
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain types for JSON."""
+        return dataclasses.asdict(self)
+
     def to_line(self):
         """As a line of JSON."""
-        return json.dumps(dataclasses.asdict(self)).encode() + b"\n"
+        return json.dumps(self.to_dict()).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line):
@@ -140,7 +147,7 @@ class AuditLog:
             what: As in `Entry`.
             about: As in `Entry`.
             contents: What names a picture or a person, one mapping of plain types a picture.
-            who: As in `Entry`. Defaults to `None`: the name of the user whose process this is.
+            who: As in `Entry`. Defaults to `None`: `asker()`.
 
         Raises:
             InputError: If the log is damaged, cannot be written, or another process holds it for half a minute.
@@ -150,7 +157,7 @@ class AuditLog:
             with self._alone(), open(self.path, "r+b") as file:
                 number, previous, end = _last(file, self.path)
                 at = format_time(round(time.time(), 3))
-                entry = Entry.sealed(number + 1, at, who or user(), what, dict(about), parts, previous)
+                entry = Entry.sealed(number + 1, at, who or asker(), what, dict(about), parts, previous)
                 file.truncate(end)  # of an entry that a kill cut short
                 file.seek(end)
                 file.write(entry.to_line())
@@ -241,8 +248,27 @@ class AuditLog:
         return alone_in(self.folder, lambda holder: f"{self.path}: process {holder} holds it. Try again.", _PATIENCE)
 
 
-def user() -> str:
-    """The name of the user whose process this is, or the number where the system has no name."""
+@contextlib.contextmanager
+def asking(who: str) -> Iterator[None]:
+    """A block in which this is who asks, for programs that ask in the name of others.
+
+    Example:
+        >>> with asking("10.0.0.7"):
+        ...     asker()
+        '10.0.0.7'
+    """
+    token = _ASKER.set(who)
+    try:
+        yield
+    finally:
+        _ASKER.reset(token)
+
+
+def asker() -> str:
+    """Who asks: as `asking` says, or else the user whose process this is."""
+    who = _ASKER.get()
+    if who is not None:
+        return who
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import functools
 import itertools
+import math
 import os
 import pathlib
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -23,14 +24,16 @@ from tfnxc.locks import LOCK
 from tfnxc.number_checks import whole_number
 from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, UNCOMPARED, look_at, records_of
 from tfnxc.search._copying import copy_index
+from tfnxc.search._erasing import Receipt, erase, identities_of
 from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
 from tfnxc.search._filters import Filters
 from tfnxc.search._meant import meant_by
 from tfnxc.search._models import FILES, MODEL, find_source, pair_head
 from tfnxc.search._scoring import SCORERS, Scorer
 from tfnxc.search._store import Store, allowed_rows, locked, without_own
+from tfnxc.search.audit import AuditLog
 from tfnxc.search.picture import Match, Picture, brief
-from tfnxc.search.times import Time, format_time
+from tfnxc.search.times import Time, format_time, seconds_of
 
 if TYPE_CHECKING:
     from tfnxc.embedding import Combination, Embedding
@@ -75,6 +78,10 @@ class Gallery:
     Args:
         folder: A folder with an index, which `Gallery.start` makes.
 
+    Attributes:
+        audit: The `tfnxc.search.AuditLog`. Once it is kept, each search, addition and deletion is written down in it
+            before it is answered or done, and is refused where that cannot be.
+
     Raises:
         InputError: If there is none, it is damaged or of an older format, or its model or embedding is not the one that
             its pictures were indexed with.
@@ -91,6 +98,7 @@ class Gallery:
     def __init__(self, folder: str | os.PathLike):
         self.folder = pathlib.Path(folder)
         self._store = Store(self.folder)
+        self.audit = AuditLog(self.folder)
         for name, digest in self._manifest.files.items():
             path = self.folder / name
             if not path.is_file() or sha256_of(path) != digest:
@@ -278,6 +286,9 @@ class Gallery:
         maps = self._scorer.head.embed(np.stack([resize(each.pixels, size) for each in seen]))
         replaced = [each.picture.name for each in seen if each.state in (CHANGED, UNCOMPARED)]
         kept = maps if self.keep == "maps" else None
+        if self.audit.kept:
+            contents = ({"picture": each.picture.name, "identity": each.picture.identity} for each in seen)
+            self.audit.append("add", {"pictures": len(seen), "replaced": len(replaced)}, contents)
         store.append(records_of(seen, self.keep), self._scorer.embedding.vectors(maps), kept, replaced)
 
     def gone_from(self, folder: str | os.PathLike) -> list[str]:
@@ -320,7 +331,7 @@ class Gallery:
         """
         with self._store.writing() as store:
             names = meant_by(pictures, store.snapshot.rows, self.folder)
-            store.delete(names)
+            self._delete(store, names)
         return len(names)
 
     def delete_names(self, names: Iterable[str]) -> None:
@@ -330,7 +341,55 @@ class Gallery:
             InputError: If there is no picture of one of them, or another process is writing.
         """
         with self._store.writing() as store:
-            store.delete(set(names))
+            self._delete(store, set(names))
+
+    def _delete(self, store, names):
+        if self.audit.kept:
+            self.audit.append("delete", {"pictures": len(names)}, ({"picture": name} for name in sorted(names)))
+        store.delete(names)
+
+    def erase(self, pictures: Iterable[str | os.PathLike] = (), identities: Iterable[str] = ()) -> Receipt:
+        """Erases pictures so that nothing of them is left in the index: vectors, maps, labels, parts of its log.
+
+        Unlike `delete` it takes them off the disk at once, which rewrites their segments. A call that was killed can be
+        given again.
+
+        Args:
+            pictures: Names, files, or folders, as in `meant_by`. Defaults to none.
+            identities: Whose pictures. Defaults to none.
+
+        Returns:
+            A `Receipt`, which names them and says what an index cannot erase.
+
+        Raises:
+            InputError: As from `meant_by`; if neither index nor log know an identity; or if another process is writing.
+
+        Example:
+            >>> gallery, _ = tfnxc.search.synthetic_gallery("erased", identities=2, probes=1)
+            >>> len(gallery.erase(gallery.names[:1]).pictures), len(gallery)
+            (1, 1)
+        """
+        wanted = identities_of(identities)
+        rows = self._store.snapshot.rows
+        of = self._store.snapshot.records.identities
+        names = {name for name, row in rows.items() if of[row] in wanted}
+        return erase(self._store, self.audit, names | set(self.meant_by(pictures)), wanted)
+
+    def expire(self, before: Time) -> Receipt:
+        """Erases the pictures of times before a given one, as `erase` does. Those without a time stay and are counted.
+
+        Args:
+            before: As in `search`; a bare date means its first moment.
+
+        Example:
+            >>> gallery, _ = tfnxc.search.synthetic_gallery("expired", identities=2, probes=1)
+            >>> gallery.expire("2026-03-31").undated
+            2
+        """
+        seconds, snapshot = seconds_of(before), self._store.snapshot
+        names = {name for name, row in snapshot.rows.items() if snapshot.times[row] < seconds}
+        undated = sum(math.isnan(snapshot.times[row]) for row in snapshot.rows.values())
+        return erase(self._store, self.audit, names, before=format_time(seconds), undated=undated)
 
     def compact(self, progress: ProgressCallback | None = None) -> None:
         """Takes deleted pictures off the disk and puts small segments together, in blocks of 1024 pictures.
@@ -442,9 +501,11 @@ class Gallery:
         other_cameras = _flag("other_cameras", other_cameras)
         filters = Filters.of(cameras, without_cameras, since, until)
         filters.check(self.folder, self.cameras)
+        asked = {"scorer": scorer, "top": top, "shortlist": used, "both_orders": both_orders, **filters.to_dict()}
+        answer = functools.partial(self._answer, {**asked, "other_cameras": other_cameras})
         probes, snapshot = list(map(_checked, _several(probes))), self._store.snapshot
         if not snapshot.alive.any():
-            return [[] for _ in probes]
+            return answer(probes, [[] for _ in probes])
         allowed = allowed_rows(snapshot, filters)
         best = functools.partial(self._scorer.best, snapshot, top, scorer, both_orders, left_out, progress)
         found = []
@@ -462,13 +523,24 @@ class Gallery:
                 rows, one = self._nearest(snapshot, vectors[at], mask, used, scorer, left_out), slice(at, at + 1)
                 found += best(maps[one], vectors[one], rows, mask[None, rows])
         of = snapshot.records
-        return [
+        matches = [
             [
                 Match(of.names[row], score, probability, of.identities[row], of.cameras[row], of.times[row])
                 for row, score, probability in each
             ]
             for each in found
         ]
+        return answer(probes, matches)
+
+    def _answer(self, asked, probes, found):
+        """What was found, once it is written down who asked for whom."""
+        if self.audit.kept:
+            for probe, matches in zip(probes, found, strict=True):
+                of_matches = (
+                    {"picture": each.name, "identity": each.identity, "score": each.score} for each in matches
+                )
+                self.audit.append("search", asked, [{"probe": probe.name}, *of_matches])
+        return found
 
     def _nearest(self, snapshot, vector, mask, count, scorer, left_out):
         """The nearest pictures, for a scorer that reads none of them without those that are gone or have changed."""
@@ -550,10 +622,7 @@ class Gallery:
             "exhaustive": bool(exhaustive),
             "both_orders": bool(both_orders),
             "top": top,
-            "since": format_time(filters.since),
-            "until": format_time(filters.until),
-            "cameras": None if filters.cameras is None else list(filters.cameras),
-            "without_cameras": list(filters.without_cameras),
+            **filters.to_dict(),
             "other_cameras": bool(other_cameras),
             "probes": [
                 {"probe": probe.name, "matches": [match.to_dict() for match in matches]}

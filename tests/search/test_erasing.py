@@ -1,0 +1,131 @@
+"""What is written down of an index's use, and what is left of a picture that was erased: nothing."""
+
+import json
+import os
+
+import pytest
+
+from tests.cli.run_command import error_of, run
+from tfnxc.errors import InputError
+from tfnxc.search import AuditLog, Gallery, asking
+
+
+@pytest.fixture
+def audited(gallery):
+    AuditLog.start(gallery.folder)
+    return gallery
+
+
+def left_of(gallery, text):
+    """The files of an index in which a text is left."""
+    return [path.name for path in gallery.folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+def test_without_a_log_nothing_is_written_down(gallery, pictures):
+    gallery.search(pictures[:1], 2)
+    assert not gallery.audit.kept and not (gallery.folder / "audit").exists()
+
+
+def test_a_search_says_who_asked_for_whom_and_what_was_answered(audited, pictures):
+    with asking("anna"):
+        found = audited.search(pictures[:2], 2, cameras=["b"], since=3.0)
+    entries = list(audited.audit.entries())
+    assert [(each.who, each.what) for each in entries] == [("anna", "search")] * 2
+    for entry, probe, matches in zip(entries, pictures, found, strict=False):
+        assert entry.about["top"] == 2 and entry.about["cameras"] == ["b"]
+        assert entry.about["since"] == "1970-01-01T00:00:03+00:00"
+        first, *rest = entry.contents
+        assert first == {"probe": probe.name}
+        assert [each["picture"] for each in rest] == [match.name for match in matches]
+        assert [each["score"] for each in rest] == [match.score for match in matches]
+    assert audited.audit.verify() == 2
+
+
+def test_additions_and_deletions_are_written_down(audited, pictures):
+    audited.delete([pictures[0].name])
+    audited.delete_names([pictures[1].name])
+    audited.add(pictures[:3])
+    entries = list(audited.audit.entries())
+    assert [each.what for each in entries] == ["delete", "delete", "add"]
+    names = [[each["picture"] for each in entry.contents] for entry in entries]
+    assert names == [[pictures[0].name], [pictures[1].name], [pictures[0].name, pictures[1].name]]
+
+
+def test_nothing_is_answered_or_done_without_its_entry(audited, pictures):
+    os.remove(audited.audit.path)
+    for ask in (
+        lambda: audited.search(pictures[:1]),
+        lambda: audited.delete([pictures[0].name]),
+        lambda: audited.add([pictures[0]._replace(name="new")]),
+    ):
+        with pytest.raises(InputError, match=r"log\.jsonl: cannot be written"):
+            ask()
+    assert len(Gallery(audited.folder)) == len(pictures)
+
+
+def test_of_an_erased_person_nothing_is_left(audited, pictures):
+    audited.search(pictures, 5)
+    who = pictures[0].identity
+    own = [each.name for each in pictures if each.identity == who]
+    assert all(left_of(audited, name) for name in own)
+    receipt = audited.erase(identities=[who])
+    assert sorted(receipt.pictures) == sorted(own) and receipt.log_parts >= len(own)
+    assert not any(left_of(audited, name) for name in own)
+    assert len(audited) == len(Gallery(audited.folder)) == len(pictures) - len(own)
+    assert audited.audit.verify() == len(pictures) + 1
+    last = list(audited.audit.entries())[-1]
+    assert last.what == "erase" and last.about["receipt"] == receipt.number and not last.contents
+    assert not {match.name for matches in audited.search(pictures, 12) for match in matches} & set(own)
+
+
+def test_a_call_that_was_killed_can_be_given_again(audited, pictures):
+    """After the log was erased the index still has the pictures, and so it knows them."""
+    audited.search(pictures, 5)
+    audited.audit.erase(lambda content: content.get("picture") == pictures[0].name, "killed")
+    assert audited.erase([pictures[0].name]).pictures == (pictures[0].name,)
+    assert not left_of(audited, pictures[0].name)
+
+
+def test_one_picture_is_erased_by_its_name(gallery, pictures):
+    receipt = gallery.erase([pictures[3].name])
+    assert receipt.pictures == (pictures[3].name,) and receipt.log_parts is None
+    assert not left_of(gallery, pictures[3].name) and len(gallery) == len(pictures) - 1
+
+
+@pytest.mark.parametrize("asked", [{"pictures": ["nobody"]}, {"identities": ["nobody"]}, {"identities": [""]}, {}])
+def test_what_is_not_there_is_not_erased(audited, pictures, asked):
+    with pytest.raises(InputError, match=r"nothing was (deleted|erased)|expected identities"):
+        audited.erase(**asked)
+    assert len(Gallery(audited.folder)) == len(pictures)
+
+
+def test_old_pictures_expire(gallery, pictures):
+    gallery.add([pictures[0]._replace(name="undated", time=None)])
+    receipt = gallery.expire(5.0)
+    assert sorted(receipt.pictures) == sorted(each.name for each in pictures if each.time < 5)
+    assert receipt.undated == 1 and receipt.before == "1970-01-01T00:00:05+00:00"
+    assert not any(left_of(gallery, name) for name in receipt.pictures)
+    assert gallery.expire(5.0).pictures == ()
+
+
+def test_the_commands(gallery, pictures, tmp_path):
+    folder = gallery.folder
+    assert "--start begins one" in error_of("audit", folder)
+    assert run("audit", folder, "--start").exit_code == 0
+    Gallery(folder).search(pictures[:1], 3)
+    shown = run("audit", folder, "--json", tmp_path / "log.json").output
+    assert "search" in shown and "top=3" in shown and pictures[0].name not in shown
+    assert json.loads((tmp_path / "log.json").read_text())[0]["parts"][0]["content"] == {"probe": pictures[0].name}
+    head = Gallery(folder).audit.head
+    assert f"1 entries, all as they were written. The last seal: {head}" in run("audit", folder, "--verify").output
+    assert "nobody can be asked" in error_of("erase", folder, "--identity", "0")
+    receipt = tmp_path / "receipt.json"
+    done = run("erase", folder, "--identity", pictures[0].identity, "--yes", "--receipt", receipt)
+    assert done.exit_code == 0 and "4 pictures erased, 8 left" in done.output, done.output
+    assert len(json.loads(receipt.read_text())["pictures"]) == 4
+    assert run("audit", folder, "--verify", "--head", head).exit_code == 0
+    assert "no entry has the seal" in error_of("audit", folder, "--verify", "--head", "0" * 63 + "1")
+    assert "8 pictures erased, 0 left" in run("erase", folder, "--keep-days", "1", "--yes").output
+    assert "give both" in error_of("audit", folder, "--head", head)
+    assert "nothing to erase" in error_of("erase", folder)
+    assert "goes by time alone" in error_of("erase", folder, "x", "--keep-days", "1")
