@@ -251,13 +251,6 @@ def test_a_request_is_a_line_of_log_without_names(client, probe, caplog):
     assert "POST /v1/pictures 201" in text and "somebody" not in text and TOKEN not in text
 
 
-def test_the_page_is_mounted(asking):
-    pytest.importorskip("gradio", reason="no gradio: pip install gradio")
-    client = asking(page=True)
-    assert "<html" in client.get("/page/").text
-    assert client.get("/v1/index").status_code == 200
-
-
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
