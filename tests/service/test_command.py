@@ -35,8 +35,8 @@ def serving(index, *options):
     temporary = index.parent / "temporary"
     temporary.mkdir()
     command = [sys.executable, "-m", "tfnxc", "serve", str(index), "--port", "0", *options]
-    environment = {**os.environ, "TMPDIR": str(temporary), "TFNXC_TOKEN": ""}
-    del environment["TFNXC_TOKEN"]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    environment.pop("TFNXC_TOKEN", None)
     with open(index.parent / "log", "wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
     try:
@@ -68,8 +68,8 @@ def test_it_answers_until_it_is_told_to_end_and_finishes_what_runs(gallery, prob
         if page:
             assert b"<html" in asked(served, "GET", "/page/")[1]
         with socket.create_connection(("127.0.0.1", served.port), timeout=120) as running:
-            head = f"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {len(probe)}"
-            running.sendall(f"{head}\r\nExpect: 100-continue\r\n\r\n".encode())
+            head = ["POST /v1/search HTTP/1.1", "Host: localhost", "Content-Type: image/png", "Expect: 100-continue"]
+            running.sendall("\r\n".join([*head, f"Content-Length: {len(probe)}", "", ""]).encode())
             assert running.recv(1000).startswith(b"HTTP/1.1 100 ")
             served.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(ConnectionError):

@@ -26,7 +26,7 @@ class Engine:
 
     def __init__(self, gallery, waiting, watch):
         self._gallery, self._waiting, self._watch = gallery, waiting, watch
-        self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="tfnxc-service")
+        self._pool: concurrent.futures.ThreadPoolExecutor | None = None  # started by the first call
         self._lock, self._pending = threading.Lock(), 0
         self._why_not_ready = "The model is being loaded."
 
@@ -35,8 +35,10 @@ class Engine:
         self._submit(self._look)
 
     def close(self):
-        """Waits for what is running."""
-        self._pool.shutdown()
+        """Waits for what is running; a later call starts the thread again."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
 
     async def run(self, call, *arguments):
         """What a call gives, once the worker has come to it; a `ProblemError` where too many wait already."""
@@ -123,8 +125,9 @@ class Engine:
 
     def _submit(self, call, *arguments, **options):
         with self._lock:
+            self._pool = self._pool or concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="tfnxc-service")
+            future = self._pool.submit(call, *arguments, **options)
             self._pending += 1
-        future = self._pool.submit(call, *arguments, **options)
         future.add_done_callback(self._done)
         return future
 
