@@ -44,3 +44,12 @@ def test_the_benchmark_of_whole_steps_prints_its_table(native_library, tmp_path)
     # The floor is counted in multiply-adds: 144 pairs and 96 images (SPEC section 3).
     assert 0 < table["floor_ms"] < table["rows"][2]["median_ms"]
     assert f"{table['floor_ms']:.2f}" in found.stdout
+
+
+def test_the_benchmark_of_the_service_prints_its_table(tmp_path):
+    pytest.importorskip("prometheus_client", reason='no server: pip install "tfnxc[service]"')
+    few = ["--pictures", 12, "--requests", 4, "--clients", 1, 2]
+    printed = run("benchmarks/service.py", *few, "--json", tmp_path / "b.json")
+    table = json.loads((tmp_path / "b.json").read_text())
+    assert [(row["clients"], row["requests"]) for row in table["rows"]] == [(1, 4), (2, 4)]
+    assert all(f"{row['p99_ms']:.0f}" in printed for row in table["rows"])

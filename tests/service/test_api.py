@@ -116,6 +116,12 @@ def test_no_name_is_that_of_a_file_of_the_server(standing, probe, name):
     assert answer.status_code == 422 and answer.json()["detail"].startswith("name: ")
 
 
+def test_another_method_is_told_which_there_are(standing):
+    answer = standing.patch("/v1/pictures")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, POST")
+    assert standing.post("/openapi.json").headers["allow"] == "GET"
+
+
 def test_read_only_changes_nothing(asking, probe):
     client = asking(read_only=True)
     assert client.post("/v1/pictures?name=a", content=probe, headers=PNG).status_code == 404

@@ -43,6 +43,7 @@ def build(gallery, settings, folder):
     if settings.page:
         found = functools.partial(engine.find, shortlist=SHORTLIST)
         mount_page(app, "/page", found, gallery.cameras, folder)
+    app.add_exception_handler(405, functools.partial(_other_method, app))
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _not_as_described)
     for each, options in ((BoundedBody, {"most": settings.most_bytes}), (OneLineErrors, {}), (watch.around, {})):
@@ -126,6 +127,13 @@ def _changing(engine, settings):
 
 def _errors(*statuses):
     return {status: {"model": forms.Detail} for status in statuses}
+
+
+async def _other_method(app, request, error):
+    """With all methods that the path has: each of them is a route of its own, and the first would name itself alone."""
+    methods = app.openapi()["paths"].get(request.url.path, {})
+    allowed = {"Allow": ", ".join(sorted(map(str.upper, methods)))} if methods else error.headers
+    return JSONResponse({"detail": error.detail}, 405, allowed)
 
 
 async def _problem(_, problem):
