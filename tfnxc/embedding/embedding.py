@@ -20,6 +20,7 @@ from tfnxc.embedding.projection import Projection
 from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_json
 from tfnxc.hashes import file_digest
+from tfnxc.models.model_file import load_model
 
 _BATCH = 256  # feature maps that are projected at a time
 
@@ -163,9 +164,9 @@ class Embedding:
         if card is None or digest != file_digest(path):
             raise InputError(f"{path}: damaged, or not of its {path.stem}.json. Fit it anew: {command}.")
         try:
-            return cls(keras.models.load_model(path, compile=False), card)
-        except Exception as error:  # of many kinds; the digest says that it was written so
-            raise InputError(f"{path}: broken ({error}). Fit it anew: {command}.") from None
+            return cls(load_model(path)[0], card)
+        except InputError as error:
+            raise InputError(f"{error} Fit it anew: {command}.") from None
 
 
 def embedding_path(folder: str | os.PathLike, state: str = "trained") -> pathlib.Path:

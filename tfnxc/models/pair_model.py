@@ -38,8 +38,8 @@ def pair_model(tower: keras.Model, head: keras.Model, name: str = "pair_model") 
         >>> [part.name for part in tfnxc.models.split(model)], model.count_params()
         (['tower', 'head'], 7666)
     """
-    check_tower(tower)
-    _check_head(head, tower)
+    check_parts(tower, head)
+    _check_probabilities(head)
     return joined(tower, head, name)
 
 
@@ -75,7 +75,9 @@ def check_tower(tower: keras.Model) -> None:
         )
 
 
-def _check_head(head, tower):
+def check_parts(tower: keras.Model, head: keras.Model) -> None:
+    """Raises a `ValueError` if the sizes of a tower and a head are not as `pair_model` takes them."""
+    check_tower(tower)
     (maps,) = _sizes(tower, "outputs")
     inputs, outputs = _sizes(head, "inputs"), _sizes(head, "outputs")
     if inputs != [maps, maps] or outputs != [(None, 2)] or isinstance(_structure(head), dict):
@@ -83,12 +85,15 @@ def _check_head(head, tower):
             f"head must be a functional keras.Model of a list of two maps, [probe, gallery], of shape {maps} as the "
             f"tower gives them, to probabilities of shape (None, 2); got {_told(head)}."
         )
+
+
+def _check_probabilities(head):
     if tf.as_dtype(head.outputs[0].dtype) != tf.float32:
         raise ValueError(
             'head must give float32 probabilities, by dtype="float32" in its last layer; got '
             f"{tf.as_dtype(head.outputs[0].dtype).name}."
         )
-    rng = np.random.default_rng(0)
+    rng, maps = np.random.default_rng(0), head.inputs[0].shape
     found = np.asarray(head([rng.random((4, *maps[1:]), np.float32) for _ in range(2)], training=False))
     if np.any(found < 0) or np.any(np.abs(found.sum(axis=1) - 1) > _SUM):
         raise ValueError(

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tfnxc.models.pair_model import check_parts
+
 
 class Parts(NamedTuple):
     """The two parts of a pair model, sharing its weights."""
@@ -25,7 +27,7 @@ def split(model: keras.Model) -> Parts:
         weights of `model`: `model([p, g])` equals `head([tower(p), tower(g)])`.
 
     Raises:
-        ValueError: If the model has no part called "tower" or "head".
+        ValueError: If the model has no part called "tower" or "head", or these do not fit each other.
 
     Example:
         >>> tower, head = tfnxc.models.split(tfnxc.models.normxcorr())
@@ -39,6 +41,7 @@ def split(model: keras.Model) -> Parts:
             f"got {model.name!r} with the parts {sorted(parts)}. tfnxc.models.pair_model makes one of any tower and "
             "head."
         )
+    check_parts(parts["tower"], parts["head"])
     return Parts(parts["tower"], parts["head"])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -404,7 +403,7 @@ def load_model(path: str | os.PathLike, compile: bool = False) -> tuple[keras.Mo
         `(model, digest)`; the digest is the first 12 hexadecimal digits of the file's SHA-256.
 
     Raises:
-        InputError: If the file is missing or broken.
+        InputError: If the file is missing, broken, compressed, or would take more memory than its size says.
 
     Example:
         >>> model.save("small.keras")
@@ -412,19 +411,9 @@ def load_model(path: str | os.PathLike, compile: bool = False) -> tuple[keras.Mo
         >>> loaded.count_params() == model.count_params(), len(digest)
         (True, 12)
     """
-    import keras
+    from tfnxc.models import model_file
 
-    import tfnxc.layers  # noqa: F401  registers the layers that a model file names
-
-    path = pathlib.Path(path)
-    try:
-        digest = file_digest(path)
-        return keras.models.load_model(path, compile=compile), digest
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a .keras model.") from None
-    # Keras raises the last three for a description that it would not write.
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, TypeError, AttributeError, IndexError) as error:
-        raise InputError(f"{path}: broken model file ({error}).") from None
+    return model_file.load_model(path, compile)
 
 
 def _listed(people):
