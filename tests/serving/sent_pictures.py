@@ -19,10 +19,27 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width, height, depth, colour_type, data, *chunks):
-    """A PNG file of raw rows, of kinds that Pillow does not write."""
+def changed(data, at):
+    """Bytes of which one has another bit."""
+    data = bytearray(data)
+    data[at] ^= 1
+    return bytes(data)
+
+
+def without_its_last_pixels(picture):
+    """A PNG file without the last part that has pixels."""
+    at = picture.rindex(b"IDAT") - 4
+    return picture[:at] + picture[picture.rindex(b"IEND") - 4 :]
+
+
+def png(width, height, depth, colour_type, data, *chunks, cut=0, parts=1):
+    """A PNG file of raw rows, of kinds that Pillow does not write; `cut` takes bytes off the end of the pixels."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), *chunks, chunk(b"IDAT", zlib.compress(data)), chunk(b"IEND", b"")]
+    pixels = zlib.compress(data)
+    pixels = pixels[: len(pixels) - cut]
+    length = max(1, -(-len(pixels) // parts))
+    of_pixels = [chunk(b"IDAT", pixels[start : start + length]) for start in range(0, len(pixels), length)]
+    parts = [chunk(b"IHDR", header), *chunks, *of_pixels, chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
@@ -34,7 +51,7 @@ def deep_rows(channels):
 
 def larger_jpeg(jpeg, height, width):
     """A JPEG file whose header says another size."""
-    frame = jpeg.index(b"\xff\xc0") + 5
+    frame = max(jpeg.find(b"\xff\xc0"), jpeg.find(b"\xff\xc2")) + 5
     return jpeg[:frame] + struct.pack(">HH", height, width) + jpeg[frame + 4 :]
 
 
@@ -65,7 +82,10 @@ def in_jpeg(data, before=b""):
     return JPEG[:2] + before + b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data + JPEG[2:]
 
 
+WHOLE = encoded(PICTURE)
+END = WHOLE.index(b"IEND") - 4
 ROWS = b"".join(b"\0" + row.tobytes() for row in PIXELS)
+IN_PARTS = png(29, 41, 8, 2, ROWS, parts=4)
 JPEG = encoded(PICTURE, "JPEG")
 PIL_EXIF = Image.Exif()
 PIL_EXIF[0x0112] = 6
@@ -84,6 +104,11 @@ READ = {
     "16-bit colour PNG": png(7, 9, 16, 2, deep_rows(3)),
     "16-bit transparent PNG": png(7, 9, 16, 6, deep_rows(4)),
     "PNG with a gamma": png(29, 41, 8, 2, ROWS, chunk(b"gAMA", struct.pack(">I", 100000))),
+    "PNG whose pixels are in parts": IN_PARTS,
+    "PNG of more rows than it says": png(29, 41, 8, 2, ROWS + ROWS),
+    "PNG with something behind it": WHOLE + b"something",
+    "JPEG with marks among its pixels": encoded(PICTURE, "JPEG", restart_marker_blocks=1),
+    "JPEG of one colour": encoded(Image.new("RGB", (30, 50), (10, 200, 30)), "JPEG"),
     "animated PNG": encoded(PICTURE, save_all=True, append_images=[OPAQUE.convert("RGB").rotate(180)]),
     "JPEG": JPEG,
     "JPEG in full colour": encoded(PICTURE, "JPEG", subsampling=0),
@@ -97,7 +122,6 @@ READ = {
     "turned JPEG of 32 bits, the last of many tags": in_jpeg(exif(8, "<", "I", tags=40)),
     "turned JPEG with other parts before": in_jpeg(exif(6), b"\xff\xfe\0\x06text" + b"\xff\xff\xff\xe1\0\x05xmp"),
     "turned JPEG, noted twice": in_jpeg(exif(6), in_jpeg(exif(3))[2 : -len(JPEG) + 2]),
-    "JPEG larger than what it holds": larger_jpeg(JPEG, 60, 40),
     "JPEG with something behind it": JPEG + b"something",
 }
 """What the package reads, too."""
@@ -128,6 +152,26 @@ REFUSED = {
     "PNG of no width": (png(0, 41, 8, 2, b""), "broken picture"),
     "JPEG cut off": (JPEG[: len(JPEG) // 2], "broken picture"),
     "JPEG of three bytes": (JPEG[:3], "broken picture"),
+    "PNG without its end": (WHOLE[:END], "broken picture"),
+    "PNG cut off in its end": (WHOLE[:-1], "broken picture"),
+    "PNG with a wrong checksum of its pixels": (changed(WHOLE, END - 1), "broken picture"),
+    "PNG with a wrong checksum of its end": (changed(WHOLE, -1), "broken picture"),
+    "PNG cut off between two parts": (IN_PARTS[: IN_PARTS.rindex(b"IDAT") - 4], "broken picture"),
+    "PNG without a part": (without_its_last_pixels(IN_PARTS), "broken picture"),
+    "PNG whose pixels lack their own checksum": (png(29, 41, 8, 2, ROWS, cut=4), "broken picture"),
+    "PNG of half the rows": (png(29, 41, 8, 2, ROWS[: len(ROWS) // 2]), "broken picture"),
+    "JPEG without its end": (JPEG[:-2], "broken picture"),
+    "JPEG cut off, with an end": (JPEG[: len(JPEG) // 2] + JPEG[-2:], "broken picture"),
+    "JPEG larger than what it holds": (larger_jpeg(JPEG, 60, 40), "broken picture"),
+    "JPEG of more rows than it holds": (larger_jpeg(JPEG, 65, 29), "broken picture"),
+    "progressive JPEG of more rows than it holds": (
+        larger_jpeg(READ["progressive JPEG"], 65, 29),
+        "broken picture",
+    ),
+    "JPEG in parts of more rows than it holds": (
+        larger_jpeg(encoded(PICTURE, "JPEG", restart_marker_blocks=1), 65, 29),
+        "broken picture",
+    ),
     "huge PNG": (png(50000, 40000, 1, 0, b"\0"), "50000 x 40000 pixels; at most 16777216 are read"),
     "PNG of the most that can be said": (png(2**31 - 1, 2**31 - 1, 8, 2, b"\0"), "2147483647 x 2147483647 pixels"),
     "endless PNG": (png(1, 1 << 24, 8, 2, b"\0"), "1 x 16777216 pixels; .* sides of 65535"),

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tests.serving.sent_pictures import DAMAGED_EXIF, JPEG, PIXELS, READ, REFUSED, encoded
 from tfnxc.datasets import read_picture
 from tfnxc.datasets.image_set import resize
+from tfnxc.errors import InputError
 from tfnxc.serving.decoding import decode_pictures
 
 SIZE = (32, 24)
@@ -66,6 +67,13 @@ def test_a_refusal_names_the_position_and_the_reason(kind, decode):
         batch = [good] * position + [bad, good]
         with pytest.raises(tf.errors.InvalidArgumentError, match=rf"probe_bytes, picture {position}: {reason}"):
             decode(batch)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REFUSED if REFUSED[kind][1] == "broken picture"])
+def test_the_package_s_reader_refuses_the_same(kind, tmp_path):
+    (tmp_path / "picture").write_bytes(REFUSED[kind][0])
+    with pytest.raises(InputError, match=r"broken picture|not a picture"):
+        read_picture(tmp_path / "picture")
 
 
 def test_the_first_of_several_bad_pictures_is_named(decode):

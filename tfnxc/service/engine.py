@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import io
 import threading
 
 from tfnxc.datasets.picture_file import decode_picture
@@ -55,7 +54,7 @@ class Engine:
     def search(self, data, query):
         """The pictures that are most likely of the person on a picture."""
         with as_problems():
-            image = decode_picture(io.BytesIO(data), "the picture")
+            image = decode_picture(data, "the picture")
         self._refresh()
         for camera in {*query.cameras, *query.without_cameras} - {*self._gallery.cameras}:
             raise ProblemError(404, f"The index has no picture of the camera {camera}.")
@@ -84,7 +83,7 @@ class Engine:
         self._refresh()
         with as_problems():
             time = None if query.time is None else parse_time(query.time)
-            picture = Picture(query.name, decode_picture(io.BytesIO(data), "the picture"), query.identity, query.camera)
+            picture = Picture(query.name, decode_picture(data, "the picture"), query.identity, query.camera)
             result = self._gallery.add([picture._replace(time=time)], update=update)
         replaced = bool(result.changed or result.uncompared)
         if replaced and not update:

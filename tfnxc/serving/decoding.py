@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfnxc.datasets.picture_file import MOST_PER_SIDE, MOST_PIXELS
+from tfnxc.datasets.picture_file import BEHIND_THE_PIXELS, MOST_PER_SIDE, MOST_PIXELS
 from tfnxc.serving.orientation import MOST_PARTS, orientation_of, upright
 
 _HEADER = 26  # bytes of a PNG: signature, length and name of the first chunk, width, height, depth, colour type
@@ -26,10 +26,13 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
     Returns:
         uint8 tensor of shape `(batch, *size, 3)`.
 
+    What `read_picture` refuses is refused here, but for a wrong checksum of a PNG's chunk that is no part of the picture,
+    such as text, which stock operations pass over, and but for formats that they do not decode.
+
     Raises:
         tf.errors.InvalidArgumentError: If a picture is no JPEG or PNG (such as WebP, which stock operations do not
             decode), is larger than 4096 x 4096 pixels by its header, has 16 bits of grey, is in more than 8,192 parts,
-            or is broken. The message names the first such picture by position, from 0.
+            or is broken or without some of its pixels. The message names the first such picture by position, from 0.
 
     Example:
         >>> decode_pictures([tf.io.read_file("probe.png")], (160, 60), "probe_bytes").shape
@@ -111,8 +114,24 @@ def _decoded(picture):
     return tf.cond(
         _is_png(picture),
         lambda: tf.io.decode_png(picture, channels=3),
-        lambda: tf.io.decode_jpeg(picture, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: _jpeg(picture),
     )
+
+
+def _jpeg(picture):
+    """RGB pixels of a JPEG picture that has as many as its header says, checked as `read_picture` does."""
+
+    def decoded(data):
+        return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+
+    pixels, data = decoded(picture), tf.io.decode_raw(picture, tf.uint8)
+    ends = tf.where(tf.equal(data[:-1], 0xFF) & tf.equal(data[1:], 0xD9))[:, 0]
+    end, size = tf.reduce_max(ends), tf.size(data, tf.int64)
+    zero = tf.constant(0, tf.int64)
+    parts = tf.strings.substr(picture, zero, end), BEHIND_THE_PIXELS, tf.strings.substr(picture, end, size - end)
+    whole = tf.reduce_all(tf.equal(pixels, decoded(tf.strings.join(parts))))
+    with tf.control_dependencies([tf.debugging.Assert(whole, ["fewer rows than the header says"])]):
+        return tf.identity(pixels)
 
 
 def _resized(pixels, size):
