@@ -15,8 +15,9 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
 
     The values equal those of the package's own reader (Pillow): all colours as RGB, without transparency, turned as the
     EXIF orientation says, the first frame of an animated PNG, Pillow's bilinear filter in fixed-point arithmetic. Only
-    a picture that is higher and narrower than `size` may differ, by 1, because recent versions of Pillow resize
-    its rows first.
+    a picture that is higher and narrower than `size` may differ, by 1, because recent versions of Pillow resize its
+    rows first. What `read_picture` refuses is refused here too, but for a wrong checksum in what is no part of a PNG
+    picture, such as text, which stock operations pass over.
 
     Args:
         encoded: String tensor of shape `(batch,)`; the batch may be empty.
@@ -25,9 +26,6 @@ def decode_pictures(encoded: tf.Tensor | Sequence[bytes], size: tuple[int, int],
 
     Returns:
         uint8 tensor of shape `(batch, *size, 3)`.
-
-    What `read_picture` refuses is refused here, but for a wrong checksum of a PNG's chunk that is no part of the picture,
-    such as text, which stock operations pass over, and but for formats that they do not decode.
 
     Raises:
         tf.errors.InvalidArgumentError: If a picture is no JPEG or PNG (such as WebP, which stock operations do not
