@@ -61,7 +61,16 @@ class Entry:
         return [part["content"] for part in self.parts if "content" in part]
 
     @classmethod
-    def sealed(cls, number, at, who, what, about, parts, previous):
+    def sealed(
+        cls,
+        number: int,
+        at: str,
+        who: str,
+        what: str,
+        about: dict[str, Any],
+        parts: Iterable[dict[str, Any]],
+        previous: str,
+    ) -> Entry:
         """An entry with its seal."""
         entry = cls(number, at, who, what, about, tuple(parts), previous, "")
         return dataclasses.replace(entry, seal=entry._seal())
@@ -79,12 +88,12 @@ class Entry:
         """As plain types for JSON."""
         return dataclasses.asdict(self)
 
-    def to_line(self):
+    def to_line(self) -> bytes:
         """As a line of JSON."""
         return json.dumps(self.to_dict()).encode() + b"\n"
 
     @classmethod
-    def from_line(cls, line):
+    def from_line(cls, line: bytes) -> Entry:
         """What `to_line` gave; a `ValueError`, `TypeError` or `KeyError` of anything else."""
         found = json.loads(line)
         entry = cls(**{**found, "parts": tuple(found["parts"])})
