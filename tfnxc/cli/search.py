@@ -27,6 +27,12 @@ from tfnxc.errors import InputError
 @click.option("--shortlist", type=click.IntRange(1), help="How many the pair head compares with each. Default: 250.")
 @click.option("--exhaustive", is_flag=True, help="The pair head compares all pictures; no shortlist.")
 @click.option("--both-orders", is_flag=True, help="Average over probe first and gallery image first: twice the work.")
+@click.option(
+    "--false-matches",
+    type=float,
+    metavar="N",
+    help="Only confident matches: N false ones are expected of 1,000 pictures of strangers. Needs tfnxc calibrate.",
+)
 @click.option("--json", "json_file", type=click.Path(), help="Also write what was found to this file.")
 @click.option("--picture", type=click.Path(), help="Also draw what was found: .png, .svg or .pdf, at most 20 a row.")
 def search(folder, files, top, json_file, picture, probe_camera, **options):
@@ -34,7 +40,8 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
 
     The vectors of the embedding give a shortlist, the pair head compares each picture of it with the probe, and the
     two together order it. A PICTURE that is itself in the index is not found there. Probabilities are calibrated as if
-    every second picture showed the person; docs/search.md says how much a shortlist misses.
+    every second picture showed the person; docs/search.md says how much a shortlist misses. --false-matches leaves
+    confident matches only, which may be none: docs/thresholds.md says what that means.
 
     \b
     tfnxc search index probe.png
@@ -42,6 +49,7 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
     tfnxc search index probe.png --camera hall --camera door --since 2026-03-31T17:00 --picture found.png
     tfnxc search index probe.png --scorer embedding
     tfnxc search index probe.png --exhaustive --both-orders
+    tfnxc search index probe.png --false-matches 1
     """
     if options["exhaustive"] and options["shortlist"] is not None:
         raise InputError("--exhaustive compares all pictures, so that --shortlist has nothing to say; leave one out.")
@@ -67,10 +75,14 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
     found = gallery.search(probes, top, left_out=say, **options)
     if options["scorer"] == "both":
         console.print(f"Scored by {gallery.combination.describe()}", soft_wrap=True)
+    nothing = "nothing found; the filters leave no picture"
+    if options["false_matches"] is not None:
+        threshold, nothing = gallery.threshold(options["false_matches"], options["scorer"]), "no confident match"
+        console.print(f"Confident: {describe(threshold, len(gallery))}", soft_wrap=True)
     for file, matches in zip(files, found, strict=True):
         console.print(readable(file, in_line=True))
         # Not a table of rich, which would fold long paths.
-        table = format_matches(matches) if matches else "nothing found; the filters leave no picture"
+        table = format_matches(matches) if matches else nothing
         for line in table.split("\n"):
             console.print(f"  {line}")
     if json_file is not None:
@@ -80,3 +92,14 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
         from tfnxc.visualization import save_figure
 
         save_figure(plot_matches(probes, found), picture)
+
+
+def describe(threshold, pictures):
+    """A threshold in a gallery of so many pictures, in a line."""
+    low, high = threshold.interval
+    here = threshold.false_matches * pictures / 1000
+    return (
+        f"a score of {threshold.score:.4f} or more. False matches expected of 1,000 pictures of strangers: "
+        f"{threshold.false_matches:g} ({low:.3g} to {high:.3g}), of the {pictures} here: {here:.2g}. True matches "
+        f"found: {100 * threshold.found:.0f} %."
+    )

@@ -20,7 +20,7 @@ from tfnxc.files import replacing
 from tfnxc.hashes import file_digest, sha256_of
 
 if TYPE_CHECKING:
-    from tfnxc.embedding import Embedding
+    from tfnxc.embedding import Calibration, Embedding
     from tfnxc.runs import Run
     from tfnxc.scoring import PairHead
 
@@ -28,6 +28,9 @@ PRETRAINED = "pretrained"
 MODEL = "model.keras"
 FILES = (MODEL, "embedding.keras", "embedding.json")
 """The copies in the folder of a gallery."""
+
+CALIBRATION = "calibration.json"
+"""Their thresholds, where there are any; they may come later, and know of what they are."""
 
 PAIRS = 128  # that the head scores at a time
 
@@ -41,18 +44,24 @@ class Source:
         said: What they are called in a message.
         embedding: The `Embedding`.
         save_model: Writes the `.keras` file of the model.
+        calibration: The `Calibration` of both. Defaults to `None`: there is none.
     """
 
     name: str
     said: str
     embedding: Embedding
     save_model: Callable[[pathlib.Path], object]
+    calibration: Calibration | None = None
 
     def keep(self, folder: pathlib.Path) -> dict[str, str]:
         """Puts copies into the folder of a gallery; gives the SHA-256 of each."""
         with replacing(folder / MODEL) as new:
             self.save_model(new)
         self.embedding.save(folder)
+        if self.calibration is None:
+            (folder / CALIBRATION).unlink(missing_ok=True)  # of a start before that was killed
+        else:
+            self.calibration.save(folder)
         return {name: sha256_of(folder / name) for name in FILES}
 
 
@@ -62,16 +71,19 @@ def find_source(
     """The `Source` of what `Gallery.start` is given; an `InputError` where it cannot be used."""
     from tfnxc.embedding import Embedding
 
+    calibrated: str | os.PathLike | None = None  # the folder whose thresholds are those of the embedding
     if embedding is not None and not isinstance(embedding, Embedding):
+        calibrated = embedding
         embedding = Embedding.load(embedding)
     if model == PRETRAINED:
-        return _pretrained(embedding)
+        return _with_calibration(_pretrained(embedding), calibrated)
     if isinstance(model, (str, os.PathLike)) and not os.path.isdir(model):
         path = pathlib.Path(model)
         if not path.is_file():
             raise InputError(f"{model}: no such file; expected a model, .keras, a run folder or {PRETRAINED}.")
         head = pair_head(path)
-        embedding = embedding or _beside(path)
+        if embedding is None:
+            embedding, calibrated = _beside(path), path.parent
     else:
         from tfnxc.runs import Run
 
@@ -82,7 +94,9 @@ def find_source(
             raise InputError(f"{run.folder}: no model yet; {again}.")
         if console is not None and run.unfinished:
             console.print(plain(run.unfinished))
-        head, embedding = pair_head(path), embedding or run.embedding()
+        head = pair_head(path)
+        if embedding is None:
+            embedding, calibrated = run.embedding(), run.folder
     digest = sha256_of(path)
 
     def save(to):
@@ -91,7 +105,16 @@ def find_source(
             raise InputError(f"{path}: it was replaced meanwhile. Give the command again.")
 
     source = Source(f"{digest} {_digest(embedding)}", str(path), embedding, save)
-    return _checked(source, head, file_digest(path))
+    return _with_calibration(_checked(source, head, file_digest(path)), calibrated)
+
+
+def _with_calibration(source, folder):
+    """The source with the calibration in a folder, where there is one; `None` is none."""
+    from tfnxc.embedding import Calibration, calibration_path
+
+    if folder is None or not calibration_path(folder).exists():
+        return source
+    return dataclasses.replace(source, calibration=Calibration.load(folder, source.embedding))
 
 
 def _pretrained(embedding):

@@ -21,6 +21,7 @@ from tfnxc.errors import InputError
 from tfnxc.files import is_temporary
 from tfnxc.hashes import sha256_of
 from tfnxc.locks import LOCK
+from tfnxc.metrics.thresholds import check_rate
 from tfnxc.number_checks import whole_number
 from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, UNCOMPARED, look_at, records_of
 from tfnxc.search._copying import copy_index
@@ -28,7 +29,7 @@ from tfnxc.search._erasing import Receipt, erase, identities_of
 from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
 from tfnxc.search._filters import Filters
 from tfnxc.search._meant import meant_by
-from tfnxc.search._models import FILES, MODEL, find_source, pair_head
+from tfnxc.search._models import CALIBRATION, FILES, MODEL, find_source, pair_head
 from tfnxc.search._scoring import SCORERS, Scorer
 from tfnxc.search._store import Store, allowed_rows, locked, without_own
 from tfnxc.search.audit import AuditLog
@@ -36,7 +37,8 @@ from tfnxc.search.picture import Match, Picture, brief
 from tfnxc.search.times import Time, format_time, seconds_of
 
 if TYPE_CHECKING:
-    from tfnxc.embedding import Combination, Embedding
+    from tfnxc.embedding import Calibration, Combination, Embedding
+    from tfnxc.metrics import Threshold
     from tfnxc.runs import Run
 
 SHORTLIST = 250
@@ -118,6 +120,8 @@ class Gallery:
     ) -> Gallery:
         """A new gallery, or the one that is already in the folder if it is of the same model and embedding.
 
+        Thresholds that `tfnxc calibrate` made for these are taken along, also into a gallery that is there already.
+
         Args:
             folder: Made if need be.
             model: A `Run` or its folder, whose trained model is taken; a `.keras` file of a model of `tfnxc.models`; or
@@ -147,8 +151,9 @@ class Gallery:
                 raise InputError(
                     f"{folder}: it keeps {gallery.keep}, not {keep}. Choose another folder to keep {keep}."
                 )
+            gallery._take(source.calibration)
             return gallery
-        ours = {LOCK, *FILES}  # what a kill in the lines below leaves behind
+        ours = {LOCK, *FILES, CALIBRATION}  # what a kill in the lines below leaves behind
         if folder.exists() and (
             not folder.is_dir() or any(each.name not in ours and not is_temporary(each) for each in folder.iterdir())
         ):
@@ -192,6 +197,35 @@ class Gallery:
             "model": manifest.model.rsplit(" ", 1)[0],
             "cameras": {camera or "": count for camera, count in self.cameras.items()},
         }
+
+    @property
+    def calibration(self) -> Calibration:
+        """The calibrated probabilities and thresholds of its model; raises `InputError` where it has none."""
+        from tfnxc.embedding import Calibration
+
+        try:
+            return Calibration.load(self.folder, self._scorer.embedding)
+        except InputError as error:
+            again = f"Then give tfnxc index RUN PICTURES --to {self.folder} again, which takes them along"
+            raise InputError(f"{error} {again}.") from None
+
+    def _take(self, calibration):
+        """Keeps a copy of a calibration, if there is one and it is another than that which is there."""
+        if calibration is None:
+            return
+        with contextlib.suppress(InputError):  # none, or not readable: the new one takes its place
+            if self.calibration == calibration:
+                return
+        with locked(self.folder):
+            calibration.save(self.folder)
+
+    def threshold(self, false_matches: float, scorer: str = "both") -> Threshold:
+        """The threshold of a scorer for a number of false matches per 1,000 pictures of strangers.
+
+        Raises:
+            InputError: If the gallery has no thresholds, or none for that number; the message says which there are.
+        """
+        return self.calibration.threshold(scorer, check_rate(false_matches))
 
     @property
     def combination(self) -> Combination:
@@ -456,6 +490,7 @@ class Gallery:
         shortlist: int | None = None,
         exhaustive: bool = False,
         both_orders: bool = False,
+        false_matches: float | None = None,
         left_out: Callable[[str], object] | None = None,
         progress: ProgressCallback | None = None,
     ) -> list[list[Match]]:
@@ -484,6 +519,9 @@ class Gallery:
             exhaustive: Whether the pair head compares all. Defaults to `False`.
             both_orders: Whether the head compares each pair in both orders and the two are averaged: their log-odds for
                 `"both"`, their probabilities for `"head"`. Defaults to `False`.
+            false_matches: Only matches at or above the `threshold` of the scorer for so many false ones per 1,000
+                pictures of strangers, with calibrated probabilities; so that a probe may have none. Thresholds are of
+                one order. Defaults to `None`: all matches, and the probabilities of the scorer.
             left_out: Where the gallery keeps paths: called with a line for each picture that is gone, broken or not the
                 one that was indexed, of those that the head compares or, by `"embedding"`, that would be found. It is
                 then left out. Defaults to `None`: such a picture is an `InputError`.
@@ -494,15 +532,17 @@ class Gallery:
 
         Raises:
             InputError: If a probe cannot be read, an argument is not as described, an option has no effect with this
-                scorer, features are damaged, the gallery has no picture of one of the cameras, or `other_cameras` is
-                asked for and the camera of a probe is not known.
+                scorer, features are damaged, the gallery has no picture of one of the cameras, `other_cameras` is asked
+                for and the camera of a probe is not known, or there is no threshold for `false_matches`.
         """
         top, used = self._counts(scorer, top, shortlist, exhaustive, both_orders)
+        confident = None if false_matches is None else self._confident(scorer, false_matches, both_orders)
         other_cameras = _flag("other_cameras", other_cameras)
         filters = Filters.of(cameras, without_cameras, since, until)
         filters.check(self.folder, self.cameras)
         asked = {"scorer": scorer, "top": top, "shortlist": used, "both_orders": both_orders, **filters.to_dict()}
-        answer = functools.partial(self._answer, {**asked, "other_cameras": other_cameras})
+        asked |= {"other_cameras": other_cameras, "false_matches": false_matches}
+        answer = functools.partial(self._answer, asked)
         probes, snapshot = list(map(_checked, _several(probes))), self._store.snapshot
         if not snapshot.alive.any():
             return answer(probes, [[] for _ in probes])
@@ -522,6 +562,10 @@ class Gallery:
             for at, mask in enumerate(masks):
                 rows, one = self._nearest(snapshot, vectors[at], mask, used, scorer, left_out), slice(at, at + 1)
                 found += best(maps[one], vectors[one], rows, mask[None, rows])
+        if confident is not None:
+            calibration, least = confident
+            found = [[one for one in each if one[1] >= least] for each in found]
+            found = [[(*one[:2], float(calibration.probabilities(scorer, one[1]))) for one in each] for each in found]
         of = snapshot.records
         matches = [
             [
@@ -541,6 +585,14 @@ class Gallery:
                 )
                 self.audit.append("search", asked, [{"probe": probe.name}, *of_matches])
         return found
+
+    def _confident(self, scorer, false_matches, both_orders):
+        """The calibration, and the score from which on a match is confident."""
+        if both_orders:
+            again = "leave both_orders out where false_matches is asked for"
+            raise InputError(f"thresholds are of pairs that were compared once, probe first: {again}.")
+        calibration = self.calibration
+        return calibration, calibration.threshold(scorer, check_rate(false_matches)).score
 
     def _nearest(self, snapshot, vector, mask, count, scorer, left_out):
         """The nearest pictures, for a scorer that reads none of them without those that are gone or have changed."""
@@ -582,6 +634,7 @@ class Gallery:
         shortlist: int | None = None,
         exhaustive: bool = False,
         both_orders: bool = False,
+        false_matches: float | None = None,
         cameras: Collection[str] | str | None = None,
         without_cameras: Collection[str] | str = (),
         other_cameras: bool = False,
@@ -598,6 +651,7 @@ class Gallery:
             shortlist: As in `search`.
             exhaustive: As in `search`.
             both_orders: As in `search`.
+            false_matches: As in `search`; then the threshold is said, and of each probe whether a match is confident.
             cameras: As in `search`.
             without_cameras: As in `search`.
             other_cameras: As in `search`.
@@ -613,6 +667,11 @@ class Gallery:
         """
         top, used = self._counts(scorer, top, shortlist, exhaustive, both_orders)
         filters = Filters.of(cameras, without_cameras, since, until)
+        confident: dict[str, Any] = {}
+        if false_matches is not None:
+            threshold = self.threshold(false_matches, scorer)
+            confident = {"false_matches": threshold.false_matches, "threshold": threshold.score}
+            confident["false_matches_interval"] = list(threshold.interval)
         return {
             "index": os.fspath(self.folder),
             "pictures": len(self),
@@ -624,8 +683,13 @@ class Gallery:
             "top": top,
             **filters.to_dict(),
             "other_cameras": bool(other_cameras),
+            **confident,
             "probes": [
-                {"probe": probe.name, "matches": [match.to_dict() for match in matches]}
+                {
+                    "probe": probe.name,
+                    **({"confident": bool(matches)} if confident else {}),
+                    "matches": [match.to_dict() for match in matches],
+                }
                 for probe, matches in zip(probes, found, strict=True)
             ],
         }

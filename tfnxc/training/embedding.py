@@ -14,7 +14,14 @@ from tfnxc import models
 from tfnxc.console import plain, progress_bar
 from tfnxc.datasets import ImageSet, Split, open_dataset
 from tfnxc.datasets.known_people import first_pictures, names_of
-from tfnxc.embedding import Combination, Embedding, EmbeddingCard, log_odds_of, pooling_model
+from tfnxc.embedding import (
+    Combination,
+    Embedding,
+    EmbeddingCard,
+    calibration_path,
+    log_odds_of,
+    pooling_model,
+)
 from tfnxc.embedding.choice import FOLDS, LEAST_IDENTITIES, Chosen, HeldBack, fit_projection, fit_setting
 from tfnxc.embedding.methods import method_named
 from tfnxc.errors import InputError
@@ -108,7 +115,7 @@ def fit_embedding(
     known = model, target.model_digest(state), people.name
     fitter = EmbeddingFitter(*known, pictures, method, seed, console, names_of(part))
     embedding = fitter.fit_and_combine(seen)
-    embedding.save(target.folder, state)
+    _keep(embedding, target, state)
     return embedding
 
 
@@ -153,8 +160,14 @@ def _fit_own(run, state, model, own, held_back, method, seed, console, seen=None
     known = model, run.model_digest(state), run.settings.dataset
     fitter = EmbeddingFitter(*known, own, method, seed, console, run.names[0])
     embedding = fitter.fit(held_back) if seen is None else fitter.fit_and_combine(seen)
-    embedding.save(run.folder, state)
+    _keep(embedding, run, state)
     return embedding
+
+
+def _keep(embedding, run, state):
+    """Saves the embedding of a run; thresholds of the one before go."""
+    embedding.save(run.folder, state)
+    calibration_path(run.folder, state).unlink(missing_ok=True)
 
 
 class EmbeddingFitter:
