@@ -1,8 +1,12 @@
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.embedding.small_calibration import calibration_of
+from tests.evaluation.embedded_run import embedded_run
 from tests.serving.small_export import DIMENSIONS, graph_of, small_embedding, small_model
 from tfnxc.datasets import Split
 from tfnxc.embedding import Combination
@@ -12,7 +16,7 @@ from tfnxc.metrics import cmc
 from tfnxc.recipes import Recipe
 from tfnxc.runs import Result, Run, RunSettings
 from tfnxc.scoring import views
-from tfnxc.serving import CARD, WARM_UP, export_model, run_card
+from tfnxc.serving import CARD, WARM_UP, export_model, export_run, run_card
 
 
 @pytest.fixture(scope="module")
@@ -102,5 +106,31 @@ def test_the_card_of_a_run_has_the_results_of_the_very_model(tmp_path):
     training = {"epochs_done": 5, "settings": run.settings.to_dict(), "versions": run.versions}
     assert card["training"] == training and card["model_digest"] == own
     assert card["embedding"] == f"none, because the run has none; tfnxc embed fit {tmp_path} fits one"
+    assert card["thresholds"] == f"none, because the run has none; tfnxc calibrate {tmp_path} makes them"
     with pytest.raises(InputError, match=r"model.keras: no such model"):
         run_card(run)
+
+
+def test_the_card_of_a_result_with_strangers_says_who_was_found_at_which_rate(tmp_path):
+    run = embedded_run(tmp_path / "run", small_model())
+    people = np.arange(20)
+    curve = cmc(np.eye(20), people, people, protocol="open-set", repeats=1)
+    about = {"dataset": "synthetic", "split": "few-1", "state": "trained", "model_digest": run.model_digest()}
+    Result.of(curve, "normxcorr", **about).save(run.folder / "results")
+    (found,) = run_card(run)["cmc"]
+    assert found["open_set"]["strangers"] == 10 and set(found["open_set"]) == {"strangers", "rates"}
+
+
+def test_an_export_says_the_thresholds_of_its_run_and_refuses_those_of_another_embedding(tmp_path):
+    run = embedded_run(tmp_path / "run", small_model())
+    calibration = calibration_of(run.embedding())
+    calibration.save(run.folder)
+    card = json.loads((export_run(run, "campus", tmp_path / "models") / CARD).read_text())["thresholds"]
+    assert card["people"] == [{"dataset": "synthetic", "identities": 2}]
+    assert (card["strangers"], card["smallest"]) == (10_000, 1.0) and "exp(" in card["how"]
+    both = card["scorers"]["both"]
+    assert [(each["false_matches"], each["score"]) for each in both["thresholds"]] == [(1, 9), (10, 8), (300, -9)]
+    assert both["brier"] == {"before": None, "after": calibration.scorers["both"].after.brier}
+    dataclasses.replace(calibration, of="ffffff").save(run.folder)
+    with pytest.raises(InputError, match="of another model or embedding than those beside it"):
+        export_run(run, "campus", tmp_path / "models")

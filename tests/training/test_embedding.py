@@ -245,6 +245,14 @@ def test_another_state_has_an_embedding_of_its_own(make_run):
         run.embedding()
 
 
+def test_thresholds_of_the_embedding_before_go(make_run):
+    run = make_run()
+    run.folder.joinpath("calibration.json").write_text("of the embedding before")
+    run.folder.joinpath("calibration-best.json").write_text("of another state")
+    fit_embedding(run)
+    assert [path.name for path in run.folder.glob("calibration*")] == ["calibration-best.json"]
+
+
 def test_an_embedding_of_other_weights_is_refused(make_run):
     run = make_run()
     fit_embedding(run)

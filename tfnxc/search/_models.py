@@ -71,19 +71,21 @@ def find_source(
     """The `Source` of what `Gallery.start` is given; an `InputError` where it cannot be used."""
     from tfnxc.embedding import Embedding
 
+    found: Embedding | None = None
     calibrated: str | os.PathLike | None = None  # the folder whose thresholds are those of the embedding
-    if embedding is not None and not isinstance(embedding, Embedding):
-        calibrated = embedding
-        embedding = Embedding.load(embedding)
+    if isinstance(embedding, Embedding):
+        found = embedding
+    elif embedding is not None:
+        found, calibrated = Embedding.load(embedding), embedding
     if model == PRETRAINED:
-        return _with_calibration(_pretrained(embedding), calibrated)
+        return _with_calibration(_pretrained(found), calibrated)
     if isinstance(model, (str, os.PathLike)) and not os.path.isdir(model):
         path = pathlib.Path(model)
         if not path.is_file():
             raise InputError(f"{model}: no such file; expected a model, .keras, a run folder or {PRETRAINED}.")
         head = pair_head(path)
-        if embedding is None:
-            embedding, calibrated = _beside(path), path.parent
+        if found is None:
+            found, calibrated = _beside(path), path.parent
     else:
         from tfnxc.runs import Run
 
@@ -95,8 +97,8 @@ def find_source(
         if console is not None and run.unfinished:
             console.print(plain(run.unfinished))
         head = pair_head(path)
-        if embedding is None:
-            embedding, calibrated = run.embedding(), run.folder
+        if found is None:
+            found, calibrated = run.embedding(), run.folder
     digest = sha256_of(path)
 
     def save(to):
@@ -104,7 +106,7 @@ def find_source(
         if sha256_of(to) != digest:
             raise InputError(f"{path}: it was replaced meanwhile. Give the command again.")
 
-    source = Source(f"{digest} {_digest(embedding)}", str(path), embedding, save)
+    source = Source(f"{digest} {_digest(found)}", str(path), found, save)
     return _with_calibration(_checked(source, head, file_digest(path)), calibrated)
 
 

@@ -165,7 +165,7 @@ class AuditLog:
         try:
             with self._alone(), open(self.path, "r+b") as file:
                 number, previous, end = _last(file, self.path)
-                at = format_time(round(time.time(), 3))
+                at = str(format_time(round(time.time(), 3)))
                 entry = Entry.sealed(number + 1, at, who or asker(), what, dict(about), parts, previous)
                 file.truncate(end)  # of an entry that a kill cut short
                 file.seek(end)

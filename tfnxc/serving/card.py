@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfnxc.embedding import Embedding
+from tfnxc.embedding import Calibration, Embedding
 from tfnxc.files import write_json
 from tfnxc.hashes import short_digest
 from tfnxc.runs import Run, versions
@@ -39,6 +39,15 @@ COMBINATION = (
 )
 """How an export's vectors and probabilities become one score."""
 
+CALIBRATION = (
+    "Of 1,000 pictures of strangers, false_matches are expected at or above a threshold, for a probe; found is the "
+    "share of true matches there. Scores: of head the probability of match, of embedding the cosine, of both the "
+    "combination, of one order, the probe first. The calibrated probability of one person, where that is as likely "
+    "as not beforehand, is 1 / (1 + exp(-(slope * x + intercept))), x the score, of head log(p / (1 - p)). They "
+    "hold for people and cameras like those that they were fitted on."
+)
+"""What the thresholds of an export mean."""
+
 # What a card says of a result besides its figures.
 _MEASURED = ("dataset", "split", "split_digest", "protocol", "ties", "repeats", "probes", "gallery", "views")
 
@@ -68,6 +77,8 @@ def run_card(run: Run, state: str = "trained") -> dict[str, Any]:
         written = result.to_dict()
         ranks = {f"rank {k}": 100 * result.rank(k) for k in (1, 5, 10, 20) if k <= len(result.mean)}
         found.append({**{name: written[name] for name in _MEASURED if name in written}, **ranks})
+        if result.open_set is not None:
+            found[-1]["open_set"] = {name: result.open_set[name] for name in ("strangers", "rates")}
     return {
         "data": [{"dataset": name, "training_identities": len(people)} for name, people in run.trained_on],
         "split": {"name": run.split.name, "digest": run.split.digest},
@@ -83,6 +94,7 @@ def run_card(run: Run, state: str = "trained") -> dict[str, Any]:
             "versions": run.versions,
         },
         "embedding": f"none, because the run has none; tfnxc embed fit {run.folder} fits one",
+        "thresholds": f"none, because the run has none; tfnxc calibrate {run.folder} makes them",
         "model_digest": digest,
     }
 
@@ -114,6 +126,29 @@ def embedding_card(embedding: Embedding) -> dict[str, Any]:
     }
 
 
+def calibration_card(calibration: Calibration) -> dict[str, Any]:
+    """What the card of an export says of its thresholds, and of the people whom they are of.
+
+    Example:
+        >>> found = tfnxc.evaluation.calibrate(run, tfnxc.datasets.synthetic(identities=16), false_matches=[50])
+        >>> card = calibration_card(found)
+        >>> card["people"], card["scorers"]["both"]["thresholds"][0]["false_matches"]
+        ([{'dataset': 'synthetic', 'identities': 10}], 50.0)
+    """
+    scorers = {}
+    for name, each in calibration.scorers.items():
+        worth = {"before": each.before, "after": each.after}
+        scorers[name] = {
+            "thresholds": [dataclasses.asdict(threshold) for threshold in each.thresholds],
+            "slope": each.slope,
+            "intercept": each.intercept,
+            "brier": {when: found and found.brier for when, found in worth.items()},
+            "log_loss": {when: found and found.log_loss for when, found in worth.items()},
+        }
+    counts = {name: getattr(calibration, name) for name in ("pictures", "matches", "strangers", "smallest")}
+    return {"people": _counted(calibration.people), **counts, "scorers": scorers, "how": CALIBRATION}
+
+
 def _counted(people):
     return [{"dataset": name, "identities": len(identities)} for name, identities in people]
 
@@ -134,6 +169,7 @@ def write_card(path, name, version, model, variant, signatures, card, embedding=
             "misuse": MISUSE,
             **unknown,
             "embedding": "none was given to the export",
+            "thresholds": "none were given to the export",
             **(card or {}),
             **({} if embedding is None else {"embedding": embedding_card(embedding)}),
             "versions": versions(),

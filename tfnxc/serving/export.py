@@ -13,14 +13,14 @@ from rich.console import Console
 
 from tfnxc import models
 from tfnxc.console import plain
-from tfnxc.embedding import Embedding, embedding_path
+from tfnxc.embedding import Embedding, calibration_path, embedding_path
 from tfnxc.errors import InputError
 from tfnxc.files import refuse_other_than_utf8
 from tfnxc.folders import new_folder
 from tfnxc.keras_line import KERAS_2
 from tfnxc.ops.gradient import forward_only
 from tfnxc.runs import Run
-from tfnxc.serving.card import run_card, write_card, write_warm_up
+from tfnxc.serving.card import calibration_card, run_card, write_card, write_warm_up
 from tfnxc.serving.checksums import write_checksums
 from tfnxc.serving.signatures import signatures
 from tfnxc.serving.variants import measure_variant
@@ -41,8 +41,8 @@ def export_run(
 ) -> pathlib.Path:
     """Writes the model of a run by `export_model` as `folder/name/version/`, with the card of `run_card`.
 
-    With the embedding of that model, if the run has one; without, a note says how to fit it. What a `"float16"` variant
-    costs is measured first, on the test people of the run.
+    With the embedding of that model and its thresholds, if the run has them; without an embedding, a note says how to
+    fit it. What a `"float16"` variant costs is measured first, on the test people of the run.
 
     Args:
         run: A `Run` or its folder.
@@ -60,7 +60,7 @@ def export_run(
 
     Raises:
         InputError: If there is no such run, model or data set, the name is invalid, the embedding is broken or of other
-            weights, or `export_model` raises it.
+            weights, its thresholds are, or `export_model` raises it.
 
     Example:
         >>> export_run("runs/mine", "campus", "exports")
@@ -74,6 +74,8 @@ def export_run(
     model, card, embedding = run.load_model(state), run_card(run, state), None
     if embedding_path(run.folder, state).exists():
         embedding = run.embedding(state)
+        if calibration_path(run.folder, state).exists():
+            card["thresholds"] = calibration_card(run.calibration(state))
     elif console is not None:
         console.print(plain(f"No signatures of vectors: {card['embedding']}."))
     if variant != "float32":
