@@ -87,6 +87,8 @@ def test_a_threshold_that_is_not_there_is_told_with_those_that_are(calibration):
     message = r"^no threshold for 1 false matches .* scorer both; there is one for 10, 30, 100\. The 1520 .* 6\.6 or"
     with pytest.raises(InputError, match=message):
         calibration.threshold("both", 1)
+    with pytest.raises(InputError, match="scorer must be one of head, embedding, both; got 'csls'"):
+        calibration.threshold("csls", 30)
 
 
 def test_probabilities_are_of_the_log_odds_of_the_head_and_of_the_scores_of_others(calibration):

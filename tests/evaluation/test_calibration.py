@@ -10,6 +10,7 @@ from tfnxc.datasets import Split, open_dataset
 from tfnxc.embedding import calibration_path
 from tfnxc.errors import InputError
 from tfnxc.evaluation import calibrate
+from tfnxc.evaluation import calibration as calibration_module
 from tfnxc.runs import Run
 from tfnxc.scoring import PairScorer
 
@@ -88,6 +89,13 @@ def test_the_same_seed_gives_the_same_and_fewer_pairs_have_fewer_probes(calibrat
     few = calibrate(run, people, false_matches=[100], most_pairs=500)
     assert few.probes == 10 and few.matches == 80 and few.strangers == 360
     calibration.save(run.folder)
+
+
+def test_of_many_pictures_some_are_drawn(people, monkeypatch):
+    monkeypatch.setattr(calibration_module, "_MOST_PICTURES", 30)
+    part = calibration_module._drawn(people, np.arange(10, 20), 0)
+    assert len(part) == 30 and set(part.identities) <= set(range(10, 20))
+    assert len(calibration_module._drawn(people, np.arange(5), 0)) == 20
 
 
 def test_own_pictures_that_are_promised_to_be_others_need_that_promise(run, people):

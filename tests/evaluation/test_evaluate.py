@@ -1,5 +1,6 @@
 """`evaluate`: each kind of subject, who may be tested, and results that print, save and join themselves."""
 
+import dataclasses
 import json
 
 import keras
@@ -284,6 +285,8 @@ def test_open_set_says_who_is_found_at_a_rate_of_false_alarms_and_who_was_absent
     (path,) = found.save_results(tmp_path)
     assert Result.load(path).open_set == result.open_set and json.loads(path.read_text())["open_set"]["absent"]
     assert str(Results([Result.load(path)])) == text
+    named = dataclasses.replace(result, label="a-label-that-has-no-place-at-which-it-could-be-broken")
+    assert max(map(len, str(Results([named])).splitlines())) <= 80 and "…" not in str(Results([named]))
     (closed,) = evaluate("colour-histogram", people, protocols="cross-camera", repeats=3)
     assert closed.open_set is None and "open_set" not in closed.to_dict()
 

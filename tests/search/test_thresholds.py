@@ -111,6 +111,15 @@ def test_a_model_whose_thresholds_are_not_its_own_makes_no_index(tmp_path, calib
     assert not (tmp_path / "index").exists()
 
 
+def test_what_a_killed_start_left_behind_is_no_threshold_of_another_model(tmp_path, model_file, calibrated):
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in ("model.keras", "calibration.json"):
+        shutil.copy(calibrated.parent / name, folder)
+    Gallery.start(folder, model_file)
+    assert not (folder / "calibration.json").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

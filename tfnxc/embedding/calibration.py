@@ -153,6 +153,8 @@ class Calibration:
         Raises:
             InputError: If there is none; the message says which there are.
         """
+        if scorer not in self.scorers:
+            raise InputError(f"scorer must be one of {', '.join(self.scorers)}; got {scorer!r}.")
         found = self.scorers[scorer].threshold(false_matches)
         if found is None:
             known = ", ".join(f"{each.false_matches:g}" for each in self.scorers[scorer].thresholds)

@@ -38,7 +38,7 @@ LEAST_PEOPLE = 8
 MOST_PAIRS = 100_000
 """Pairs that the head scores, unless told otherwise: a minute or two."""
 
-_MOST_PEOPLE = 200  # whose feature maps are in memory
+_MOST_PEOPLE, _MOST_PICTURES = 200, 4000  # whose feature maps, of 44 kB, are in memory
 _BATCH = 128  # pairs at a time, as in a search
 
 
@@ -164,8 +164,11 @@ def _has_match(people, identity):
 
 
 def _drawn(people, identities, seed):
-    chosen = np.random.default_rng([seed, 5]).permutation(identities)[:_MOST_PEOPLE]
-    return people.of_identities(chosen.tolist())
+    rng = np.random.default_rng([seed, 5])
+    part = people.of_identities(rng.permutation(identities)[:_MOST_PEOPLE].tolist())
+    if len(part) <= _MOST_PICTURES:
+        return part
+    return part.take(np.sort(rng.permutation(len(part))[:_MOST_PICTURES]))
 
 
 def _pairs(part, most, seed):
