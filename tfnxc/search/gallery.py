@@ -541,7 +541,10 @@ class Gallery:
         filters = Filters.of(cameras, without_cameras, since, until)
         filters.check(self.folder, self.cameras)
         asked = {"scorer": scorer, "top": top, "shortlist": used, "both_orders": both_orders, **filters.to_dict()}
-        asked |= {"other_cameras": other_cameras, "false_matches": None if confident is None else float(false_matches)}
+        asked |= {
+            "other_cameras": other_cameras,
+            "false_matches": None if false_matches is None else float(false_matches),
+        }
         answer = functools.partial(self._answer, asked)
         probes, snapshot = list(map(_checked, _several(probes))), self._store.snapshot
         if not snapshot.alive.any():
