@@ -149,7 +149,7 @@ def test_a_log_that_cannot_be_written_is_one_line(log, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\); without its entry"):
+    with pytest.raises(OSError, match=r"cannot be written: No space left on device.*log\.jsonl"):
         log.append("search", {})
 
 

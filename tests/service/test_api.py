@@ -10,7 +10,7 @@ import pytest
 from tests.service.conftest import png
 from tfnxc.datasets.picture_file import MOST_PIXELS
 from tfnxc.errors import InputError
-from tfnxc.search import Gallery, Picture
+from tfnxc.search import AuditLog, Gallery, Picture
 from tfnxc.service import Settings, application
 from tfnxc.service.admission import RateLimit
 from tfnxc.service.engine import Engine
@@ -274,3 +274,20 @@ def test_settings_that_cannot_be_are_told(settings, said):
 
 def test_the_token_is_not_shown():
     assert TOKEN not in repr(Settings(token=TOKEN))
+
+
+def test_the_audit_log_says_which_address_asked(asking, gallery, probe):
+    AuditLog.start(gallery.folder)
+    client = asking()
+    assert client.post("/v1/search", params={"top": 2}, content=probe, headers=PNG).status_code == 200
+    assert client.post("/v1/pictures", params={"name": "new"}, content=probe, headers=PNG).status_code == 201
+    assert client.delete("/v1/pictures", params={"name": "new"}).status_code == 200
+    entries = list(gallery.audit.entries())
+    assert [(each.who, each.what) for each in entries] == [("testclient", what) for what in ("search", "add", "delete")]
+    assert len(entries[0].contents) == 3
+
+
+def test_without_its_entry_nothing_is_answered(asking, gallery, probe):
+    AuditLog.start(gallery.folder).path.unlink()
+    answer = asking().post("/v1/search", content=probe, headers=PNG)
+    assert answer.status_code == 500 and "matches" not in answer.json()

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from tfnxc.errors import InputError
-from tfnxc.files import replacing
+from tfnxc.errors import DamagedError, InputError
+from tfnxc.files import replacing, writing
 from tfnxc.locks import alone_in
 from tfnxc.search.times import format_time, parse_time
 
@@ -159,25 +159,20 @@ class AuditLog:
             who: As in `Entry`. Defaults to `None`: `asker()`.
 
         Raises:
-            InputError: If the log is damaged, cannot be written, or another process holds it for half a minute.
+            OSError: If it cannot be written.
+            InputError: If the log is damaged, or another process holds it for half a minute.
         """
         parts = [_part(dict(content)) for content in contents]
-        try:
-            with self._alone(), open(self.path, "r+b") as file:
-                number, previous, end = _last(file, self.path)
-                at = str(format_time(round(time.time(), 3)))
-                entry = Entry.sealed(number + 1, at, who or asker(), what, dict(about), parts, previous)
-                file.truncate(end)  # of an entry that a kill cut short
-                file.seek(end)
-                file.write(entry.to_line())
-                file.flush()
-                os.fsync(file.fileno())
-                return entry
-        except OSError as error:
-            why = error.strerror or error
-            raise InputError(
-                f"{self.path}: cannot be written ({why}); without its entry nothing is answered."
-            ) from None
+        with writing(self.path), self._alone(), open(self.path, "r+b") as file:
+            number, previous, end = _last(file, self.path)
+            at = str(format_time(round(time.time(), 3)))
+            entry = Entry.sealed(number + 1, at, who or asker(), what, dict(about), parts, previous)
+            file.truncate(end)  # of an entry that a kill cut short
+            file.seek(end)
+            file.write(entry.to_line())
+            file.flush()
+            os.fsync(file.fileno())
+            return entry
 
     def entries(self) -> Iterator[Entry]:
         """All entries, the oldest first, as they are read; an `InputError` names a line that is none."""
@@ -320,4 +315,6 @@ def _last(file, path):
 
 
 def _damaged(path, what):
-    return InputError(f"{path}: {what}. Put the log back from a copy; what is in this one may not be what was written.")
+    return DamagedError(
+        f"{path}: {what}. Put the log back from a copy; what is in this one may not be what was written."
+    )

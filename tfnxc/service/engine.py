@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextvars
 import threading
 
 from tfnxc.datasets.picture_file import decode_picture
@@ -125,7 +126,8 @@ class Engine:
     def _submit(self, call, *arguments, **options):
         with self._lock:
             self._pool = self._pool or concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="tfnxc-service")
-            future = self._pool.submit(call, *arguments, **options)
+            # In the context of the request, which says who asks.
+            future = self._pool.submit(contextvars.copy_context().run, call, *arguments, **options)
             self._pending += 1
         future.add_done_callback(self._done)
         return future

@@ -7,7 +7,7 @@ import time
 import prometheus_client
 
 from tfnxc.console import readable
-from tfnxc.search import format_time
+from tfnxc.search import asking, format_time
 
 LOG = logging.getLogger("tfnxc.service")
 _LONGEST_PATH = 200
@@ -60,7 +60,8 @@ class Watch:
                 status = message.get("status", status)
                 await send(message)
 
-            with self._in_flight.track_inprogress():
+            client = (scope.get("client") or ("an unknown address",))[0]
+            with self._in_flight.track_inprogress(), asking(client):
                 try:
                     await application(scope, receive, noting)
                 finally:
