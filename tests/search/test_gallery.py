@@ -685,3 +685,11 @@ def test_a_run_gives_its_model(tmp_path, model_file, pictures):
     gallery = Gallery.start(tmp_path / "index", run)
     gallery.add(pictures[:2])
     assert len(Gallery.start(tmp_path / "index", run.folder)) == len(Gallery.start(tmp_path / "index", model_file)) == 2
+
+
+def test_names_are_deleted_as_they_are(gallery):
+    with pytest.raises(InputError, match="no picture synthetic"):
+        gallery.delete_names(["synthetic/0000_a_00.png", "synthetic"])
+    assert len(gallery) == 12
+    gallery.delete_names(["synthetic/0000_a_00.png"])
+    assert len(gallery) == 11 and "synthetic/0000_a_00.png" not in gallery.names

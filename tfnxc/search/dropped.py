@@ -38,7 +38,7 @@ def _remove_abandoned():
     for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             status = folder.lstat()
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and is_abandoned(folder):
+            if stat.S_ISDIR(status.st_mode) and is_abandoned(folder) and status.st_uid == os.getuid():
                 shutil.rmtree(folder)
 
 

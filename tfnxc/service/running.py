@@ -44,7 +44,7 @@ def application(
         >>> from fastapi.testclient import TestClient
         >>> gallery, probes = tfnxc.search.synthetic_gallery("served", identities=3, probes=1)
         >>> with TestClient(application(gallery)) as client:
-        ...     answer = client.post("/v1/search?top=2", files={"picture": open(probes[0], "rb")})
+        ...     answer = client.post("/v1/search?top=2", files={"picture": probes[0].read_bytes()})
         >>> answer.status_code, len(answer.json()["matches"])
         (200, 2)
     """
