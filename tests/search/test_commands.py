@@ -174,3 +174,21 @@ def test_a_full_disk_is_told_and_the_index_stays_as_it_was(index, crops, small_d
     (small_disk / "ballast").unlink()
     assert run("index", full, "--delete", crops / "a", "--check").exit_code == 0
     assert "cannot be written: No space" not in run("search", full, other).output
+
+
+def test_what_a_search_without_matches_says(index, crops, tmp_path, model_file):
+    probe = min((crops / "a").iterdir())
+    assert "no picture of camera halll; its cameras are: a, b" in error_of(
+        "search", index, probe, "--other-cameras", "--probe-camera", "halll"
+    )
+    assert "--probe-camera is about --other-cameras" in error_of("search", index, probe, "--probe-camera", "a")
+    assert run("search", index, probe, "--other-cameras", "--probe-camera", "a").exit_code == 0
+    others = [path for path in (crops / "a").iterdir() if path != probe]
+    words = [word for path in (crops / "b", *others) for word in ("--delete", path)]
+    assert run("index", index, *words).exit_code == 0
+    assert "nothing found; the index has no other picture" in run("search", index, probe).output
+    assert "nothing found; the filters leave no picture" in run("search", index, probe, "--until", "1999-12-31").output
+    run("index", index, "--delete", probe)
+    for words in ([], ["--until", "1999-12-31"]):
+        assert "nothing found; the index is empty" in run("search", index, probe, *words).output
+    assert "no picture of camera a; the index is empty" in error_of("search", index, probe, "--camera", "a")

@@ -406,6 +406,25 @@ def test_an_empty_gallery_finds_nothing(tmp_path, model_file, pictures):
     assert gallery.search(pictures[:1], exhaustive=True) == [[]] and gallery.search([]) == []
 
 
+def test_a_probe_does_not_find_itself_by_another_name(tmp_path, model_file, crops):
+    gallery = Gallery.start(tmp_path / "index", model_file)
+    gallery.add(list_pictures(crops, layout=("camera",)))
+    one = min((crops / "a").iterdir())
+    (tmp_path / "link.png").symlink_to(one)
+    (tmp_path / "folder").symlink_to(crops)
+    os.link(one, tmp_path / "hard.png")
+    shutil.copy(one, tmp_path / "copy.png")
+    (tmp_path / "again.png").symlink_to(tmp_path / "link.png")
+    for name in ("link.png", "again.png", "hard.png", f"folder/a/{one.name}"):
+        [found] = gallery.search([Picture.of_file(tmp_path / name)], top=20)
+        assert len(found) == 11 and str(one) not in [match.name for match in found]
+        [found] = gallery.search([Picture.of_file(tmp_path / name)], top=20, other_cameras=True)
+        assert {match.camera for match in found} == {"b"}  # its camera, as the gallery says
+    assert str(one) in names_of(gallery.search([Picture.of_file(tmp_path / "copy.png")], top=20))[0]
+    os.utime(one, (1, 1))
+    assert str(one) not in names_of(gallery.search([Picture.of_file(tmp_path / "link.png")], top=20))[0]
+
+
 def test_another_model_is_told(gallery, model_file, tmp_path, pictures):
     assert len(Gallery.start(gallery.folder, model_file)) == 12  # the same goes on
     other = tmp_path / "other.keras"

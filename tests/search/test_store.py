@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import multiprocessing
+import os
 import re
 import time
 
@@ -215,6 +216,36 @@ def test_a_file_cut_short_or_gone_is_told(store):
     path.unlink()
     with pytest.raises(InputError, match=r"00000000\.segment: no such file"):
         Store(store.folder)
+
+
+def test_a_file_cut_short_while_it_is_open_is_told(any_store):
+    with any_store.writing():
+        append(any_store, [f"picture {number}" for number in range(9)])
+    reader = Store(any_store.folder).snapshot
+    (path,) = any_store.folder.glob("*.segment")
+    sound, rows = path.read_bytes(), np.array([8, 1, 1])
+    vectors, maps = features_of([f"picture {number}" for number in range(9)])
+    np.testing.assert_array_equal(reader.vectors_of(rows), vectors[rows])
+    os.truncate(path, 30)
+    read = [lambda: reader.vectors_of(rows), lambda: reader.neighbours]
+    read += [lambda: reader.maps_of(rows)] if reader.manifest.keep == "maps" else []
+    for each in read:
+        with pytest.raises(InputError, match=r"00000000\.segment: cut short since it was opened\. The index"):
+            each()
+    with open(path, "r+b") as file:
+        file.write(sound)
+    path.unlink()  # a reader goes on
+    np.testing.assert_array_equal(reader.vectors_of(rows), vectors[rows])
+    if reader.manifest.keep == "maps":
+        np.testing.assert_array_equal(reader.maps_of(rows), maps[rows])
+
+
+def test_systems_without_reads_at_a_place_read_the_same(any_store, monkeypatch):
+    with any_store.writing():
+        append(any_store, ["one", "two", "three"])
+    expected = Store(any_store.folder).snapshot.vectors_of([0, 2])
+    monkeypatch.delattr(os, "preadv", raising=False)
+    np.testing.assert_array_equal(Store(any_store.folder).snapshot.vectors_of([0, 2]), expected)
 
 
 def test_damage_of_the_manifest_is_told(store):

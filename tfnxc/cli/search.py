@@ -53,6 +53,8 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
     """
     if options["exhaustive"] and options["shortlist"] is not None:
         raise InputError("--exhaustive compares all pictures, so that --shortlist has nothing to say; leave one out.")
+    if probe_camera is not None and not options["other_cameras"]:
+        raise InputError("--probe-camera is about --other-cameras, without which it has no effect.")
     if picture is not None:
         from tfnxc.visualization import check_form
         from tfnxc.visualization.rankings import MOST_ROWS, TOP
@@ -67,6 +69,8 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
 
     options["cameras"] = options["cameras"] or None
     gallery = Gallery(folder)
+    if probe_camera is not None:
+        gallery.check_camera(probe_camera)
     probes = [Picture.of_file(file, camera=probe_camera) for file in files]
 
     def say(line):
@@ -75,9 +79,12 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
     found = gallery.search(probes, top, left_out=say, **options)
     if options["scorer"] == "both":
         console.print(f"Scored by {gallery.combination.describe()}", soft_wrap=True)
-    nothing = "nothing found; the filters leave no picture"
+    filtered = any(options[name] for name in ("cameras", "without_cameras", "other_cameras", "since", "until"))
+    reason = "the filters leave no picture" if filtered else "the index has no other picture"
+    nothing = f"nothing found; {reason if len(gallery) else 'the index is empty'}"
     if options["false_matches"] is not None:
-        threshold, nothing = gallery.threshold(options["false_matches"], options["scorer"]), "no confident match"
+        threshold = gallery.threshold(options["false_matches"], options["scorer"])
+        nothing = "no confident match" if len(gallery) else nothing
         console.print(f"Confident: {describe(threshold, len(gallery))}", soft_wrap=True)
     for file, matches in zip(files, found, strict=True):
         console.print(readable(file, in_line=True))

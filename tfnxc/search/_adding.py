@@ -1,13 +1,12 @@
 """What a picture that is to be added is to a gallery: new, known, changed since it was indexed, or broken."""
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
-from tfnxc.search.picture import Picture, Records, file_of
+from tfnxc.search.picture import Picture, Records, file_of, stamp_of
 
 NEW, KNOWN, CHANGED, UNCOMPARED, BROKEN = "new", "known", "changed", "uncompared", "broken"
 
@@ -30,7 +29,7 @@ def look_at(picture: Picture, snapshot, keep: str, update: bool = False) -> Seen
     the picture does not say stays what it is. Of a picture without a digest, as indexes made before they were kept with
     maps have them, nothing can be compared: it is read for an `update` alone.
     """
-    records, row, stamp, same = snapshot.records, snapshot.rows.get(picture.name), _stamp(picture.image), False
+    records, row, stamp, same = snapshot.records, snapshot.rows.get(picture.name), stamp_of(picture.image), False
     if row is not None:
         kept = {name: labels[row] for name, labels in records.labels().items()}
         said = {name: getattr(picture, name) for name in kept}
@@ -58,14 +57,3 @@ def records_of(seen: list[Seen], keep: str) -> Records:
     """What a gallery keeps of new or changed pictures."""
     digests, stamps = [each.digest for each in seen], [each.stamp for each in seen]
     return Records.of([each.picture for each in seen], digests, stamps, with_files=keep == "paths")
-
-
-def _stamp(image):
-    """Size and time of a file; `None` of an array, or where there is no file."""
-    if isinstance(image, np.ndarray):
-        return None
-    try:
-        status = os.stat(image)
-    except (OSError, ValueError):  # told when it is read
-        return None
-    return f"{status.st_size} {status.st_mtime_ns}"

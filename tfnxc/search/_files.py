@@ -6,8 +6,11 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import pathlib
 import re
+import threading
+import weakref
 import zlib
 
 import numpy as np
@@ -24,6 +27,7 @@ KEPT = ("maps", "paths")
 """What a gallery keeps of a picture beside its vector: the feature map, or only where the picture lies."""
 
 _PLACE = np.uint32
+_AT_ONCE = 1 << 24  # bytes that are copied at a time
 _FILE = re.compile(r"[0-9]{8}\.segment")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -63,41 +67,76 @@ def write_segment(folder, file, records, vectors, maps=None):
 
 
 class Segment:
-    """The vectors, maps and records of some pictures in one file, whose vectors and maps are mapped into memory.
+    """The vectors, maps and records of some pictures in one file, which is read where it is asked for and kept open.
 
     The file holds, one after the other: the unit vectors (float16), where the index keeps maps the feature maps
     (float16) and the CRC-32 of each (uint32), and the records (JSON). One SHA-256, which the manifest keeps, covers all
     but the maps and is checked when the file is opened; a map is checked when it is read.
+
+    Nothing of it is mapped into memory: a file that is cut short meanwhile would kill the process that looks there.
     """
 
     def __init__(self, folder, entry, manifest):
         self.path, self.entry = pathlib.Path(folder) / entry.file, entry
         count = entry.pictures
-        with open(self.path, "rb") as file:
-            if self.path.stat().st_size != entry.bytes:
-                raise damaged(self.path, f"{self.path.stat().st_size} bytes; the manifest says {entry.bytes}")
-            # One mapping, which outlives the name of the file: a reader goes on while a compaction removes it.
-            self._whole = whole = np.memmap(file, np.uint8, "r")
+        self._shape, self._map_shape = (count, manifest.dimensions), manifest.map_shape
+        # Open, it outlives its name: a reader goes on while a compaction removes it.
+        self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._closed, self._alone = weakref.finalize(self, os.close, self._file), threading.Lock()
+        size = os.fstat(self._file).st_size
+        if size != entry.bytes:
+            raise damaged(self.path, f"{size} bytes; the manifest says {entry.bytes}")
         of_map = (2 * math.prod(manifest.map_shape), 4) if manifest.keep == "maps" else (0, 0)
         sizes = [each * count for each in (2 * manifest.dimensions, *of_map)]
         ends = list(itertools.accumulate(sizes, initial=0))
-        if ends[-1] > len(whole):
+        if ends[-1] > size:
             raise damaged(self.path, "too short for its pictures")
-        vectors, maps, checksums = (whole[start:end] for start, end in itertools.pairwise(ends))
-        about = whole[ends[-1] :]
-        if _sha256(vectors, checksums, about) != entry.sha256:
+        self._first_map = ends[1]
+        checksums, about = self._read(ends[2], count if of_map[1] else 0, _PLACE), self._read(ends[3], size - ends[3])
+        if _sha256(self.vectors, checksums, about) != entry.sha256:
             raise damaged(self.path, "records and vectors are not those that were written (SHA-256)")
-        self.vectors = vectors.view(np.float16).reshape(count, manifest.dimensions)
-        if manifest.keep == "maps":
-            self._maps = maps.view(np.float16).reshape(count, *manifest.map_shape)
-            self._checksums = np.array(checksums).view(_PLACE)
+        self._checksums = checksums
         try:
             self.records = Records.from_bytes(about.tobytes())
             sound = self.records.sound(count, with_digests=manifest.keep == "paths")
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             sound = False
         if not sound:
             raise damaged(self.path, "its records are not of the form that tfnxc writes") from None
+
+    def _read(self, begin, shape, kind=np.uint8):
+        """An array of the file that begins at a byte."""
+        found = np.empty(shape, kind)
+        left = memoryview(found.reshape(-1).view(np.uint8))
+        while left:
+            try:
+                count = self._read_into(left, begin)
+            except OSError as error:
+                raise InputError(f"{self.path}: cannot be read ({error.strerror}).") from None
+            if not count:
+                raise damaged(self.path, "cut short since it was opened")
+            begin, left = begin + count, left[count:]
+        return found
+
+    def _read_into(self, buffer, begin):
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file, [buffer], begin)
+        with self._alone:
+            os.lseek(self._file, begin, os.SEEK_SET)
+            part = os.read(self._file, len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+    @property
+    def vectors(self):
+        """All vectors, read anew: float16 of shape `(pictures, numbers)`."""
+        return self._read(0, self._shape, np.float16)
+
+    def vectors_at(self, places):
+        """The vectors of some positions, at least one: float16 of shape `(positions, numbers)`."""
+        first, last = int(places.min()), int(places.max())
+        shape = last + 1 - first, self._shape[1]
+        return self._read(2 * first * self._shape[1], shape, np.float16)[places - first]
 
     @functools.cached_property
     def alive(self):
@@ -109,12 +148,14 @@ class Segment:
     def copy(self, folder):
         """Writes the file into another folder, also where a compaction has taken its name since."""
         with replacing(pathlib.Path(folder) / self.path.name) as new, open(new, "wb") as opened:
-            opened.write(self._whole)
+            for begin in range(0, self.entry.bytes, _AT_ONCE):
+                opened.write(self._read(begin, min(_AT_ONCE, self.entry.bytes - begin)))
 
     def maps(self, rows):
         """The feature maps of some positions: a float16 copy; an `InputError` names the picture of a damaged one."""
-        maps = self._maps[rows]
-        for row, each in zip(rows, maps, strict=True):
+        maps, size = np.empty((len(rows), *self._map_shape), np.float16), 2 * math.prod(self._map_shape)
+        for row, each in zip(rows.tolist(), maps, strict=True):
+            each[:] = self._read(self._first_map + row * size, self._map_shape, np.float16)
             if zlib.crc32(np.ascontiguousarray(each)) != self._checksums[row]:
                 raise damaged(self.path, f"the features of {self.records.names[row]} are damaged (CRC-32)")
         return maps

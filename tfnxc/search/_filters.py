@@ -51,7 +51,8 @@ class Filters(NamedTuple):
         for camera in (*(self.cameras or ()), *self.without_cameras):
             if label_of(camera) not in there:
                 names = ", ".join(each for each in known if each is not None) or "none"
-                raise InputError(f"{folder}: no picture of camera {camera}; its cameras are: {names}.")
+                what = f"its cameras are: {names}" if known else "the index is empty"
+                raise InputError(f"{folder}: no picture of camera {camera}; {what}.")
 
 
 def label_of(camera: str | None) -> str | None:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import itertools
 import math
+import os
 import pathlib
 
 import numpy as np
@@ -16,7 +17,7 @@ from tfnxc.search._files import Manifest, Segment, damaged, write_segment
 from tfnxc.search._filters import label_of
 from tfnxc.search._lists import write_lists
 from tfnxc.search._neighbours import neighbours_of
-from tfnxc.search.picture import Records
+from tfnxc.search.picture import Records, stamp_of
 
 MOST_PICTURES = {"maps": 1024, "paths": 16384}
 """Pictures in a segment, by what is kept: a block of memory, 23 MB for maps of 37 x 12 x 25, and one open file."""
@@ -40,13 +41,12 @@ def allowed_rows(snapshot, filters):
 
 def without_own(snapshot, allowed, probe, other_cameras):
     """`allowed` without the probe itself and, if asked for, without all pictures of its camera."""
-    allowed, row = allowed.copy(), snapshot.rows.get(probe.name)
-    if row is not None:
-        allowed[row] = False
+    allowed, own = allowed.copy(), snapshot.rows_of(probe)
+    allowed[own] = False
     if other_cameras:
         camera = probe.camera
-        if camera is None and row is not None:
-            camera = snapshot.records.cameras[row]
+        if camera is None and own:
+            camera = snapshot.records.cameras[own[0]]
         if camera is None:
             unknown = "its camera is not known, so that other cameras cannot be told. Say which one it is"
             raise InputError(f"{probe.name}: {unknown}.")
@@ -100,6 +100,24 @@ class Snapshot:
         """The number of each picture that is not deleted, by its name."""
         return {self.records.names[row]: row for row in np.flatnonzero(self.alive).tolist()}
 
+    def rows_of(self, picture):
+        """The numbers of the pictures that are this one: that of its name, and those of its file by other names."""
+        found = [self.rows[picture.name]] if picture.name in self.rows else []
+        stamp = stamp_of(picture.image)
+        if stamp is not None:
+            real = self.rows.get(os.path.realpath(picture.image))
+            found += [real] if real is not None else []
+            found += [row for row in self._stamped.get(stamp, ()) if _is_file(picture.image, self.records.file(row))]
+        return list(dict.fromkeys(found))
+
+    @functools.cached_property
+    def _stamped(self):
+        """The numbers of the pictures that are not deleted, by size and time of their files."""
+        found = {}
+        for row in self.rows.values():
+            found.setdefault(self.records.stamps[row], []).append(row)
+        return found
+
     @functools.cached_property
     def times(self):
         """When each picture was taken, in seconds; NaN where that is not known."""
@@ -132,7 +150,7 @@ class Snapshot:
 
     def vectors_of(self, rows):
         """The vectors of some pictures, at least one: float16 of shape `(rows, numbers)`."""
-        return self._of(rows, lambda segment, places: segment.vectors[places])
+        return self._of(rows, lambda segment, places: segment.vectors_at(places))
 
     def maps_of(self, rows):
         """The feature maps of some pictures, at least one: float16 of shape `(rows, height, width, channels)`."""
@@ -144,6 +162,14 @@ class Snapshot:
         order = np.argsort(segments, kind="stable")
         parts = [read(self.segments[at], rows[segments == at] - self._starts[at]) for at in np.unique(segments)]
         return np.concatenate(parts)[np.argsort(order)]
+
+
+def _is_file(path, other):
+    """Whether two paths lead to one file."""
+    try:
+        return os.path.samefile(path, other)
+    except (OSError, ValueError):
+        return False
 
 
 def locked(folder):

@@ -179,6 +179,15 @@ class Gallery:
         """How many pictures there are of each camera, by its name; of `None` where it is not known."""
         return dict(self._store.snapshot.cameras)
 
+    def check_camera(self, camera: str) -> None:
+        """Raises `InputError` if the gallery has no picture of a camera: a mistyped one would filter nothing.
+
+        Example:
+            >>> gallery, _ = tfnxc.search.synthetic_gallery("cameras", identities=2, probes=1)
+            >>> gallery.check_camera("b")
+        """
+        Filters.of(camera, None, None, None).check(self.folder, self.cameras)
+
     @property
     def keep(self) -> str:
         """What is kept of a picture beside its vector: `"maps"` or `"paths"`."""
@@ -500,7 +509,7 @@ class Gallery:
         with the probe.
 
         Args:
-            probes: `Picture`s. One that is itself in the gallery, by its name, is not found there.
+            probes: `Picture`s. One that is itself in the gallery, by its name or its file, is not found there.
             top: How many are found for each, at most. Defaults to `10`.
             scorer: What orders the shortlist: `"both"`, the embedding's `Combination` of head and cosine; `"head"`, the
                 probabilities of the pair head alone; or `"embedding"`, the cosine alone, for which no shortlist is

@@ -267,3 +267,14 @@ def file_of(picture):
     """The absolute path of a picture's file, `None` where that is its name."""
     path = os.path.abspath(picture.image)
     return None if path == picture.name else path
+
+
+def stamp_of(image):
+    """Size and time of a file; `None` of an array, or where there is no file."""
+    if isinstance(image, np.ndarray):
+        return None
+    try:
+        status = os.stat(image)
+    except (OSError, ValueError):  # told when it is read
+        return None
+    return f"{status.st_size} {status.st_mtime_ns}"
