@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import shutil
+import signal
 import sys
 import types
 
@@ -53,6 +54,15 @@ def test_the_options_reach_the_training(trained, train, tmp_path):
     assert given.execution.checkpoint_seconds == 60
     np.testing.assert_array_equal(cameras, np.tile([0, 0, 1, 1], 3))
     assert run.settings.recipe.negatives == "hard" and sorted(set(identities)) == list(run.split.train)
+
+
+def test_a_command_that_is_asked_to_end_says_how_to_go_on(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["tfnxc.training.train"], "fit", lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    result = train("--split", "random-2-0")
+    assert result.exit_code == 143 and signal.getsignal(signal.SIGTERM) is before
+    line = f"Asked to end. {tmp_path / 'run'} keeps what was trained; the same command goes on with it."
+    assert result.output.rstrip().endswith(line)
 
 
 def test_a_run_that_an_earlier_version_began_goes_on(trained, train, tmp_path):

@@ -39,6 +39,7 @@ from tfnxc.errors import InputError
 from tfnxc.locks import LOCK
 from tfnxc.scoring.colour_histogram import colour_histogram_scores
 from tfnxc.training import Recipe, Run, make_deterministic
+from tfnxc.training.ending import saving_when_asked_to_end
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BROKEN = {"nan.json", "nan_batch.npz"}
@@ -186,6 +187,42 @@ def test_hard_negatives_are_found_once_an_epoch_and_kept_for_its_rest(tmp_path, 
     assert [number for number, _ in hard] == [0, 1, 2]
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+class Asked(keras.callbacks.Callback):
+    """Asks the process to end, in a step or behind the last one of an epoch, a number of times."""
+
+    def __init__(self, epoch, step, times=1):
+        super().__init__()
+        self._at, self._times, self._epoch = (epoch, step), times, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self._epoch, batch) == self._at:
+            for _ in range(self._times):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_training_that_is_asked_to_end_saves_first_and_goes_on_to_the_same_end(tmp_path, whole):
+    before = signal.getsignal(signal.SIGTERM)
+    for step, kept, done in ((0, {"checkpoint.keras"}, 1), (STEPS - 1, set(), 2)):
+        count, folder = Count(), tmp_path / str(step)
+        with pytest.raises(SystemExit) as ended, saving_when_asked_to_end():
+            small_training(folder, callbacks=[Asked(1, step), count])
+        assert ended.value.code == 143 and signal.getsignal(signal.SIGTERM) is before
+        assert Run.open(folder).epochs_done == done and names(folder) == WHILE_TRAINING | kept
+        count = Count()
+        model = small_training(folder, callbacks=[count])
+        assert count.steps == 3 * STEPS - (STEPS + step + 1)
+        assert_like_the_whole(whole, folder, model)
+    with pytest.raises(SystemExit), saving_when_asked_to_end():  # at the second time it does not wait
+        small_training(tmp_path / "twice", callbacks=[Asked(1, 0, times=2)])
+    assert names(tmp_path / "twice") == WHILE_TRAINING and Run.open(tmp_path / "twice").epochs_done == 1
+    with pytest.raises(SystemExit), saving_when_asked_to_end():  # no step is made
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.sigtimedwait([], 1)  # not before the signal is handled
 
 
 def test_a_damaged_file_is_one_clear_error_that_says_how_to_go_on(tmp_path):

@@ -65,7 +65,7 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
     """Trains a model with the published recipe, unless --recipe or other options say otherwise.
 
     The run folder receives the settings, the model before and after training, and the history. The same command on the
-    same folder goes on where it was stopped or killed, and ends with the same model.
+    same folder goes on where it was stopped or killed, and ends with the same model. SIGTERM saves before it ends.
 
     \b
     tfnxc train synthetic --epochs 5 --optimizer adam --learning-rate 0.001
@@ -78,6 +78,7 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
     from tfnxc.callbacks import TensorBoard
     from tfnxc.console import console
     from tfnxc.distribution import is_chief, training_strategy
+    from tfnxc.training.ending import saving_when_asked_to_end
 
     if patience and not validate:
         raise InputError("--patience looks at the people of --validate; say how many are held back.")
@@ -93,15 +94,21 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
         fitted = data.holding_back(validate, seed) if validate else data
         recipe = training.enough_epochs(recipe, fitted, console)
     folder = pathlib.Path(folder or f"runs/{dataset}-{model}")
-    run = training.train(
-        folder,
-        data,
-        recipe,
-        start=training.Start(model, _search_size(options["search_size"]), options["weights"], seed, tower),
-        validation=training.Validation(validate, options["validate_every"], patience),
-        callbacks=[TensorBoard(folder / "tensorboard")] if options["tensorboard"] else [],
-        execution=training.Execution(strategy, options["checkpoint_seconds"], console),
-    )
+    start = training.Start(model, _search_size(options["search_size"]), options["weights"], seed, tower)
+    with saving_when_asked_to_end():
+        try:
+            run = training.train(
+                folder,
+                data,
+                recipe,
+                start=start,
+                validation=training.Validation(validate, options["validate_every"], patience),
+                callbacks=[TensorBoard(folder / "tensorboard")] if options["tensorboard"] else [],
+                execution=training.Execution(strategy, options["checkpoint_seconds"], console),
+            )
+        except SystemExit:
+            console.print(f"Asked to end. {folder} keeps what was trained; the same command goes on with it.")
+            raise
     done, best = run.epochs_done, run.epochs_of("best")
     if run.stopped_early:
         console.print(f"Stopped after {done} of {recipe.epochs} epochs: {patience} rankings without a better.")

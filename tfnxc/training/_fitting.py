@@ -18,6 +18,7 @@ from tfnxc.recipes import Recipe, make_loss, make_optimizer, make_pipeline
 from tfnxc.training._architecture import built, precision
 from tfnxc.training.checkpoint import KeepProgress, load_latest
 from tfnxc.training.distribution import check_same_start, share_of, written_run
+from tfnxc.training.ending import end_if_asked, steps
 from tfnxc.training.epoch_negatives import EpochNegatives
 from tfnxc.training.gradient_accumulation import accumulating
 from tfnxc.training.metric_loss import with_metric_loss
@@ -58,7 +59,11 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         behind += [FollowChief(strategy)] if worker_of(strategy)[1] > 1 else []
         listeners = _Listeners([*ranked, progress, guard, *callbacks, *behind], fitted, bar, recipe.epochs)
         if not told_by_chief(strategy, early is not None and not step and early.is_over(epoch)):
-            with table or contextlib.nullcontext(), worker_losses_named():  # ends the live display also after Ctrl-C
+            with (
+                steps(),
+                table or contextlib.nullcontext(),
+                worker_losses_named(),
+            ):  # ends the live display also after Ctrl-C
                 _fit_epochs(fitted, share, negatives, epoch, step, listeners)
         listeners.finish()
         if guard.failed is not None:
@@ -152,6 +157,7 @@ def _fit_epochs(fitted, share, negatives, first_epoch, step, listeners):
         listeners.expect(share.steps_per_epoch - step)
         number = {"initial_epoch": epoch, "epochs": epoch + 1}
         fitted.fit(batches, **number, verbose=listeners.verbose, shuffle=False, callbacks=listeners)
+        end_if_asked()
         if fitted.stop_training:
             break
         step = 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.files import replacing
+from tfnxc.training.ending import asked_to_end, end_if_asked
 from tfnxc.training.epoch_negatives import NEGATIVES_FILE
 
 _MEANS = "tfnxc_means.json"
@@ -101,10 +102,12 @@ class KeepProgress(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        """Saves a checkpoint if one is due."""
+        """Saves a checkpoint if one is due, or the process is asked to end, which it does then."""
+        due = time.monotonic() - self._saved >= self._seconds or asked_to_end()
         # The last step of an epoch is saved with the epoch.
-        if time.monotonic() - self._saved >= self._seconds and self._steps() < self._pairs.steps_per_epoch:
+        if due and self._steps() < self._pairs.steps_per_epoch:
             self._keep(self._means(logs))
+            end_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
         """Puts the means over the whole epoch into `logs` and saves what was reached."""
