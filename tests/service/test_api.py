@@ -7,8 +7,10 @@ import logging
 import numpy as np
 import pytest
 
+from tests.embedding.small_calibration import calibration_of
 from tests.service.conftest import png
 from tfnxc.datasets.picture_file import MOST_PIXELS
+from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
 from tfnxc.search import AuditLog, Gallery, Picture
 from tfnxc.service import Settings, application
@@ -291,3 +293,15 @@ def test_without_its_entry_nothing_is_answered(asking, gallery, probe):
     AuditLog.start(gallery.folder).path.unlink()
     answer = asking().post("/v1/search", content=probe, headers=PNG)
     assert answer.status_code == 500 and "matches" not in answer.json()
+
+
+def test_confident_matches(asking, gallery, probe):
+    answer = asking().post("/v1/search", params={"false_matches": 1}, content=probe, headers=PNG)
+    assert answer.status_code == 422 and "no thresholds" in answer.json()["detail"]
+    calibration_of(Embedding.load(gallery.folder), (1e3, 0.0, -1e3)).save(gallery.folder)
+    client = asking()
+    for rate, count in ((1, 0), (300, 10)):
+        found = client.post("/v1/search", params={"false_matches": rate}, content=probe, headers=PNG).json()
+        assert len(found["matches"]) == count and found["confident"] == (count > 0)
+    assert client.post("/v1/search", content=probe, headers=PNG).json()["confident"] is None
+    assert client.post("/v1/search", params={"false_matches": 0}, content=probe, headers=PNG).status_code == 422

@@ -68,6 +68,7 @@ class Engine:
         given = {
             "pictures": len(self._gallery),
             "matches": [{key: _in_utf8(value) for key, value in match.to_dict().items()} for match in found],
+            "confident": None if query.false_matches is None else bool(found),
             "left_out": list(map(_in_utf8, lines)),
         }
         self._watch.answered("search", asked, given)

@@ -41,6 +41,7 @@ class SearchQuery(_Query):
     until: Moment | None = None
     scorer: Literal["both", "head", "embedding"] = "both"
     shortlist: int | None = pydantic.Field(None, ge=100, le=5000)
+    false_matches: float | None = pydantic.Field(None, gt=0, lt=1000, allow_inf_nan=False)
 
 
 class AddQuery(_Query):
@@ -75,6 +76,7 @@ class Answer(pydantic.BaseModel):
 
     pictures: int  # of the index
     matches: list[Found]
+    confident: bool | None  # whether there is a match, where `false_matches` asks for confident ones alone
     left_out: list[str]  # a line for each picture that is gone or has changed, where the index keeps paths
 
 
