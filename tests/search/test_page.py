@@ -199,6 +199,17 @@ def test_nothing_is_kept_outside_the_folder(served):
     assert asked(served, "POST", "/gradio_api/process_recording", b"x")[0] == 404
 
 
+def test_a_name_that_is_no_path_shows_no_file(tmp_path):
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "secret.png")
+    shown = "[_copy(name).getpixel((0, 0)) for name in ('secret.png', os.path.abspath('secret.png'))]"
+    program = f"import os; from tfnxc.search._page_layout import _copy; print({shown})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
+    assert said.stdout.decode().strip() == "[(128, 128, 128), (255, 0, 0)]"
+
+
 def test_messages_are_text(served):
     _, dropped = upload(served, b"no picture", name="<img src=x>.png")
     done = searched(served, [as_file(json.loads(dropped)[0]), [], "<b>now</b>", "", 3.0])
