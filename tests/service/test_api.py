@@ -98,6 +98,14 @@ def test_a_picture_is_added_found_and_deleted(client, gallery, probe):
     assert client.delete("/v1/pictures?name=door/1").status_code == 404
 
 
+def test_cameras_are_compared_as_in_any_search(client, probe):
+    client.post("/v1/pictures", params={"name": "x", "camera": "7"}, content=probe, headers=PNG)
+    client.post("/v1/pictures", params={"name": "y", "camera": "T\u00fcr"}, content=probe, headers=PNG)
+    for camera, name in (("07", "x"), ("Tu\u0308r", "y")):
+        [match] = client.post("/v1/search", params={"cameras": camera}, content=probe, headers=PNG).json()["matches"]
+        assert match["name"] == name
+
+
 def test_another_picture_of_a_name_is_taken_if_that_is_asked(client, pictures, probe):
     path, other = "/v1/pictures?name=synthetic/0000_a_00.png", png(pictures[5].image)
     assert client.post(path, content=probe, headers=PNG).json()["state"] == "known"

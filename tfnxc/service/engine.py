@@ -6,9 +6,11 @@ import contextvars
 import threading
 
 from tfnxc.datasets.picture_file import decode_picture
+from tfnxc.datasets.readers.folder import label
 from tfnxc.errors import InputError
 from tfnxc.search import Picture, parse_time
 from tfnxc.search.page import find
+from tfnxc.search.picture import label_text
 from tfnxc.service.problems import UNREADABLE, ProblemError, as_problems
 from tfnxc.web.guards import log_failure
 
@@ -57,8 +59,10 @@ class Engine:
         with as_problems():
             image = decode_picture(data, "the picture")
         self._refresh()
-        for camera in {*query.cameras, *query.without_cameras} - {*self._gallery.cameras}:
-            raise ProblemError(404, f"The index has no picture of the camera {camera}.")
+        known = {label(label_text(each)) for each in self._gallery.cameras if each is not None}
+        for camera in (*query.cameras, *query.without_cameras):
+            if label(label_text(camera)) not in known:
+                raise ProblemError(404, f"The index has no picture of the camera {camera}.")
         asked = query.model_dump()
         lines: list[str] = []
         with as_problems():
