@@ -162,3 +162,16 @@ def write_text(path, text):
 def write_json(path, data):
     """Writes `data` as a JSON file, whole or not at all."""
     write_text(path, json.dumps(data, indent=1) + "\n")
+
+
+def parse_json(text):
+    """What a JSON text, or its bytes, says; a `ValueError` where it is none, or too deep to be read.
+
+    Example:
+        >>> parse_json('{"epoch": 3}')
+        {'epoch': 3}
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("lists and objects inside each other, too deep to be read") from None

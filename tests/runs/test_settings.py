@@ -65,7 +65,7 @@ def test_differences_are_told_by_the_names_that_are_written():
         ({"search_size": [5]}, r"search_size must be a list of rows and columns; got \[5\]"),
         ({"with": "viper"}, "with must be a list of names; got 'viper'"),
         ({"from": 1}, "from must be a digest; got 1"),
-        ({"validate": True}, "validate must be a whole number; got True"),
+        ({"validate": True}, "validate must be a whole number, 0 or above; got True"),
     ],
 )
 def test_what_is_malformed_is_one_clear_error_that_names_the_file(data, message):

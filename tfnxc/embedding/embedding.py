@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from tfnxc.embedding.combination import PRIOR, Combination
 from tfnxc.embedding.pooling import COLUMNS, ROWS, StatisticsPooling
 from tfnxc.embedding.projection import Projection
 from tfnxc.errors import InputError
-from tfnxc.files import replacing, write_json
+from tfnxc.files import parse_json, replacing, write_json
 from tfnxc.hashes import file_digest
 from tfnxc.models.model_file import load_model
 
@@ -156,10 +155,10 @@ class Embedding:
         if not path.with_suffix(".json").exists() or not path.exists():
             raise InputError(f"{path}: no embedding here. Fit one with {command}.")
         try:
-            record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            record = parse_json(path.with_suffix(".json").read_text(encoding="utf-8"))
             digest = record.pop("embedding_digest")
             card = EmbeddingCard.from_dict(record)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             digest, card = None, None
         if card is None or digest != file_digest(path):
             raise InputError(f"{path}: damaged, or not of its {path.stem}.json. Fit it anew: {command}.")

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from tfnxc.console import readable
 from tfnxc.errors import InputError
-from tfnxc.files import replacing
+from tfnxc.files import parse_json, replacing
 
 FORMAT = 1
 
@@ -64,7 +65,7 @@ class SavedScores:
         try:
             with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 held = {name: file[name] for name in file.files}
-            about = {_OLD_NAMES.get(name, name): value for name, value in json.loads(str(held["about"])).items()}
+            about = {_OLD_NAMES.get(name, name): value for name, value in parse_json(str(held["about"])).items()}
             arrays = held["scores"], held["identities"], held["cameras"], held.get("probes")
             found, images = cls(*arrays, held["names"].tolist(), about), len(held["identities"])
         except FileNotFoundError:
@@ -78,7 +79,8 @@ class SavedScores:
         if found.probes is not None and found.probes.dtype != bool:
             raise InputError(f"{path}: not a file of scores; probes must be booleans.")
         if about.get("format") != FORMAT:
-            raise InputError(f"{path}: scores of the format {about.get('format')}; this version reads {FORMAT}.")
+            known = readable(str(about.get("format"))[:20], in_line=True)
+            raise InputError(f"{path}: scores of the format {known}; this version reads {FORMAT}.")
         lengths = {len(found.cameras), len(found.names), *([] if found.probes is None else [len(found.probes)])}
         if found.scores.shape != (images, images) or found.scores.dtype.kind != "f" or lengths != {images}:
             raise InputError(f"{path}: scores of shape {found.scores.shape} do not fit {images} identities.")

@@ -1,7 +1,6 @@
 """`history.csv`: the figures of each finished epoch; `best.json`: which epoch made the best model."""
 
 import csv
-import json
 import math
 import os
 import pathlib
@@ -9,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 from tfnxc.errors import InputError
-from tfnxc.files import write_json, write_text
+from tfnxc.files import parse_json, write_json, write_text
 
 RANKED_BY = ("val_rank_1", "val_mAP")
 """The figure that decides which model is best, and the one that breaks a tie."""
@@ -96,12 +95,12 @@ def read_best(folder: str | os.PathLike) -> tuple[int, tuple[float, ...]] | None
     """The best epoch so far, from 0, and its `RANKED_BY` figures, or `None`; raises `InputError` on a damaged file."""
     path = pathlib.Path(folder) / "best.json"
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = parse_json(path.read_text(encoding="utf-8"))
         epoch = kept["epoch"] if "epoch" in kept else kept["pass"]
         figures = tuple(float(kept[name]) for name in RANKED_BY)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         epoch, figures = None, ()
     if type(epoch) is not int or epoch < 0 or not all(map(math.isfinite, figures)):
         raise InputError(f"{path}: damaged. Delete it, and the next epoch is the best so far.")

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import io
-import json
 import os
 import pathlib
 import platform
@@ -13,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from tfnxc.errors import InputError
-from tfnxc.files import write_json, write_text
+from tfnxc.files import parse_json, write_json, write_text
 from tfnxc.metrics.cmc import CMC, REPORTED_RANKS, Spread
 from tfnxc.number_checks import whole_number
 from tfnxc.runs.settings import RunSettings
@@ -145,12 +144,12 @@ class Result:
         """The result in a JSON file and its CSV file; raises `InputError` where one is missing or damaged."""
         path = pathlib.Path(path)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = parse_json(path.read_text(encoding="utf-8"))
             with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
                 rows = [(float(row["mean_per_cent"]), float(row["deviation_per_cent"])) for row in csv.DictReader(file)]
             mean, deviation = np.array(rows).T / 100  # a ValueError where there is no row
             return cls.from_dict(record, mean, deviation, path.stem)
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, csv.Error):
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error):
             raise InputError(
                 f"{path}: not a whole result (its table, .csv, belongs to it). Remove it, and measure it again with "
                 "tfnxc evaluate."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfnxc.datasets.known_people import difference
 from tfnxc.datasets.splits.split import Split
 from tfnxc.errors import InputError
-from tfnxc.files import is_temporary, write_json
+from tfnxc.files import is_temporary, parse_json, write_json
 from tfnxc.hashes import file_digest
 from tfnxc.locks import alone_in
 from tfnxc.runs.history import History, read_best
@@ -80,10 +79,15 @@ class Run:
         self._record = dict(record)
         self.settings = RunSettings.from_dict(record["settings"], self.folder / "run.json")
         self.split = Split.from_dict(record["split"])
-        self.data: str | None = record["data"]
+        self.data: str | None = _checked("data", record["data"], isinstance(record["data"], str | None))
+        for name in ("before", "fitted_before"):
+            _checked(name, record[name], _are_people(record[name]))
+        pictures = record.get("pictures", {})
+        numbers = isinstance(pictures, dict) and {type(each) for each in pictures.values()} <= {int}
+        _checked("pictures", pictures, numbers)
         self.names = _names(record.get("names"), len(self.trained_on))
         self.first_pictures = _first_pictures(record.get("first_pictures", {}))
-        self.versions: dict[str, str] = record["versions"]
+        self.versions: dict[str, str] = _checked("versions", record["versions"], isinstance(record["versions"], dict))
 
     @classmethod
     def start(
@@ -171,7 +175,7 @@ class Run:
         folder = pathlib.Path(folder)
         path = folder / "run.json"
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = parse_json(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(f"{folder}: no run here (no run.json); expected a folder that tfnxc train made.") from None
         except ValueError:
@@ -255,7 +259,7 @@ class Run:
     def _progress(self):
         path = self.folder / "progress.json"
         try:
-            progress = json.loads(path.read_text(encoding="utf-8"))
+            progress = parse_json(path.read_text(encoding="utf-8"))
             epochs = progress["epochs_done"] if "epochs_done" in progress else progress["passes_done"]
             found = epochs, progress["pairs_done"], progress["stopped_early"]
         except FileNotFoundError:
@@ -418,6 +422,21 @@ def load_model(path: str | os.PathLike, compile: bool = False) -> tuple[keras.Mo
 
 def _listed(people):
     return [[dataset, list(map(int, identities))] for dataset, identities in people]
+
+
+def _checked(name, value, sound):
+    """A value of `run.json`, if it is sound."""
+    if not sound:
+        raise InputError(f"{name} is not of the form that tfnxc writes; got {str(value)[:80]!r}.")
+    return value
+
+
+def _are_people(listed):
+    """Whether these are names of sets, each with a list of identities."""
+    try:
+        return all(isinstance(name, str) and {type(one) for one in people} <= {int} for name, people in listed)
+    except (TypeError, ValueError):
+        return False
 
 
 def _names(listed, count):

@@ -90,7 +90,7 @@ class RunSettings:
             _check(path, _WRITTEN.get(name, name), value, _KINDS[name])
         try:
             return cls(recipe=Recipe(**recipe), **known, extra=data)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise InputError(f"{path}: {error}") from None
 
     def differences(self, other: RunSettings) -> list[tuple[str, Any, Any]]:
@@ -104,9 +104,14 @@ def _types(value):
     return list(map(type, value)) if isinstance(value, list | tuple) else value
 
 
-_KINDS: dict[str, Any] = dict.fromkeys(("dataset", "model"), str) | dict.fromkeys(("seed", "validate"), int)
+def _is_count(value):
+    return type(value) is int and value >= 0
+
+
+_KINDS: dict[str, Any] = dict.fromkeys(("dataset", "model"), str)
 _KINDS |= dict.fromkeys(("domains", "other_people"), bool)
 _KINDS |= {
+    **dict.fromkeys(("seed", "validate"), ("a whole number, 0 or above", _is_count)),
     "search_size": ("a list of rows and columns", lambda value: _types(value) in (None, [int, int], [int, type(None)])),
     "others": ("a list of names", lambda value: isinstance(_types(value), list) and set(_types(value)) <= {str}),
     **dict.fromkeys(("weights", "given"), ("a digest", lambda value: value is None or isinstance(value, str))),

@@ -15,6 +15,7 @@ import zlib
 
 import numpy as np
 
+from tfnxc.console import readable
 from tfnxc.errors import DamagedError, InputError
 from tfnxc.files import replacing
 from tfnxc.search.picture import Records
@@ -212,7 +213,8 @@ class Manifest:
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise InputError(f'{path}: not of an index; expected a file with "format": "{FORMAT}".')
         if data.get("version") != VERSION:
-            found = f"version {str(data.get('version'))[:20]} of the format; this tfnxc reads version {VERSION}"
+            known = readable(str(data.get("version"))[:20], in_line=True)
+            found = f"version {known} of the format; this tfnxc reads version {VERSION}"
             raise InputError(f"{path}: {found}. Index the pictures again, into another folder.")
         content = data.get("content")
         if _digest(content) != data.get("sha256"):
@@ -231,7 +233,7 @@ class Manifest:
     def _sound(self):
         """Whether the values can be: an index may be a stranger's, and nothing outside its folder is opened for it."""
         return (
-            all(_FILE.fullmatch(each.file) for each in self.segments)
+            all(_FILE.fullmatch(each.file) and _SHA256.fullmatch(each.sha256) for each in self.segments)
             # A segment that is written later takes the place of none.
             and all(each.number < self.following for each in self.segments)
             and isinstance(self.model, str)

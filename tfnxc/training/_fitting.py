@@ -59,11 +59,8 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         behind += [FollowChief(strategy)] if worker_of(strategy)[1] > 1 else []
         listeners = _Listeners([*ranked, progress, guard, *callbacks, *behind], fitted, bar, recipe.epochs)
         if not told_by_chief(strategy, early is not None and not step and early.is_over(epoch)):
-            with (
-                steps(),
-                table or contextlib.nullcontext(),
-                worker_losses_named(),
-            ):  # ends the live display also after Ctrl-C
+            # The table here ends its live display also after Ctrl-C.
+            with steps(), table or contextlib.nullcontext(), worker_losses_named():
                 _fit_epochs(fitted, share, negatives, epoch, step, listeners)
         listeners.finish()
         if guard.failed is not None:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tfnxc.errors import InputError
-from tfnxc.files import replacing
+from tfnxc.files import parse_json, replacing
 from tfnxc.training.ending import asked_to_end, end_if_asked
 from tfnxc.training.epoch_negatives import NEGATIVES_FILE
 
@@ -72,7 +72,7 @@ def load_latest(run):
 def _read(path, member, names):
     try:
         with zipfile.ZipFile(path) as archive:
-            values = json.loads(archive.read(member))
+            values = parse_json(archive.read(member))
         return {name: float(values[name]) for name in names}
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile):
         raise InputError(f"{path}: no checkpoint of this package.") from None

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tfnxc.console import readable
 from tfnxc.datasets.picture_file import MOST_PIXELS
 from tfnxc.errors import InputError
 from tfnxc.files import replacing, write_json
@@ -81,7 +82,9 @@ class Manifest:
             raise InputError(f'{path}: no prepared pictures; expected a file with "format": "{_FORMAT}".')
         version = data.get("version")
         if type(version) is not int or version not in (_UNTURNED, VERSION):
-            found = f"version {str(version)[:20]} of the format; this tfnxc reads version {VERSION}"
+            found = (
+                f"version {readable(str(version)[:20], in_line=True)} of the format; this tfnxc reads version {VERSION}"
+            )
             raise InputError(f"{path}: {found}. Prepare the pictures again.")
         try:
             manifest = cls(
@@ -162,7 +165,8 @@ def checked_size(size: Any) -> tuple[int, int]:
     sides = list(size) if isinstance(size, (list, tuple, np.ndarray)) else []
     whole = [isinstance(side, (int, np.integer)) and 0 < side <= _LONGEST_SIDE for side in sides if side is not True]
     if whole != [True, True] or sides[0] * sides[1] > MOST_PIXELS:
-        raise InputError(f"the size must be a height and a width of 1 to {_LONGEST_SIDE} pixels; got {str(size)[:80]}.")
+        got = readable(str(size)[:80], in_line=True)
+        raise InputError(f"the size must be a height and a width of 1 to {_LONGEST_SIDE} pixels; got {got}.")
     return int(sides[0]), int(sides[1])
 
 

@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import errno
 import itertools
-import json
 import math
 import os
 import pathlib
@@ -34,7 +33,7 @@ from tfnxc.datasets.prepared.manifest import (
 )
 from tfnxc.datasets.prepared.reader import is_prepared, prepared
 from tfnxc.errors import InputError
-from tfnxc.files import is_temporary, replacing, write_json
+from tfnxc.files import is_temporary, parse_json, replacing, write_json
 from tfnxc.hashes import sha256_of
 from tfnxc.locks import alone_in
 
@@ -270,7 +269,7 @@ def _picture_bytes(size):
 def _load(path):
     """What a JSON file of the work says; `None` where it cannot be read."""
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
 

@@ -29,7 +29,9 @@ def csv_rows(path, needed, known):
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected a CSV file.") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
-    except csv.Error as error:
+    except (csv.Error, ValueError) as error:
+        if reader is None:  # the name itself, with a zero or what no file system takes
+            raise InputError(f"{path}: cannot be read ({error}); expected a CSV file.") from None
         raise InputError(f"{path}, line {reader.line_num}: not CSV ({error}).") from None
 
 

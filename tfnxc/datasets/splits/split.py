@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfnxc.console import readable
 from tfnxc.datasets.image_set import ImageSet
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
@@ -112,8 +113,9 @@ class Split:
         probes = None if probes is None else tuple(probes)
         split = cls(name, source, data["train"], data["test"], probes, data.get("seed"))
         if data.get("digest", split.digest) != split.digest:
+            said = readable(str(data["digest"])[:20], in_line=True)
             raise InputError(
-                f"the digest of these lists is {split.digest}, not {data['digest']}: they are not the split that was "
+                f"the digest of these lists is {split.digest}, not {said}: they are not the split that was "
                 "written. If you changed them, leave the digest out and give the split a name of its own."
             )
         return split
