@@ -5,6 +5,8 @@ import errno
 import json
 import os
 import pathlib
+import sys
+import traceback
 import unicodedata
 
 from tfnxc.errors import InputError
@@ -77,7 +79,19 @@ def writing(path, new=None):
         if code is None or not (own or above or code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)):
             raise
         where = name if above and not own else os.fspath(path)
+        _let_go(error)
         raise OSError(code, f"{_UNWRITTEN}: {os.strerror(code)}", where) from error
+
+
+def _let_go(error):
+    """Drops what the calls that failed still hold: a half-written archive tries again when it goes, and complains."""
+    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+    finally:
+        sys.unraisablehook = before
 
 
 def refusal(error):

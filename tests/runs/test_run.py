@@ -1,6 +1,7 @@
 import json
 import os
 
+import keras
 import pytest
 
 from tfnxc.datasets import Split
@@ -116,6 +117,13 @@ def test_what_is_missing_or_broken_is_one_clear_error(tmp_path):
     (tmp_path / "run" / "run.json").write_text("{}")
     with pytest.raises(InputError, match="not the record of a run"):
         Run.open(tmp_path / "run")
+
+
+def test_a_model_of_another_kind_in_its_place_is_one_clear_error(tmp_path):
+    run = Run.start(tmp_path / "run", settings(seed=1), SPLIT)
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(run.model_path())
+    with pytest.raises(InputError, match=r"model\.keras: .* whose parts are called"):
+        run.load_model()
 
 
 def test_what_a_kill_left_behind_does_not_block_the_folder(tmp_path):

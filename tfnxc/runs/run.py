@@ -354,9 +354,17 @@ class Run:
             The model.
 
         Raises:
-            InputError: If the run has no such model yet, or the file is broken.
+            InputError: If the run has no such model yet, or the file is broken or of no pair model.
         """
-        return load_model(self._existing(state), compile)[0]
+        from tfnxc.models import split
+
+        path = self._existing(state)
+        model, _ = load_model(path, compile)
+        try:
+            split(model)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from None
+        return model
 
     def model_digest(self, state: str = "trained") -> str:
         """Digest of the model file in a state, as from `tfnxc.runs.load_model`; raises `InputError` without one."""
