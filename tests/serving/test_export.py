@@ -94,3 +94,13 @@ def test_a_folder_that_tensorflow_cannot_write_is_one_clear_error(model, tmp_pat
     with pytest.raises(InputError, match="not UTF-8, and TensorFlow writes there only"):
         export_model(model, tmp_path / os.fsdecode(b"caf\xe9"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_error_that_names_the_version(tmp_path, monkeypatch):
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, f"{tmp_path}/.x/variables; No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    with pytest.raises(OSError, match="cannot be written: No space left on device") as caught:
+        export_model(small_model(), tmp_path / "served")
+    assert caught.value.filename == str(tmp_path / "served" / "1") and not any((tmp_path / "served").iterdir())
