@@ -36,6 +36,7 @@ LARGEST_ANSWER = 1 << 24  # bytes: 32 vectors of 10,000 numbers are less
 LARGEST_NUMBER = 1e30  # of a vector; NaN is no smaller
 LONGEST_MESSAGE = 2000  # letters of a server's message that are looked at and shown
 LONGEST_WAIT = 86400  # seconds
+LARGEST = 16 << 20  # bytes of a picture that is sent: a crop of a person has thousands
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"}
 
 
@@ -300,8 +301,11 @@ def content(name, path):
 
 def refuse_other_than_files(path):
     """Raises an `OSError` before anything is opened that may never end: a pipe, a device, a socket."""
-    if not stat.S_ISREG(path.stat().st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise OSError("not a file")
+    if path.suffix.lower() in SUFFIXES and status.st_size > LARGEST:
+        raise OSError(f"{status.st_size} bytes; a picture has {LARGEST} at most")
 
 
 def address_of(server):

@@ -35,6 +35,7 @@ def replacing(path):
         ...     model.save(new)
     """
     path = pathlib.Path(path)
+    refuse_special(path)
     new = path.with_name(f"{TEMPORARY}{path.stem}.{os.getpid()}{path.suffix}")
     try:
         with writing(path, new):
@@ -47,6 +48,12 @@ def replacing(path):
     finally:
         with contextlib.suppress(OSError):  # what cannot be removed does not hide why it was not written
             new.unlink()
+
+
+def refuse_special(path):
+    """Raises `InputError` if a path is there and no file or folder: a pipe, on which one waits, or a device."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise InputError(f"{path}: a pipe or a device; expected a file.")
 
 
 @contextlib.contextmanager

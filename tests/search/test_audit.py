@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tfnxc.errors import InputError
+from tfnxc.errors import BusyError, InputError
 from tfnxc.search.audit import AuditLog, asker, asking
 
 FOUND = [{"picture": f"crops/{name}.png", "identity": name, "score": 1.5} for name in ("anna", "carl")]
@@ -86,6 +86,11 @@ DAMAGE = {
     "deep": lambda found: [found[0], b"[" * 100_000 + b"\n", found[2]],
     "a number as text": change("number", "2"),
     "parts of another kind": change("parts", [1]),
+    "a part without salt": change("parts", [{"seal": "0", "content": {}}]),
+    "a part with more": change("parts", [{"seal": "0", "salt": "", "content": {}, "more": 1}]),
+    "a content that is no object": change("parts", [{"seal": "0", "salt": "", "content": 7}]),
+    "a question that is a list": change("about", [1]),
+    "no time": change("at", "yesterday"),
 }
 
 
@@ -105,26 +110,46 @@ def test_a_log_written_anew_is_told_by_a_head_that_was_kept(log, tmp_path):
     assert log.verify() == 1
     with pytest.raises(InputError, match="no entry has the seal"):
         log.verify(head)
+    assert AuditLog.start(tmp_path / "empty").verify(AuditLog(tmp_path / "empty").head) == 0
 
 
 def test_what_is_erased_leaves_the_rest_verifiable(log):
     head = log.head
-    assert log.erase(lambda content: content.get("identity") == "anna", "receipt 7") == 2
+    file = log.open()
+    assert log.erase(lambda content: content.get("identity") == "anna", "receipt 7", {"pictures": 1}) == 2
     assert b"anna" not in log.path.read_bytes()
-    assert log.verify(head) == 3
-    first, second, third = log.entries()
+    assert log.verify(head) == 4
+    first, second, third, last = log.entries()
+    assert last.what == "erase" and last.about == {"receipt": "receipt 7", "pictures": 1, "log_parts": 2}
     assert first.contents == [{"probe": "probe.png"}, FOUND[1]] and second.contents == []
     assert [part.get("erased") for part in first.parts] == [None, "receipt 7", None]
     assert third.contents == FOUND[1:]
-    assert log.append("search", {}).number == 4 and log.verify(head) == 4
+    assert log.append("search", {}).number == 5 and log.verify(head) == 5
+    log.erase(lambda content: False, "receipt 7")
+    with file, pytest.raises(BusyError, match="erased meanwhile"):
+        log.append("search", {}, file=file)
+    with log.open() as file:
+        assert log.append("search", {}, file=file).number == 6
+
+
+def test_parts_that_were_taken_out_by_hand_are_found(log):
+    log.erase(lambda content: content.get("identity") == "anna", "receipt 7")
+    with pytest.raises(InputError, match="no entry says that they were erased"):
+        log.verify()
 
 
 def test_old_entries_expire_and_the_rest_stays_verifiable(log):
     old = time.time() + 5
     assert log.expire(old - 3600) == 0 and log.verify() == 3
     assert log.expire(old) == 2  # the last one stays, so that the numbers go on
-    assert [each.number for each in log.entries()] == [3] and log.verify() == 1
-    assert log.append("search", {}).number == 4 and log.verify() == 2
+    assert [(each.number, each.what) for each in log.entries()] == [(3, "search"), (4, "expire")] and log.verify() == 2
+    assert log.append("search", {}).number == 5 and log.verify() == 3
+    log.path.write_bytes(b"".join(lines(log)[1:]))
+    with pytest.raises(InputError, match="entries before 4 are missing, and no entry says that they expired"):
+        log.verify()
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(InputError, match="before must be a time"):
+            log.expire(wrong)
 
 
 def test_an_entry_that_a_kill_cut_short_is_none(log):
@@ -153,11 +178,39 @@ def test_a_log_that_cannot_be_written_is_one_line(log, monkeypatch):
         log.append("search", {})
 
 
-def test_a_damaged_end_is_refused(log):
+@pytest.mark.parametrize("end", [b"{}\n", b"\0" * 1000, b"x"])
+def test_a_damaged_end_is_refused(end, log):
     with open(log.path, "ab") as file:
-        file.write(b"{}\n")
+        file.write(end)
     with pytest.raises(InputError, match="its last line is no entry"):
         log.append("search", {})
+    with pytest.raises(InputError, match="line 4 is no entry"):
+        log.verify()
+
+
+def test_no_other_file_is_written_in_the_place_of_the_log(log, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("a token")
+    log.path.unlink()
+    log.path.symlink_to(other)
+    for use in (lambda: log.append("search", {}), log.verify, lambda: AuditLog.start(tmp_path)):
+        with pytest.raises(OSError, match=r"log\.jsonl"):
+            use()
+    assert other.read_text() == "a token"
+    log.path.unlink()
+    os.mkfifo(log.path)
+    for use in (lambda: log.append("search", {}), log.verify, lambda: AuditLog.start(tmp_path)):
+        with pytest.raises((InputError, OSError), match=r"log\.jsonl"):  # and nobody waits
+            use()
+    log.path.unlink()
+    with pytest.raises(OSError, match=r"log\.jsonl"):
+        log.append("search", {})
+
+
+def test_what_a_killed_call_left_goes_with_the_next(log):
+    (log.folder / ".tfnxc-log.17.jsonl").write_text("anna")
+    log.erase(lambda content: False, "receipt 7")
+    assert sorted(path.name for path in log.folder.iterdir()) == ["lock", "log.jsonl"]
 
 
 def write(folder, who):

@@ -1,18 +1,20 @@
 """What is written down of an index's use, and what is left of a picture that was erased: nothing."""
 
 import json
-import os
+import shutil
 
 import pytest
 
 from tests.cli.run_command import error_of, run
-from tfnxc.errors import InputError
-from tfnxc.search import AuditLog, Gallery, asking
+from tfnxc.embedding import Embedding
+from tfnxc.errors import BusyError, InputError
+from tfnxc.search import Gallery, asking
+from tfnxc.search._store import Store
 
 
 @pytest.fixture
 def audited(gallery):
-    AuditLog.start(gallery.folder)
+    gallery.start_audit()
     return gallery
 
 
@@ -23,7 +25,7 @@ def left_of(gallery, text):
 
 def test_without_a_log_nothing_is_written_down(gallery, pictures):
     gallery.search(pictures[:1], 2)
-    assert not gallery.audit.kept and not (gallery.folder / "audit").exists()
+    assert gallery.audit is None and not (gallery.folder / "audit").exists()
 
 
 def test_a_search_says_who_asked_for_whom_and_what_was_answered(audited, pictures):
@@ -52,13 +54,13 @@ def test_additions_and_deletions_are_written_down(audited, pictures):
 
 
 def test_nothing_is_answered_or_done_without_its_entry(audited, pictures):
-    os.remove(audited.audit.path)
+    shutil.rmtree(audited.audit.folder)
     for ask in (
         lambda: audited.search(pictures[:1]),
         lambda: audited.delete([pictures[0].name]),
         lambda: audited.add([pictures[0]._replace(name="new")]),
     ):
-        with pytest.raises(OSError, match=r"cannot be written.*log\.jsonl"):
+        with pytest.raises(OSError, match="index/audit"):
             ask()
     assert len(Gallery(audited.folder)) == len(pictures)
 
@@ -73,17 +75,61 @@ def test_of_an_erased_person_nothing_is_left(audited, pictures):
     assert not any(left_of(audited, name) for name in own)
     assert len(audited) == len(Gallery(audited.folder)) == len(pictures) - len(own)
     assert audited.audit.verify() == len(pictures) + 1
-    last = list(audited.audit.entries())[-1]
+    last = list(audited.audit.entries())[len(pictures)]
     assert last.what == "erase" and last.about["receipt"] == receipt.number and not last.contents
     assert not {match.name for matches in audited.search(pictures, 12) for match in matches} & set(own)
 
 
-def test_a_call_that_was_killed_can_be_given_again(audited, pictures):
-    """After the log was erased the index still has the pictures, and so it knows them."""
+@pytest.mark.parametrize("moment", ["delete", "compact", "write_lists"])
+@pytest.mark.parametrize("asked", ["pictures", "identities"])
+def test_a_call_that_was_killed_can_be_given_again(moment, asked, audited, pictures, monkeypatch):
     audited.search(pictures, 5)
-    audited.audit.erase(lambda content: content.get("picture") == pictures[0].name, "killed")
-    assert audited.erase([pictures[0].name]).pictures == (pictures[0].name,)
+    given = {"pictures": {"pictures": [pictures[0].name]}, "identities": {"identities": [pictures[0].identity]}}[asked]
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, moment, killed)
+        with pytest.raises(KeyboardInterrupt):
+            audited.erase(**given)
+    again = Gallery(audited.folder)
+    assert moment == "write_lists" or pictures[0].name in again.erase(**given).pictures
+    assert not left_of(again, pictures[0].name) and again.audit.verify()
+
+
+def test_what_was_deleted_before_and_a_probe_in_the_log_are_erased(audited, pictures):
+    audited.search([pictures[1]._replace(name="somebody's probe")], 3)
+    audited.delete([pictures[0].name])
+    assert left_of(audited, pictures[0].name)
+    audited.erase([pictures[0].name, "somebody's probe"])
+    assert not left_of(audited, pictures[0].name) and not left_of(audited, "somebody's probe")
+
+
+def test_a_search_that_began_before_names_nobody_afterwards(audited, pictures, monkeypatch):
+    def erased_meanwhile(self, maps):
+        monkeypatch.undo()
+        Gallery(audited.folder).erase([pictures[0].name])
+        return self.vectors(maps)
+
+    monkeypatch.setattr(Embedding, "vectors", erased_meanwhile)
+    with pytest.raises(BusyError, match="erased meanwhile"):
+        audited.search([pictures[1]._replace(name="probe")], 12)
     assert not left_of(audited, pictures[0].name)
+    found = audited.search([pictures[1]._replace(name="probe")], 12)  # of what there is now
+    assert pictures[0].name not in {match.name for match in found[0]}
+
+
+def test_an_identity_is_the_same_in_every_form(gallery, pictures):
+    gallery.add([pictures[0]._replace(name="a", identity="07"), pictures[1]._replace(name="b", identity="7")])
+    assert set(gallery.erase(identities=["7"]).pictures) == {"a", "b"}
+
+
+def test_a_copy_has_a_log_of_its_own(audited, pictures, tmp_path):
+    audited.search(pictures[:1], 2)
+    copy = audited.copy(tmp_path / "copy")
+    copy.search(pictures[:1], 2)
+    assert copy.audit.verify() == 1 and audited.audit.verify() == 1
 
 
 def test_one_picture_is_erased_by_its_name(gallery, pictures):
@@ -128,4 +174,8 @@ def test_the_commands(gallery, pictures, tmp_path):
     assert "8 pictures erased, 0 left" in run("erase", folder, "--keep-days", "1", "--yes").output
     assert "give both" in error_of("audit", folder, "--head", head)
     assert "nothing to erase" in error_of("erase", folder)
+    assert "a file of the index" in error_of("erase", folder, "x", "--receipt", folder / "manifest.json", "--yes")
+    for wrong in ("nan", "inf", "1e9"):
+        assert "--keep-days" in run("erase", folder, "--keep-days", wrong, "--yes").output
+        assert "--keep-days" in run("audit", folder, "--keep-days", wrong).output
     assert "goes by time alone" in error_of("erase", folder, "x", "--keep-days", "1")

@@ -12,7 +12,7 @@ from tests.service.conftest import png
 from tfnxc.datasets.picture_file import MOST_PIXELS
 from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
-from tfnxc.search import AuditLog, Gallery, Picture
+from tfnxc.search import Gallery, Picture
 from tfnxc.service import Settings, application
 from tfnxc.service.admission import RateLimit
 from tfnxc.service.engine import Engine
@@ -287,7 +287,7 @@ def test_the_token_is_not_shown():
 
 
 def test_the_audit_log_says_which_address_asked(asking, gallery, probe):
-    AuditLog.start(gallery.folder)
+    gallery.start_audit()
     client = asking()
     assert client.post("/v1/search", params={"top": 2}, content=probe, headers=PNG).status_code == 200
     assert client.post("/v1/pictures", params={"name": "new"}, content=probe, headers=PNG).status_code == 201
@@ -298,7 +298,7 @@ def test_the_audit_log_says_which_address_asked(asking, gallery, probe):
 
 
 def test_without_its_entry_nothing_is_answered(asking, gallery, probe):
-    AuditLog.start(gallery.folder).path.unlink()
+    gallery.start_audit().path.unlink()
     answer = asking().post("/v1/search", content=probe, headers=PNG)
     assert answer.status_code == 500 and "matches" not in answer.json()
 

@@ -82,3 +82,20 @@ def test_the_first_of_several_bad_pictures_is_named(decode):
         decode([good, late, b"", good])
     with pytest.raises(tf.errors.InvalidArgumentError, match="picture 1: empty"):
         decode([good, b"", late, good])
+
+
+def test_a_jpeg_that_is_cut_anywhere_and_ended_is_refused_on_both_sides(decode, tmp_path):
+    """Also behind a byte that begins a mark, and where parts of the last blocks alone are missing."""
+    steps = np.random.default_rng(0).normal(0, 6, (40, 28, 3))
+    whole = encoded(np.clip(np.cumsum(np.cumsum(steps, 0), 1) + 120, 0, 255).astype(np.uint8), "JPEG", quality=85)
+    begin = whole.index(b"\xff\xda") + 14
+    marks = [cut for cut in range(begin, len(whole) - 4) if whole[cut - 1] == 0xFF]
+    cuts = sorted({*range(begin, len(whole) - 4, 97), *marks, *range(len(whole) - 40, len(whole) - 4, 5)})
+    assert marks
+    for cut in cuts:
+        (tmp_path / "picture").write_bytes(whole[:cut] + b"\xff\xd9")
+        with pytest.raises(InputError, match="broken picture"):
+            read_picture(tmp_path / "picture")
+        with pytest.raises(tf.errors.InvalidArgumentError, match="picture 0: broken picture"):
+            decode([whole[:cut] + b"\xff\xd9"])
+    assert decode([whole]).shape == (1, *SIZE, 3)

@@ -10,7 +10,7 @@ from tfnxc.errors import InputError
 @click.option("--start", is_flag=True, help="Write down from now on who asks INDEX for whom.")
 @click.option("--verify", is_flag=True, help="Check that no entry was changed, left out or moved.")
 @click.option("--head", metavar="SEAL", help="With --verify: an entry with this seal, kept elsewhere, must be there.")
-@click.option("--keep-days", type=click.FloatRange(0), help="Take entries that are older off the disk.")
+@click.option("--keep-days", type=click.FloatRange(0, 36500), help="Take entries that are older off the disk.")
 @click.option("--json", "json_file", type=click.Path(), help="Also write the entries to this file.")
 def audit(folder, start, verify, head, keep_days, json_file):
     """Shows who asked an index for whom, and keeps that log.
@@ -29,23 +29,27 @@ def audit(folder, start, verify, head, keep_days, json_file):
     """
     if head is not None and not verify:
         raise InputError("--head is about --verify; give both.")
+    import math
     import time
 
     from tfnxc.console import console, readable
     from tfnxc.files import write_json
-    from tfnxc.search import AuditLog, Gallery
+    from tfnxc.search import Gallery
 
-    log = Gallery(folder).audit
-    if start:
-        AuditLog.start(folder)
-    if not log.kept:
+    gallery = Gallery(folder)
+    log = gallery.start_audit() if start else gallery.audit
+    if log is None:
         raise InputError(f"{folder}: no log is kept of this index. tfnxc audit {folder} --start begins one.")
     if keep_days is not None:
+        if not math.isfinite(keep_days):
+            raise InputError(f"--keep-days takes a number of days; got {keep_days}.")
         console.print(f"{log.expire(time.time() - 86400 * keep_days)} entries are gone from the log.")
+    if start:
+        console.print(f"From now on nothing is answered without an entry in {readable(str(log.path), in_line=True)}.")
     if verify:
         count = log.verify(head)
         console.print(f"{count} entries, all as they were written. The last seal: {log.head}", soft_wrap=True)
-    elif keep_days is None:
+    elif keep_days is None and not start:
         for entry in log.entries():
             erased = len(entry.parts) - len(entry.contents)
             asked = " ".join(f"{key}={value}" for key, value in entry.about.items() if value not in (None, [], False))

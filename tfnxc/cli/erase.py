@@ -1,5 +1,8 @@
 """`tfnxc erase`."""
 
+import math
+import os
+
 import click
 
 from tfnxc.cli._asking import agree
@@ -10,7 +13,9 @@ from tfnxc.errors import InputError
 @click.argument("folder", metavar="INDEX", type=click.Path())
 @click.argument("pictures", metavar="[PICTURE...]", nargs=-1, type=click.Path())
 @click.option("--identity", "identities", multiple=True, help="All pictures of this identity. Repeatable.")
-@click.option("--keep-days", type=click.FloatRange(0), help="All pictures taken longer ago. Those without a time stay.")
+@click.option(
+    "--keep-days", type=click.FloatRange(0, 36500), help="All pictures taken longer ago. Those without a time stay."
+)
 @click.option("--receipt", type=click.Path(), help="Write the receipt to this file. It names what was erased.")
 @click.option("--yes", is_flag=True, help="Erase without being asked.")
 def erase(folder, pictures, identities, keep_days, receipt, yes):
@@ -29,6 +34,8 @@ def erase(folder, pictures, identities, keep_days, receipt, yes):
         raise InputError("nothing to erase: give pictures, --identity or --keep-days.")
     if keep_days is not None and (pictures or identities):
         raise InputError("--keep-days goes by time alone; give it without pictures and --identity.")
+    if keep_days is not None and not math.isfinite(keep_days):
+        raise InputError(f"--keep-days takes a number of days; got {keep_days}.")
     import time
 
     from tfnxc.console import console, readable
@@ -36,6 +43,11 @@ def erase(folder, pictures, identities, keep_days, receipt, yes):
     from tfnxc.search import Gallery
 
     gallery = Gallery(folder)
+    if receipt is not None:
+        inside = os.path.realpath(receipt).startswith(os.path.join(os.path.realpath(folder), ""))
+        if inside:
+            raise InputError(f"{receipt}: a file of the index. Write the receipt elsewhere.")
+        write_json(receipt, {"state": "begun; if it stays so, give the command again"})  # or nothing is erased
     if keep_days is not None:
         agree(f"To erase: all pictures of {folder} taken more than {keep_days:g} days ago.", yes)
         done = gallery.expire(time.time() - 86400 * keep_days)

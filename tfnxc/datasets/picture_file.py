@@ -18,7 +18,8 @@ MOST_BYTES = 1 << 28  # of a file: more than these pixels take in any format
 _AT_ONCE = 1 << 20  # bytes of pixels that are unpacked at a time
 MOST_PER_SIDE = 65535  # what JPEG can say; resizing a picture of `MOST_PIXELS` in one row would take much memory
 
-_BLIND = bytes(range(1, 0xFF))
+# In no order, because the codes of zero bits are those of blocks in one colour, which are put in for missing ones too.
+_BLIND = bytes((each * 97 + 169) % 254 + 1 for each in range(254))
 BEHIND_THE_PIXELS = _BLIND + b"".join(bytes([0xFF, 0xD0 + number]) + _BLIND[:32] for number in range(8))
 """Bytes, and the eight marks at which a JPEG decoder begins anew: what it reads as pixels if some are missing."""
 
@@ -43,7 +44,8 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
 
     Raises:
         InputError: If the file is missing, no picture of these formats, too large, broken, or without some of its
-            pixels; the message names it. Of a JPEG in one colour it is not seen that rows are missing.
+            pixels; the message names it. It is not seen that rows of a JPEG in one colour are missing, or
+            that a progressive one ends between two of its scans.
 
     Example:
         >>> read_picture("cuhk01/campus/0001001.png").shape
@@ -119,7 +121,9 @@ def _check_jpeg(data, picture):
     With more bytes at their end, nothing changes in a picture that has all pixels; in another, these become some.
     """
     end = data.rfind(b"\xff\xd9")
-    with Image.open(io.BytesIO(data[:end] + BEHIND_THE_PIXELS + data[end:]), formats=["JPEG"]) as other:
+    # Behind a byte 0xFF, where a file may be cut, the zero keeps the next from making a mark of it.
+    more = b"\0" * data[:end].endswith(b"\xff") + BEHIND_THE_PIXELS
+    with Image.open(io.BytesIO(data[:end] + more + data[end:]), formats=["JPEG"]) as other:
         if end < 0 or not np.array_equal(np.asarray(picture), np.asarray(other)):
             raise ValueError("it has fewer rows than its header says")
 

@@ -13,8 +13,10 @@ import zipfile
 
 import h5py
 import keras
+import numpy as np
 
 from tfnxc.errors import InputError
+from tfnxc.files import refuse_special
 from tfnxc.hashes import file_digest
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -38,6 +40,7 @@ def load_model(path: str | os.PathLike, compile: bool = False) -> tuple[keras.Mo
     path = pathlib.Path(path)
     if path.suffix != ".keras":
         raise InputError(f"{path}: expected a model as a .keras file.")
+    refuse_special(path)
     try:
         digest = file_digest(path)
         with open(path, "rb") as file:
@@ -46,6 +49,8 @@ def load_model(path: str | os.PathLike, compile: bool = False) -> tuple[keras.Mo
             model = keras.models.load_model(path, compile=compile)
         if not isinstance(model, keras.Model):
             raise ValueError(f"it is of a {type(model).__name__}, not of a model")
+        if not all(np.isfinite(each).all() for each in model.get_weights()):
+            raise ValueError("weights that are not finite, with which it computes nothing")
         return model, digest
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a .keras model.") from None

@@ -12,6 +12,7 @@ from tfnxc.search._files import MANIFEST, damaged
 from tfnxc.search._lists import LISTS
 from tfnxc.search._models import FILES
 from tfnxc.search._store import locked
+from tfnxc.search.audit import FOLDER, AuditLog
 
 
 def copy_index(snapshot, to, progress=None):
@@ -39,12 +40,14 @@ def copy_index(snapshot, to, progress=None):
             segment.copy(to)
             if progress is not None:
                 progress(segment.entry.pictures)
+        if snapshot.manifest.audited:  # the copy is used by others, and has a log of its own
+            AuditLog.start(to)
         snapshot.manifest.write(to)
 
 
 def _is_of_a_copy(path):
     """Whether a copy that was killed before its end left this file."""
-    return path.name in {LOCK, LISTS, *FILES} or path.suffix == ".segment" or is_temporary(path)
+    return path.name in {LOCK, LISTS, FOLDER, *FILES} or path.suffix == ".segment" or is_temporary(path)
 
 
 def _copy_file(path, to):

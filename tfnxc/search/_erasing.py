@@ -5,10 +5,12 @@ import os
 import pathlib
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
+from tfnxc.datasets.readers.folder import label
 from tfnxc.errors import InputError
+from tfnxc.search._meant import meant_by
 from tfnxc.search.audit import AuditLog, asker
 from tfnxc.search.picture import brief, label_text
 from tfnxc.search.times import format_time
@@ -53,43 +55,86 @@ NOT_ERASED = (
 
 
 def identities_of(given: Any) -> tuple[str, ...]:
-    """Identities as texts, or an `InputError`."""
+    """Identities as they are compared with others, or an `InputError`."""
     several = [given] if isinstance(given, str) else list(given)
     texts = tuple(map(label_text, several))
     for text, each in zip(texts, several, strict=True):
         if not text:
             raise InputError(f"expected identities, which are texts or whole numbers; got {brief(each)}.")
-    return tuple(map(str, texts))
+    return tuple(label(str(text)) for text in texts)
 
 
-def erase(store: Any, log: AuditLog, names: Collection[str], identities: tuple[str, ...] = (), **about: Any) -> Receipt:
-    """Erases pictures by their names, first from the log, so that a call that was killed can be given again.
+def known_names(store: Any, log: AuditLog | None, given: Iterable[Any]) -> set[str]:
+    """The names that names, files and folders mean, of pictures that the index has, had, or knows from its log.
+
+    Those that were deleted lie in their segments until these are rewritten.
+    """
+    snapshot, names = store.snapshot, set()
+    given = [given] if isinstance(given, str | os.PathLike) else list(given)
+    left = set(snapshot.records.names)
+    for each in given:
+        try:
+            names |= meant_by([each], snapshot.rows, store.folder)
+        except InputError:
+            if not isinstance(each, str | os.PathLike):
+                raise
+            own = {os.fsdecode(each), os.path.abspath(os.fsdecode(each))}
+            found = own & left or own & (set() if log is None else _named_in(log))
+            if not found:
+                raise InputError(f"{brief(each)}: {store.folder} knows no such picture; nothing was erased.") from None
+            names |= found
+    return names
+
+
+def _named_in(log):
+    return {_name_of(content) for entry in log.entries() for content in entry.contents}
+
+
+def _name_of(content):
+    return content.get("picture", content.get("probe"))
+
+
+def erase(
+    store: Any, log: AuditLog | None, names: Collection[str], identities: tuple[str, ...] = (), **about: Any
+) -> Receipt:
+    """Erases pictures by their names, so that a call that was killed can be given again.
 
     `store` is the `Store` of the index; `about` are further fields of the `Receipt`.
     """
-    names, number = set(names), uuid.uuid4().hex
+    number = uuid.uuid4().hex
+    records = store.snapshot.records
+    names = {
+        *names,
+        *(name for name, who in zip(records.names, records.identities, strict=True) if _is_of(who, identities)),
+    }
 
     def named(content):
-        return content.get("picture", content.get("probe")) in names or content.get("identity") in identities
+        return _name_of(content) in names or _is_of(content.get("identity"), identities)
 
-    parts = log.erase(named, number) if log.kept else None
-    if not names and not parts and not about:
+    def in_log():
+        return any(named(content) for entry in log.entries() for content in entry.contents)
+
+    if not names and not about and (log is None or not in_log()):
         whom = ", ".join(identities) or "nobody"
         raise InputError(f"{store.folder}: this index knows nothing of {whom}; nothing was erased.")
+    parts = 0 if log is None else log.erase(named, number, {"pictures": len(names), **about})
     with store.writing():
         store.delete(names & set(store.snapshot.rows))
         store.compact()
         store.write_lists()
-    receipt = Receipt(
+    if log is not None:  # what a search that began before has written down since
+        parts += log.erase(named, number)
+    return Receipt(
         number,
         os.fspath(pathlib.Path(store.folder).absolute()),
         str(format_time(round(time.time(), 3))),
         asker(),
         tuple(sorted(names)),
         identities,
-        log_parts=parts,
+        log_parts=None if log is None else parts,
         **about,
     )
-    if log.kept:
-        log.append("erase", {"receipt": number, "pictures": len(names), "log_parts": parts, **about})
-    return receipt
+
+
+def _is_of(identity, identities):
+    return identity is not None and label(identity) in identities

@@ -17,7 +17,7 @@ import numpy as np
 
 from tfnxc.console import readable
 from tfnxc.errors import DamagedError, InputError
-from tfnxc.files import replacing
+from tfnxc.files import refuse_special, replacing
 from tfnxc.search.picture import Records
 from tfnxc.version import __version__
 
@@ -81,6 +81,7 @@ class Segment:
         self.path, self.entry = pathlib.Path(folder) / entry.file, entry
         count = entry.pictures
         self._shape, self._map_shape = (count, manifest.dimensions), manifest.map_shape
+        refuse_special(self.path)
         # Open, it outlives its name: a reader goes on while a compaction removes it.
         self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         self._closed, self._alone = weakref.finalize(self, os.close, self._file), threading.Lock()
@@ -185,6 +186,7 @@ class Manifest:
     keep: str  # one of `KEPT`
     following: int = 0  # number of the next segment; none is given twice
     segments: tuple[SegmentEntry, ...] = ()
+    audited: bool = False  # whether an `AuditLog` is kept, without which nothing is answered
 
     @property
     def pictures(self):
@@ -203,6 +205,7 @@ class Manifest:
     def read(cls, folder):
         """The manifest in a folder; an `InputError` where there is none, or it is damaged or of another version."""
         path = pathlib.Path(folder) / MANIFEST
+        refuse_special(path)
         try:
             data = json.loads(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
@@ -240,6 +243,7 @@ class Manifest:
             and set(self.files) == {"model.keras", "embedding.keras", "embedding.json"}
             and all(_SHA256.fullmatch(each) for each in self.files.values())
             and self.keep in KEPT
+            and isinstance(self.audited, bool)
             and len(self.map_shape) == 3
             and all(map(_positive, (*self.map_shape, self.dimensions)))
             and type(self.following) is int

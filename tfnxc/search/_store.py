@@ -229,6 +229,11 @@ class Store:
             raise InputError(f"{self.folder}: no picture {missing[0]}{others} in this index; nothing was deleted.")
         self._commit(self._without(names))
 
+    def begin_audit(self):
+        """Has the manifest say that an audit log is kept."""
+        dataclasses.replace(self._manifest, audited=True).write(self.folder)
+        self.refresh()
+
     def _without(self, names):
         """The entries of all segments, in which some pictures are deleted."""
         if not names:

@@ -8,15 +8,17 @@ import dataclasses
 import getpass
 import hashlib
 import json
+import math
 import os
 import pathlib
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
-from tfnxc.errors import DamagedError, InputError
-from tfnxc.files import replacing, writing
+from tfnxc.errors import BusyError, DamagedError, InputError
+from tfnxc.files import is_temporary, replacing, writing
 from tfnxc.locks import alone_in
 from tfnxc.search.times import format_time, parse_time
 
@@ -97,9 +99,11 @@ class Entry:
         """What `to_line` gave; a `ValueError`, `TypeError` or `KeyError` of anything else."""
         found = json.loads(line)
         entry = cls(**{**found, "parts": tuple(found["parts"])})
-        texts = (entry.at, entry.who, entry.what, entry.previous, entry.seal, *(part["seal"] for part in entry.parts))
-        if type(entry.number) is not int or not all(isinstance(each, str) for each in texts):
+        texts = (entry.at, entry.who, entry.what, entry.previous, entry.seal)
+        kinds = type(entry.number) is int and isinstance(entry.about, dict) and all(map(_is_text, texts))
+        if not kinds or not all(map(_is_part, entry.parts)):
             raise ValueError("not of the kinds that are written")
+        parse_time(entry.at)
         return entry
 
 
@@ -113,7 +117,7 @@ class AuditLog:
         index: Folder of the index; the log is in `audit` in it.
 
     Example:
-        >>> log = AuditLog.start("audited")
+        >>> log = AuditLog.start("watched")
         >>> log.append("search", {"top": 10}, [{"picture": "lift/0007.png", "score": 3.5}], who="anna").number
         1
         >>> [entry.who for entry in log.entries()], log.verify()
@@ -126,22 +130,26 @@ class AuditLog:
 
     @classmethod
     def start(cls, index: str | os.PathLike) -> AuditLog:
-        """Begins the log of an index, or goes on with the one that is there."""
+        """Begins a log, or goes on with the one that is there; by `Gallery.start_audit` an index keeps it."""
         log = cls(index)
-        log.folder.mkdir(parents=True, exist_ok=True)
-        log.path.touch(mode=0o600)
+        with writing(log.path):
+            log.folder.mkdir(parents=True, exist_ok=True)
+            with open(log.path, "ab", opener=_private):
+                pass
         return log
-
-    @property
-    def kept(self) -> bool:
-        """Whether the index has a log."""
-        return self.folder.is_dir()
 
     @property
     def head(self) -> str:
         """The seal of the last entry: what to keep elsewhere, so that a log written anew can be told."""
-        with open(self.path, "rb") as file:
+        with self._open() as file:
             return _last(file, self.path)[1]
+
+    def open(self) -> BinaryIO:
+        """The log as an open file, by which `append` can tell that something was erased since."""
+        return self._open()
+
+    def _open(self, mode="rb"):
+        return open(self.path, mode, opener=_private)
 
     def append(
         self,
@@ -149,6 +157,7 @@ class AuditLog:
         about: Mapping[str, Any],
         contents: Iterable[Mapping[str, Any]] = (),
         who: str | None = None,
+        file: BinaryIO | None = None,
     ) -> Entry:
         """Writes an entry, and gives it once it is on the disk.
 
@@ -157,32 +166,35 @@ class AuditLog:
             about: As in `Entry`.
             contents: What names a picture or a person, one mapping of plain types a picture.
             who: As in `Entry`. Defaults to `None`: `asker()`.
+            file: What `open` gave when the search began whose answer this is. Defaults to `None`: nothing is compared.
 
         Raises:
             OSError: If it cannot be written.
             InputError: If the log is damaged, or another process holds it for half a minute.
+            BusyError: If something was erased since: the answer might name it.
         """
         parts = [_part(dict(content)) for content in contents]
-        with writing(self.path), self._alone(), open(self.path, "r+b") as file:
-            number, previous, end = _last(file, self.path)
-            at = str(format_time(round(time.time(), 3)))
-            entry = Entry.sealed(number + 1, at, who or asker(), what, dict(about), parts, previous)
-            file.truncate(end)  # of an entry that a kill cut short
-            file.seek(end)
-            file.write(entry.to_line())
-            file.flush()
-            os.fsync(file.fileno())
+        with writing(self.path), self._alone(), self._open("r+b") as opened:
+            if file is not None and not os.path.samestat(os.fstat(file.fileno()), os.fstat(opened.fileno())):
+                raise BusyError(f"{self.path}: pictures were erased meanwhile, of which the answer may be. Ask again.")
+            number, previous, end = _last(opened, self.path)
+            entry = Entry.sealed(number + 1, _now(), who or asker(), what, dict(about), parts, previous)
+            opened.truncate(end)  # of an entry that a kill cut short
+            opened.seek(end)
+            opened.write(entry.to_line())
+            opened.flush()
+            os.fsync(opened.fileno())
             return entry
 
     def entries(self) -> Iterator[Entry]:
         """All entries, the oldest first, as they are read; an `InputError` names a line that is none."""
-        with open(self.path, "rb") as file:
+        with self._open() as file:
             for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") and line.startswith(b"{"):
                     return  # a kill cut it short; nothing was answered
                 try:
                     yield Entry.from_line(line)
-                except (ValueError, TypeError, KeyError, RecursionError):
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                     raise _damaged(self.path, f"line {number} is no entry") from None
 
     def verify(self, head: str | None = None) -> int:
@@ -194,21 +206,33 @@ class AuditLog:
         Raises:
             InputError: If an entry was changed, left out or put elsewhere, or none has the seal `head`.
         """
-        before, count, found = None, 0, head is None
+        before, count, found = None, 0, head in (None, _NOTHING)
+        first, begins, receipts, erased = 1, [], set(), set()
         for entry in self.entries():
             follows = before is None or (entry.number, entry.previous) == (before.number + 1, before.seal)
-            first = before is not None or entry.number > 1 or entry.previous == _NOTHING
-            if not (entry.sound() and follows and first):
+            begun = before is not None or entry.number > 1 or entry.previous == _NOTHING
+            if not (entry.sound() and follows and begun):
                 raise _damaged(self.path, f"entry {entry.number} is not what was written, or not in its place")
+            first = entry.number if before is None else first
+            begins.append(entry.about.get("begins") if entry.what == "expire" else None)
+            receipts.add(entry.about.get("receipt") if entry.what == "erase" else None)
+            erased |= {part["erased"] for part in entry.parts if "erased" in part}
             before, count, found = entry, count + 1, found or head in (entry.seal, entry.previous)
+        if first > 1 and first not in begins:
+            raise _damaged(self.path, f"entries before {first} are missing, and no entry says that they expired")
+        if erased - receipts:
+            raise _damaged(self.path, "parts were taken out, and no entry says that they were erased")
         if not found:
             raise InputError(f"{self.path}: no entry has the seal {head}; the log was written anew, or is another one.")
         return count
 
-    def erase(self, named: Callable[[dict[str, Any]], bool], receipt: str) -> int:
+    def erase(
+        self, named: Callable[[dict[str, Any]], bool], receipt: str, about: Mapping[str, Any] | None = None
+    ) -> int:
         """Takes the contents for which `named` is true out of all entries, and gives how many that were.
 
-        The seals stay, so that the log can be verified and tells that something was erased, by its `receipt`.
+        The seals stay, so that the log can be verified. With `about`, an entry of the kind `"erase"` says that
+        something was erased, by its `receipt`; without, the one before does. The log is another file afterwards.
         """
         erased = 0
 
@@ -220,16 +244,19 @@ class AuditLog:
             kept = tuple({"seal": part["seal"], "erased": receipt} if out else part for part, out in parts)
             return dataclasses.replace(entry, parts=kept)
 
-        self._rewrite(without)
+        self._rewrite(
+            without, "erase", lambda _: None if about is None else {"receipt": receipt, **about, "log_parts": erased}
+        )
         return erased
 
     def expire(self, before: float) -> int:
         """Takes the entries before a time, in seconds since the beginning of 1970, off the disk; gives how many.
 
-        The last one stays, whatever its age, so that numbers and seals go on.
+        The last one stays, whatever its age, so that numbers and seals go on, and an entry says where the log begins.
         """
-        last = self.head
-        gone = 0
+        if not math.isfinite(before):
+            raise InputError(f"before must be a time; got {before!r}.")
+        last, gone = self.head, 0
 
         def recent(entry):
             nonlocal gone
@@ -238,15 +265,23 @@ class AuditLog:
             gone += 1
             return None
 
-        self._rewrite(recent)
+        self._rewrite(recent, "expire", lambda begins: {"entries": gone, "begins": begins} if gone else None)
         return gone
 
-    def _rewrite(self, change: Callable[[Entry], Entry | None]):
-        with self._alone(), replacing(self.path) as new:
-            with open(new, "wb", opener=_private) as file:
-                for entry in map(change, self.entries()):
-                    if entry is not None:
-                        file.write(entry.to_line())
+    def _rewrite(self, change: Callable[[Entry], Entry | None], what: str, about: Callable[[int], dict | None]):
+        """Writes the log anew with changed entries, and one that says so; `about` is given the first number kept."""
+        with writing(self.path), self._alone():
+            for left in filter(is_temporary, self.folder.iterdir()):  # of a call that was killed
+                left.unlink(missing_ok=True)
+            with replacing(self.path) as new, open(new, "wb", opener=_private) as file:
+                first, entry = 0, None
+                for entry in filter(None, map(change, self.entries())):
+                    first = first or entry.number
+                    file.write(entry.to_line())
+                said = about(first)
+                if said is not None:
+                    number, previous = (entry.number, entry.seal) if entry else (0, _NOTHING)
+                    file.write(Entry.sealed(number + 1, _now(), asker(), what, said, (), previous).to_line())
 
     def _alone(self):
         return alone_in(self.folder, lambda holder: f"{self.path}: process {holder} holds it. Try again.", _PATIENCE)
@@ -280,7 +315,26 @@ def asker() -> str:
 
 
 def _private(path, flags):
-    return os.open(path, flags, 0o600)
+    """Opens a file for its owner alone, not through a link, and does not wait for a pipe."""
+    opened = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise DamagedError(f"{path}: not a file, and so not the log that was kept here.")
+    return opened
+
+
+def _is_text(value):
+    return isinstance(value, str)
+
+
+def _is_part(part):
+    kept = part.keys() == {"seal", "salt", "content"} and isinstance(part["content"], dict) and _is_text(part["salt"])
+    erased = part.keys() == {"seal", "erased"} and _is_text(part["erased"])
+    return (kept or erased) and _is_text(part["seal"])
+
+
+def _now():
+    return str(format_time(round(time.time(), 3)))
 
 
 def _part(content):
@@ -305,11 +359,14 @@ def _last(file, path):
         position = file.seek(position - step)
         tail = file.read(step) + tail
     lines = tail[: tail.rfind(b"\n") + 1]
+    begun = tail[len(lines) :]
+    if begun and not begun.startswith(b"{"):
+        raise _damaged(path, "its last line is no entry")
     if not lines:
         return 0, _NOTHING, 0
     try:
         entry = Entry.from_line(lines[lines.rstrip(b"\n").rfind(b"\n") + 1 :])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _damaged(path, "its last line is no entry") from None
     return entry.number, entry.seal, position + len(lines)
 

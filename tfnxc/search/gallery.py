@@ -25,7 +25,7 @@ from tfnxc.metrics.thresholds import check_rate
 from tfnxc.number_checks import whole_number
 from tfnxc.search._adding import BROKEN, CHANGED, KNOWN, NEW, UNCOMPARED, look_at, records_of
 from tfnxc.search._copying import copy_index
-from tfnxc.search._erasing import Receipt, erase, identities_of
+from tfnxc.search._erasing import Receipt, erase, identities_of, known_names
 from tfnxc.search._files import KEPT, MANIFEST, Manifest, damaged
 from tfnxc.search._filters import Filters
 from tfnxc.search._meant import meant_by
@@ -80,10 +80,6 @@ class Gallery:
     Args:
         folder: A folder with an index, which `Gallery.start` makes.
 
-    Attributes:
-        audit: The `tfnxc.search.AuditLog`. Once it is kept, each search, addition and deletion is written down in it
-            before it is answered or done, and is refused where that cannot be.
-
     Raises:
         InputError: If there is none, it is damaged or of an older format, or its model or embedding is not the one that
             its pictures were indexed with.
@@ -100,7 +96,6 @@ class Gallery:
     def __init__(self, folder: str | os.PathLike):
         self.folder = pathlib.Path(folder)
         self._store = Store(self.folder)
-        self.audit = AuditLog(self.folder)
         for name, digest in self._manifest.files.items():
             path = self.folder / name
             if not path.is_file() or sha256_of(path) != digest:
@@ -168,6 +163,22 @@ class Gallery:
 
     def __len__(self) -> int:
         return self._store.snapshot.manifest.pictures
+
+    @property
+    def audit(self) -> AuditLog | None:
+        """The log in which each search, addition and deletion is written down before it is answered or done.
+
+        Where that fails, nothing is. `None` where none is kept.
+        """
+        return AuditLog(self.folder) if self._manifest.audited else None
+
+    def start_audit(self) -> AuditLog:
+        """Begins the `audit` log, or gives the one that is kept. From then on no use of the gallery goes without it."""
+        if self.audit is None:
+            with self._store.writing() as store:
+                AuditLog.start(self.folder)
+                store.begin_audit()
+        return AuditLog(self.folder)
 
     @property
     def names(self) -> list[str]:
@@ -329,7 +340,7 @@ class Gallery:
         maps = self._scorer.head.embed(np.stack([resize(each.pixels, size) for each in seen]))
         replaced = [each.picture.name for each in seen if each.state in (CHANGED, UNCOMPARED)]
         kept = maps if self.keep == "maps" else None
-        if self.audit.kept:
+        if self.audit is not None:
             contents = ({"picture": each.picture.name, "identity": each.picture.identity} for each in seen)
             self.audit.append("add", {"pictures": len(seen), "replaced": len(replaced)}, contents)
         store.append(records_of(seen, self.keep), self._scorer.embedding.vectors(maps), kept, replaced)
@@ -387,7 +398,7 @@ class Gallery:
             self._delete(store, set(names))
 
     def _delete(self, store, names):
-        if self.audit.kept:
+        if self.audit is not None:
             self.audit.append("delete", {"pictures": len(names)}, ({"picture": name} for name in sorted(names)))
         store.delete(names)
 
@@ -398,14 +409,15 @@ class Gallery:
         given again.
 
         Args:
-            pictures: Names, files, or folders, as in `meant_by`. Defaults to none.
-            identities: Whose pictures. Defaults to none.
+            pictures: Names, files, or folders, as in `meant_by`; names also of pictures that were deleted, and of
+                probes in the log. Defaults to none.
+            identities: Whose pictures, in every form that people write: `7`, `07`. Defaults to none.
 
         Returns:
             A `Receipt`, which names them and says what an index cannot erase.
 
         Raises:
-            InputError: As from `meant_by`; if neither index nor log know an identity; or if another process is writing.
+            InputError: If neither index nor log know a picture or an identity, or if another process is writing.
 
         Example:
             >>> gallery, _ = tfnxc.search.synthetic_gallery("erased", identities=2, probes=1)
@@ -413,10 +425,8 @@ class Gallery:
             (1, 1)
         """
         wanted = identities_of(identities)
-        rows = self._store.snapshot.rows
-        of = self._store.snapshot.records.identities
-        names = {name for name, row in rows.items() if of[row] in wanted}
-        return erase(self._store, self.audit, names | set(self.meant_by(pictures)), wanted)
+        self.refresh()
+        return erase(self._store, self.audit, known_names(self._store, self.audit, pictures), wanted)
 
     def expire(self, before: Time) -> Receipt:
         """Erases the pictures of times before a given one, as `erase` does. Those without a time stay and are counted.
@@ -429,7 +439,9 @@ class Gallery:
             >>> gallery.expire("2026-03-31").undated
             2
         """
-        seconds, snapshot = seconds_of(before), self._store.snapshot
+        seconds = seconds_of(before)
+        self.refresh()
+        snapshot = self._store.snapshot
         names = {name for name, row in snapshot.rows.items() if snapshot.times[row] < seconds}
         undated = sum(math.isnan(snapshot.times[row]) for row in snapshot.rows.values())
         return erase(self._store, self.audit, names, before=format_time(seconds), undated=undated)
@@ -544,6 +556,52 @@ class Gallery:
                 scorer, features are damaged, the gallery has no picture of one of the cameras, `other_cameras` is asked
                 for and the camera of a probe is not known, or there is no threshold for `false_matches`.
         """
+        options = {
+            "scorer": scorer,
+            "cameras": cameras,
+            "without_cameras": without_cameras,
+            "other_cameras": other_cameras,
+            "since": since,
+            "until": until,
+            "shortlist": shortlist,
+            "exhaustive": exhaustive,
+            "both_orders": both_orders,
+            "false_matches": false_matches,
+            "left_out": left_out,
+            "progress": progress,
+        }
+        log = self.audit
+        if log is None:
+            return self._found(probes, top, **options)[2]
+        with log.open() as file:
+            self.refresh()  # so that nothing is found that was erased before
+            asked, probes, found = self._found(probes, top, **options)
+            for probe, matches in zip(probes, found, strict=True):
+                of_matches = (
+                    {"picture": each.name, "identity": each.identity, "score": each.score} for each in matches
+                )
+                log.append("search", asked, [{"probe": probe.name}, *of_matches], file=file)
+        return found
+
+    def _found(
+        self,
+        probes,
+        top,
+        *,
+        scorer,
+        cameras,
+        without_cameras,
+        other_cameras,
+        since,
+        until,
+        shortlist,
+        exhaustive,
+        both_orders,
+        false_matches,
+        left_out,
+        progress,
+    ):
+        """What was asked, as plain types, the probes, and what `search` gives."""
         top, used = self._counts(scorer, top, shortlist, exhaustive, both_orders)
         confident = None if false_matches is None else self._confident(scorer, false_matches, both_orders)
         other_cameras = _flag("other_cameras", other_cameras)
@@ -554,10 +612,9 @@ class Gallery:
             "other_cameras": other_cameras,
             "false_matches": None if false_matches is None else float(false_matches),
         }
-        answer = functools.partial(self._answer, asked)
         probes, snapshot = list(map(_checked, _several(probes))), self._store.snapshot
         if not snapshot.alive.any():
-            return answer(probes, [[] for _ in probes])
+            return asked, probes, [[] for _ in probes]
         allowed = allowed_rows(snapshot, filters)
         best = functools.partial(self._scorer.best, snapshot, top, scorer, both_orders, left_out, progress)
         found = []
@@ -586,17 +643,7 @@ class Gallery:
             ]
             for each in found
         ]
-        return answer(probes, matches)
-
-    def _answer(self, asked, probes, found):
-        """What was found, once it is written down who asked for whom."""
-        if self.audit.kept:
-            for probe, matches in zip(probes, found, strict=True):
-                of_matches = (
-                    {"picture": each.name, "identity": each.identity, "score": each.score} for each in matches
-                )
-                self.audit.append("search", asked, [{"probe": probe.name}, *of_matches])
-        return found
+        return asked, probes, matches
 
     def _confident(self, scorer, false_matches, both_orders):
         """The calibration, and the score from which on a match is confident."""

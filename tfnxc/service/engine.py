@@ -154,6 +154,8 @@ class Engine:
         try:
             self._gallery.refresh()
             _ = self._gallery.combination  # which is of the model, so that this is loaded
+            if self._gallery.audit is not None:
+                _ = self._gallery.audit.head  # without which nothing is answered
             self._why_not_ready = None
         except (InputError, OSError) as error:
             log_failure("the index", error)

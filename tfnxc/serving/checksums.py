@@ -4,7 +4,7 @@ import os
 import pathlib
 
 from tfnxc.errors import InputError
-from tfnxc.files import write_text
+from tfnxc.files import refuse_special, write_text
 from tfnxc.hashes import sha256_of
 
 CHECKSUMS = "SHA256SUMS"
@@ -63,6 +63,7 @@ def _files(folder):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             raise InputError(f"{path}: a link; an export has files only. Copy it anew, or export again.")
+        refuse_special(path)
         if not path.is_dir() and name != CHECKSUMS:
             found[name] = path
     return found

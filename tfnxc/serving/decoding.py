@@ -126,7 +126,9 @@ def _jpeg(picture):
     ends = tf.where(tf.equal(data[:-1], 0xFF) & tf.equal(data[1:], 0xD9))[:, 0]
     end, size = tf.reduce_max(ends), tf.size(data, tf.int64)
     zero = tf.constant(0, tf.int64)
-    parts = tf.strings.substr(picture, zero, end), BEHIND_THE_PIXELS, tf.strings.substr(picture, end, size - end)
+    begin = tf.strings.substr(picture, zero, end)
+    zeros = tf.where(tf.equal(data[end - 1], 0xFF), "\0", "")
+    parts = begin, zeros, BEHIND_THE_PIXELS, tf.strings.substr(picture, end, size - end)
     whole = tf.reduce_all(tf.equal(pixels, decoded(tf.strings.join(parts))))
     with tf.control_dependencies([tf.debugging.Assert(whole, ["fewer rows than the header says"])]):
         return tf.identity(pixels)
