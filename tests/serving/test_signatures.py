@@ -271,3 +271,15 @@ def test_sides_of_two_lengths_are_refused(asked):
         inputs = {first: sides[0], second: np.concatenate([sides[1], sides[1]])}
         with pytest.raises(tf.errors.InvalidArgumentError, match=f"{first} and {second} must be of one length"):
             asked[name](**inputs)
+
+
+@pytest.mark.parametrize("shape", [(40, 29, 3), (41, 28, 3), (80, 56, 3), (20, 14, 3)])
+def test_images_of_another_size_are_refused(shape, asked):
+    other = np.zeros((2, *shape), np.float32)
+    for name in ("match", "embed", "embed_vector"):
+        for input_ in NAMES[name][0]:
+            inputs = {**{each: images(2, 1) for each in NAMES[name][0]}, input_: other}
+            with pytest.raises(
+                tf.errors.InvalidArgumentError, match=rf"{input_} must be of the shape \(entries, 40, 28, 3\)"
+            ):
+                asked[name](**inputs)

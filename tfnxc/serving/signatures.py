@@ -1,5 +1,6 @@
 """The signatures of an export."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -171,7 +172,13 @@ def _in_blocks(part, batches, limits, shape, size, of_all=None):
     of_all = of_all or {}
     lengths = [tf.shape(each)[0] for each in batches.values()]
     told = [f"{' and '.join(batches)} must be of one length; got", *lengths]
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(tf.equal(lengths, lengths[0])), told)]):
+    checks = [tf.debugging.Assert(tf.reduce_all(tf.equal(lengths, lengths[0])), told)]
+    for name, each in {**of_all, **batches}.items():
+        # By the size: TensorFlow takes the shape that was declared for that of what is sent.
+        numbers = tf.shape(each, tf.int64)[0] * math.prod(each.shape[1:])
+        told = f"{name} must be of the shape (entries, {', '.join(map(str, each.shape[1:]))})"
+        checks.append(tf.debugging.Assert(tf.equal(tf.size(each, tf.int64), numbers), [told]))
+    with tf.control_dependencies(checks):
         count = tf.identity(lengths[0])
     blocks = (count + size - 1) // size
 
