@@ -8,10 +8,10 @@ import contextlib
 import http.server
 import json
 import re
-import threading
 
 import tensorflow as tf
 
+from tests.serving.local_server import listening
 from tests.serving.small_export import graph_of
 
 
@@ -56,18 +56,8 @@ def rest(stand_in):
             self.end_headers()
             self.wfile.write(text)
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def answer(stand_in, path, body):

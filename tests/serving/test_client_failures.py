@@ -12,6 +12,8 @@ import threading
 import numpy as np
 import pytest
 
+from tests.serving.local_server import listening
+
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "serving_client.py"
 PICTURES = 40  # more than a request holds
 STEERING = "\x1b]0;owned\x07\x9b2J\x7f\u202e"
@@ -38,18 +40,8 @@ def serving(answer):
             with contextlib.suppress(OSError):  # the client may have gone
                 self.wfile.write(reply if isinstance(reply, bytes) else json.dumps(reply).encode())
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as port:
+        yield f"127.0.0.1:{port}"
 
 
 def sound(_, body):

@@ -7,12 +7,13 @@ import pathlib
 import re
 import shutil
 import subprocess
-import threading
 
 import pytest
 import tensorflow as tf
 import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+
+from tests.serving.local_server import listening
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "scripts" / "deployment"
@@ -161,18 +162,8 @@ def status_server(state):
             said = f'{{\n "model_version_status": [\n  {{\n   "version": "1",\n   "state": "{state}"\n  }}\n ]\n}}\n'
             self.wfile.write(said.encode())
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_port, asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as port:
+        yield port, asked
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")

@@ -75,7 +75,7 @@ class Engine:
             "confident": None if query.false_matches is None else bool(found),
             "left_out": list(map(_in_utf8, lines)),
         }
-        self._watch.answered("search", asked, given)
+        self._watch.answered("search")
         return given
 
     def add(self, data, query):
@@ -84,7 +84,6 @@ class Engine:
             raise ProblemError(
                 409, "This index keeps paths of files; add pictures with: tfnxc index INDEX --add PICTURES"
             )
-        asked = query.model_dump()
         update = query.update == "true"
         self._refresh()
         with as_problems():
@@ -97,7 +96,7 @@ class Engine:
             raise ProblemError(409, why)
         state = "updated" if replaced else "added" if result.added else "known"
         given = {"name": query.name, "state": state}
-        self._watch.answered("add", asked, given)
+        self._watch.answered("add")
         return given
 
     def delete(self, query):
@@ -108,7 +107,7 @@ class Engine:
         with as_problems():
             self._gallery.delete_names([query.name])
         given = {"deleted": 1}
-        self._watch.answered("delete", query.model_dump(), given)
+        self._watch.answered("delete")
         return given
 
     def summary(self):
@@ -123,9 +122,7 @@ class Engine:
         """`tfnxc.search.page.find` of the gallery, for the page, which has a queue of its own."""
         options = {"shortlist": shortlist, "left_out": left_out}
         image, found = self._submit(find, self._gallery, path, cameras, since, until, top, **options).result()
-        asked = {"top": int(top), "cameras": cameras, "since": since, "until": until, "shortlist": shortlist}
-        given = {"pictures": len(self._gallery), "matches": [match.to_dict() for match in found]}
-        self._watch.answered("search", asked, given)
+        self._watch.answered("search")
         return image, found
 
     def _submit(self, call, *arguments, **options):

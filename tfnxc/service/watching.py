@@ -34,11 +34,10 @@ class Watch:
         pictures = ("tfnxc_pictures", "Pictures in the index, as it was last read.")
         prometheus_client.Gauge(*pictures, registry=self.registry).set_function(lambda: len(gallery))
 
-    def answered(self, action, asked, given):
-        """Every search, addition and deletion passes here once it is done, whether by the API or on the page.
+    def answered(self, action):
+        """Counts a search, an addition or a deletion that was done, whether by the API or on the page.
 
-        `action` is `"search"`, `"add"` or `"delete"`; `asked` and `given` are dictionaries of plain types: what was
-        asked, without the picture, and the answer.
+        `action` is `"search"`, `"add"` or `"delete"`. What was asked and answered stands in the log of the gallery.
         """
         self._answered.labels(action).inc()
 
