@@ -18,7 +18,7 @@ from PIL import Image
 from tfnxc.callbacks import TensorBoard
 from tfnxc.cli import _OneLineErrors
 from tfnxc.errors import InputError
-from tfnxc.files import is_temporary, replacing, reserve, write_json, write_text, writing
+from tfnxc.files import is_temporary, refuse_special, replacing, reserve, write_json, write_text, writing
 from tfnxc.locks import alone_in
 from tfnxc.visualization import save_figure
 
@@ -199,3 +199,21 @@ def test_standard_output_to_a_full_disk(words):
         code = "import sys, tfnxc.cli; tfnxc.cli.main(sys.argv[1:])"
         found = subprocess.run([sys.executable, "-c", code, *words], stdout=full, stderr=subprocess.PIPE, text=True)
     assert found.returncode == 1 and found.stderr == "Error: standard output: No space left on device.\n"
+
+
+def test_a_file_that_vanishes_meanwhile_is_no_device(tmp_path, monkeypatch):
+    (tmp_path / "00000001.segment").touch()
+    whole = os.stat
+
+    def stat(path, *args, **kwargs):
+        found = whole(path, *args, **kwargs)
+        os.unlink(path)  # as a compaction in another process does
+        return found
+
+    monkeypatch.setattr(os, "stat", stat)
+    refuse_special(tmp_path / "00000001.segment")
+    monkeypatch.undo()
+    refuse_special(tmp_path / "00000001.segment")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: a pipe or a device; expected a file"):
+        refuse_special(tmp_path / "pipe")

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import pathlib
+import stat
 import sys
 import traceback
 import unicodedata
@@ -52,7 +53,11 @@ def replacing(path):
 
 def refuse_special(path):
     """Raises `InputError` if a path is there and no file or folder: a pipe, on which one waits, or a device."""
-    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+    try:
+        mode = os.stat(path).st_mode  # asked once: another process may remove the file at any moment
+    except (OSError, ValueError):
+        return  # whoever opens it says what is wrong
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise InputError(f"{path}: a pipe or a device; expected a file.")
 
 
