@@ -1,6 +1,8 @@
 """The page of `tfnxc serve-ui`: what it finds, what it refuses, and how it looks to a browser."""
 
+import functools
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -9,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import urllib.parse
 import uuid
 from typing import NamedTuple
@@ -269,6 +272,41 @@ def test_a_broken_picture_is_told_by_its_name(served, tab, crops):
     tab.choose_file("input[type=file]", crops / "b" / "broken.png")
     tab.wait_for("document.body.innerText.includes('broken.png: ')")
     assert served.private.name not in tab.evaluate("document.body.innerText")
+
+
+@needs_browser
+def test_a_name_with_markup_is_shown_as_text(served, tab, tmp_path):
+    picture = tmp_path / "<img src=x onerror=document.title='taken'><b>a.png"
+    picture.write_bytes(b"no picture")
+    tab.open(served.address, 1200)
+    tab.wait_for("document.querySelector('input[type=file]') != null")
+    tab.choose_file("input[type=file]", picture)
+    tab.wait_for("document.body.innerText.includes('not a picture')")
+    assert tab.evaluate("document.title") != "taken"
+    assert tab.evaluate("document.querySelectorAll('img[src=x]').length") == 0
+
+
+@needs_browser
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_page_from_elsewhere_uploads_nothing(served, tab, tmp_path, host):
+    (tmp_path / "index.html").write_text("<p>elsewhere</p>")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer((host, 0), handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        tab.open(f"http://{host}:{other.server_address[1]}/", 1200)
+        before = sorted(served.private.rglob("*"))
+        sent = """(async () => {
+            const form = new FormData();
+            form.append("files", new Blob(["x"]), "planted.png");
+            const answer = await fetch("ADDRESS/gradio_api/upload", {method: "POST", body: form, mode: "no-cors"});
+            return answer.type;
+        })()"""
+        # Sent, and answered with what the page may not see.
+        assert tab.evaluate(sent.replace("ADDRESS", served.address.rstrip("/"))) == "opaque"
+        other.shutdown()
+    assert sorted(served.private.rglob("*")) == before
+    answers = [parameters["response"] for name, parameters in tab.events if name == "Network.responseReceived"]
+    assert 403 in [each["status"] for each in answers if each["url"].startswith(served.address)]
 
 
 def test_the_command_leaves_nothing_behind(served):
