@@ -208,7 +208,7 @@ def embed_images(ask, path, leave_out):
         found = results(ask("embed_vector", {"image": batch.tolist()}), "vector", len(batch))
         for at, vector in enumerate(found, start=start):
             if vector is None:
-                leave_out(f"{path}, image {at}: {NO_NUMBER}")
+                leave_out(f"{path}, image {at}: {UNUSABLE['vector']}")
             else:
                 yield at, vector
 
@@ -238,15 +238,18 @@ def asked_of_each(ask, signature, path, inputs_of, output, leave_out):
                     whole += 1
                     yield picture.name, found
                 elif os.path.isdir(path):
-                    leave_out(f"{picture}: {NO_NUMBER}")
+                    leave_out(f"{picture}: {UNUSABLE[output]}")
                 else:
-                    raise RefusedError(f"{picture}: {NO_NUMBER}.")
+                    raise RefusedError(f"{picture}: {UNUSABLE[output]}.")
             break
     if not whole:
         raise RefusedError(f"{path}: none of its pictures can be read.")
 
 
-NO_NUMBER = "the server answered no finite number"
+UNUSABLE = {
+    "same": "the server answered no number from 0 to 1",
+    "vector": "the server answered something other than finite numbers",
+}
 BATCHING = "the server puts requests of several clients together; ask a service without batching"
 
 
@@ -260,7 +263,7 @@ def is_refused_alone(ask, signature, files):
 
 
 def results(outputs, name, count):
-    """What a server says of each of `count` pictures: a number, or for vectors a list of them; `None` where none is."""
+    """What a server says of each of `count` pictures: a probability, or a vector; `None` where it is none."""
     found = outputs.get(name)
     if not isinstance(found, list) or len(found) != count:
         got = f"{len(found)} results" if isinstance(found, list) else "no list"
@@ -271,7 +274,7 @@ def results(outputs, name, count):
 
     if name == "vector":
         return [each if isinstance(each, list) and each and all(map(is_number, each)) else None for each in found]
-    return [each if is_number(each) else None for each in found]
+    return [each if is_number(each) and 0 <= each <= 1 else None for each in found]
 
 
 def asked_of_files(ask, signature, files):

@@ -97,14 +97,16 @@ def test_an_answer_that_is_too_short_or_no_answer_is_told(client, gallery, outpu
         assert message in ended(client, "rank", gallery / "00.png", gallery, "--server", server)
 
 
-@pytest.mark.parametrize("wrong", ["NaN", "Infinity", '"high"', "null", "[0.5]", "true", "1e999", "1" * 400])
-def test_what_is_no_finite_number_is_left_out(client, gallery, wrong, capsys):
+@pytest.mark.parametrize(
+    "wrong", ["NaN", "Infinity", '"high"', "null", "[0.5]", "true", "1e999", "1" * 400, "1.001", "-0.1"]
+)
+def test_what_is_no_probability_is_left_out(client, gallery, wrong, capsys):
     same = ", ".join(["0.5", wrong, *["0.25"] * 30])
     answers = iter([f'{{"outputs": {{"same": [{same}]}}}}', json.dumps({"outputs": {"same": [0.125] * 8}})])
     with serving(lambda *_: (200, next(answers).encode())) as server:
         assert ended(client, "rank", gallery / "00.png", gallery, "--server", server, "--top", 100) == 1
     out, told = capsys.readouterr()
-    assert told == f"Left out: {gallery / '01.png'}: the server answered no finite number\n"
+    assert told == f"Left out: {gallery / '01.png'}: the server answered no number from 0 to 1\n"
     assert len(out.splitlines()) == PICTURES and "01.png" not in out
 
 
@@ -133,7 +135,8 @@ def test_vectors_before_a_failure_are_printed_and_a_bad_one_is_named(client, gal
         assert ended(client, "embed", tmp_path / "images.npy", "--server", server) == "Error: no"
         out, told = capsys.readouterr()
         assert [json.loads(line)["picture"] for line in out.splitlines()] == [0, *range(2, 32)]
-        assert told == f"Left out: {tmp_path / 'images.npy'}, image 1: the server answered no finite number\n"
+        left_out = f"{tmp_path / 'images.npy'}, image 1: the server answered something other than finite numbers"
+        assert told == f"Left out: {left_out}\n"
 
 
 def test_a_position_in_the_requests_of_others_is_told(client, gallery):
