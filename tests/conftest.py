@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfnxc.locks import alone_in
 from tfnxc.ops import _library, build_library
 
 TOLERANCES = {"float64": 1e-10, "float32": 2e-5, "float16": 2e-3, "bfloat16": 1e-2}
@@ -31,12 +32,17 @@ def keras_seed():
 
 @pytest.fixture(scope="session")
 def native_library(tmp_path_factory):
-    """The compiled op: as `tfnxc build-ops` left it, or else built here, for this session only."""
+    """The compiled op: as `tfnxc build-ops` left it, or else built here, once for all workers of this session."""
     if _library.load().ops is None:
         if not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
             pytest.skip("no C++ compiler: the compiled op is not tested")
-        os.environ["TFNXC_CACHE"] = str(tmp_path_factory.mktemp("native"))
-        build_library()
+        base = tmp_path_factory.getbasetemp()
+        shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "native"
+        shared.mkdir(exist_ok=True)
+        os.environ["TFNXC_CACHE"] = str(shared)
+        with alone_in(shared, "process {} builds the compiled op".format, patience=600):
+            build_library()
+        _library.load.cache_clear()
     assert _library.load().ops is not None, _library.load().reason
     return _library.load()
 
