@@ -55,6 +55,9 @@ class _PlainConsole(Console):
 console = _PlainConsole(markup=False, emoji=False, highlight=False, soft_wrap=True)
 """What the commands print to."""
 
+error_console = _PlainConsole(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+"""What they print to of what is no result: standard error."""
+
 if not console.is_terminal:
     console.width = 120  # a log file or a pipe has no width of its own
 

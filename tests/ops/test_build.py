@@ -48,7 +48,7 @@ def test_two_processes_build_at_once(native_library, empty_cache, tmp_path):
     paths = {process.communicate()[0].splitlines()[-1] for process in both}
     assert [process.returncode for process in both] == [0, 0]
     assert paths == {str(_library.library_path())}
-    assert files(empty_cache) == ["build.json", "tfnxc_ops.so"]
+    assert files(empty_cache) == ["build.json", "lock", "tfnxc_ops.so"]
     assert _library.library_path().read_bytes() == native_library.path.read_bytes()
 
 
@@ -68,7 +68,7 @@ def test_a_failing_compiler_is_quoted_and_leaves_nothing(empty_cache, tmp_path):
     failing = compiler(tmp_path, "#!/bin/sh\necho 'norm_xcorr.h:7: a mistake' >&2\nexit 3\n")
     with pytest.raises(InputError, match=r"failed with 3: (?s:.*)norm_xcorr.h:7: a mistake"):
         ops.build_library(failing)
-    assert files(empty_cache) == []
+    assert files(empty_cache) == ["lock"]
 
 
 def test_a_library_that_does_not_load_is_never_kept(empty_cache, tmp_path):

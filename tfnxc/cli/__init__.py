@@ -12,7 +12,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # alone they are faster too (docs/training.md has the figures). TensorFlow reads this when it is imported, so before.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+from tfnxc.cli._building import builds_op
 from tfnxc.cli._one_line import errors_in_one_line
+from tfnxc.cli._quiet import keep_notices_back
 from tfnxc.cli.audit import audit
 from tfnxc.cli.build_ops import build_ops
 from tfnxc.cli.calibrate import calibrate
@@ -43,6 +45,7 @@ class _OneLineErrors(click.Group):
 
     def invoke(self, context):
         never_refuse()
+        keep_notices_back()
         with errors_in_one_line():
             return super().invoke(context)
 
@@ -96,3 +99,8 @@ for _each in (
     info,
 ):
     main.add_command(_each)
+
+# What computes pairs, and begins with pictures to read, waits for the op; a search does without if need be.
+for _each in (demo, train, embed, evaluate, calibrate, plot, report, index):
+    builds_op(_each)
+builds_op(search, wait=False)

@@ -19,10 +19,14 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfnxc.errors import InputError
-from tfnxc.files import replacing, write_json
+from tfnxc.files import replacing, write_json, writing
+from tfnxc.locks import alone_in, is_abandoned
 from tfnxc.ops import _cuda
 
 BUILD_COMMAND = "tfnxc build-ops"
+
+_BUILDING = ".building-"
+_PATIENCE = 3600.0  # seconds in which another process may end its build: a busy machine takes long
 
 # Contraction is where fused multiply-adds come from; nobody reads errno after a square root. Nothing here changes what
 # NaN and infinity do.
@@ -61,6 +65,8 @@ class Library(NamedTuple):
     """The instruction set of its CPU kernels on this processor."""
     without_gpu: str | None = None
     """Why it has no kernels for a GPU, or `None` where it has."""
+    known: bool = False
+    """Whether the reason was told already, by this process or by the one whose build failed."""
 
 
 def cache_folder():
@@ -77,6 +83,11 @@ def sources_folder():
         if (folder / "include").is_dir():
             return folder
     raise InputError(f"the sources of the compiled op are missing: there is no {package / 'custom_ops'}.")
+
+
+def bundled_folder():
+    """Where a wheel brings built libraries, one folder a key, as `cache_folder` has them."""
+    return sources_folder() / "built"
 
 
 def library_path(cuda=None):
@@ -99,9 +110,36 @@ def library_path(cuda=None):
     return cache_folder() / folder / "tfnxc_ops.so"
 
 
+def failure_path(target):
+    """Where it is noted what a compiler said that failed to build the library of this path."""
+    return target.with_name("failed.log")
+
+
+_before_loading: list[Callable[[], bool]] = []
+
+
+def before_loading(call):
+    """Has `load`, which is called when the first operation asks for the library, call something first.
+
+    That is asked to return whether it has told already why there may be no library.
+    """
+    _before_loading.append(call)
+    load.cache_clear()
+
+
 @functools.cache
 def load():
-    """The library, loaded: one with CUDA if it was built and the driver runs it, or else the one without."""
+    """The library, loaded: one with CUDA if it was built and the driver runs it, or else the one without.
+
+    A build in the background that was asked to be waited for is waited for.
+    """
+    told = [call() for call in _before_loading]
+    _before_loading.clear()
+    library = _find()
+    return library._replace(known=True) if any(told) else library
+
+
+def _find():
     try:
         plain, with_cuda = library_path(), _built_with_cuda()
     except InputError as error:
@@ -112,10 +150,26 @@ def load():
         if why_not is None:
             return _load(path, None)
         without_gpu = why_not
+    bundled = bundled_folder() / plain.parent.name / plain.name
     if plain.exists():
         return _load(plain, without_gpu)
-    unbuilt = f"it is not built for TensorFlow {tf.version.VERSION}: run `{BUILD_COMMAND}`"
-    return Library(None, plain, without_gpu if with_cuda else unbuilt)
+    if bundled.exists():
+        return _load(bundled, without_gpu)
+    if with_cuda:
+        return Library(None, plain, without_gpu)
+    if failure_path(plain).exists():
+        failed = f"its build failed ({failure_path(plain)} says why): try again with `{BUILD_COMMAND}`"
+        return Library(None, plain, failed, known=True)
+    return Library(
+        None, plain, f"it is not built for TensorFlow {tf.version.VERSION}{_others()}: run `{BUILD_COMMAND}`"
+    )
+
+
+def _others():
+    """Which TensorFlow versions a wheel brings the library for, in words."""
+    folders = sorted(path.parent.name for path in bundled_folder().glob("*/tfnxc_ops.so"))
+    versions = dict.fromkeys(name.removeprefix("tensorflow-").rpartition("-")[0] for name in folders)
+    return f", only for {', '.join(versions)}" if versions else ""
 
 
 def _built_with_cuda():
@@ -145,7 +199,7 @@ def build_library(
 ) -> pathlib.Path:
     """Compiles the library for the TensorFlow that is installed, unless it is there already.
 
-    Any number of processes may do so at once: each compiles in a folder of its own, and the file appears at once.
+    Any number of processes may do so at once: one compiles, the others wait for it, and the file appears whole.
 
     Args:
         compiler: A C++17 compiler, a name or a path. Defaults to `None`: the environment's `CXX`, or else g++ or
@@ -169,17 +223,34 @@ def build_library(
     target = library_path(toolkit and toolkit.version)
     if target.exists() and not force:
         return target
-    compiler = _find_compiler(compiler)
+    compiler = find_compiler(compiler)
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(target.parent, lambda holder: f"process {holder} has been building {target} for long.", _PATIENCE):
+        if force or not target.exists():
+            _build(target, compiler, toolkit, progress or (lambda done, steps: None))
+    load.cache_clear()
+    return target
+
+
+def _build(target, compiler, toolkit, progress):
     commands = _commands(compiler, toolkit)
-    progress = progress or (lambda done, steps: None)
     begin = time.perf_counter()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as folder:
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for left in target.parent.glob(f"{_BUILDING}*"):
+        if is_abandoned(left):  # by a build that was killed
+            shutil.rmtree(left, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=_BUILDING) as folder,
+        alone_in(folder, lambda holder: f"{folder}: process {holder} builds there."),
+    ):
+        with concurrent.futures.ThreadPoolExecutor(_processors()) as pool:
             jobs = [pool.submit(_run, [*command, "-o", f"{folder}/{name}.o"]) for name, command in commands.items()]
-            for job in concurrent.futures.as_completed(jobs):
-                job.result()
-                progress(1, len(commands) + 1)
+            try:
+                for job in concurrent.futures.as_completed(jobs):
+                    job.result()
+                    progress(1, len(commands) + 1)
+            finally:
+                pool.shutdown(cancel_futures=True)  # where one failed, or after Ctrl-C, no other begins
         objects = [f"{folder}/{name}.o" for name in commands]
         library = f"{folder}/tfnxc_ops.so"
         _run(_link_command(compiler, toolkit, objects, library))
@@ -191,7 +262,7 @@ def build_library(
         about = {
             "tensorflow": tf.version.VERSION,
             "compiler": _run([compiler, "--version"]).splitlines()[0],
-            "flags": all_flags(cuda),
+            "flags": all_flags(toolkit is not None),
             "cuda": toolkit and toolkit.version,
             "tensorflow_cuda": _cuda.tensorflow_cuda(),
             "seconds": round(time.perf_counter() - begin, 1),
@@ -199,9 +270,13 @@ def build_library(
         write_json(target.with_name("build.json"), about)
         with replacing(target) as new:
             shutil.copyfile(library, new)
+    failure_path(target).unlink(missing_ok=True)
     progress(1, len(commands) + 1)
-    load.cache_clear()
-    return target
+
+
+def _processors():
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _commands(compiler, toolkit):
@@ -247,7 +322,8 @@ def _check_cuda_symbols(compiler, library):
         raise InputError(f"the library lacks functions of the CUDA runtime that was linked: {', '.join(foreign)}.")
 
 
-def _find_compiler(compiler):
+def find_compiler(compiler=None):
+    """The C++ compiler asked for, or that of the environment or the system; raises `InputError` without one."""
     wanted = [compiler] if compiler else [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++"]
     for found in filter(None, map(shutil.which, wanted)):
         return found

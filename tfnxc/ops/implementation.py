@@ -52,7 +52,8 @@ def native_ops(implementation=None):
     why_not = _why_not(library)
     if why_not is None:
         return library.ops
-    _say_once(why_not)
+    if not library.known:
+        _say_once(why_not)
     return None
 
 
