@@ -8,6 +8,7 @@
 - `tfnxc.evaluation`, `tfnxc.metrics`, `tfnxc.scoring`: measuring runs and models, CMC and mAP, scores of pairs.
 - `tfnxc.visualization`, `tfnxc.report`: figures, and a run as one HTML page.
 - `tfnxc.serving`, `tfnxc.search`: SavedModels, and galleries on disk.
+- `tfnxc.demo`: the whole job on drawn people.
 - `tfnxc.identities`, `tfnxc.errors`: labels of pictures that show nobody to be found, and the error of unusable input.
 
 Each part is imported when it is first used. Keras finds the serializable classes by their registered names, so that
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not see what is imp
     from tfnxc import (
         callbacks,
         datasets,
+        demo,
         distribution,
         embedding,
         errors,
@@ -58,6 +60,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "demo",
     "distribution",
     "embedding",
     "errors",

@@ -381,7 +381,7 @@ def test_the_demo_adds_up_in_a_fixed_order_too(monkeypatch):
     done = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: done.append("order"))
-    module = importlib.import_module("tfnxc.cli.demo")
+    module = importlib.import_module("tfnxc.demo")
 
     def people(*_):
         done.append("people")

@@ -154,7 +154,7 @@ def _find():
     if plain.exists():
         return _load(plain, without_gpu)
     if bundled.exists():
-        return _load(bundled, without_gpu)
+        return _load(bundled, without_gpu, "it came with the package, built for this TensorFlow")
     if with_cuda:
         return Library(None, plain, without_gpu)
     if failure_path(plain).exists():
@@ -181,14 +181,14 @@ def _built_with_cuda():
     return {version: built[version] for version in sorted(built, key=_cuda.preference, reverse=True)}
 
 
-def _load(path, without_gpu):
+def _load(path, without_gpu, reason="it is built for this TensorFlow"):
     try:
         ops = tf.load_op_library(str(path))
         about = ctypes.CDLL(str(path)).tfnxc_cpu_kernels
     except (tf.errors.OpError, OSError, AttributeError) as error:
         return Library(None, path, f"it does not load ({error}): run `{BUILD_COMMAND} --force`")
     about.restype = ctypes.c_char_p
-    return Library(ops, path, "it is built for this TensorFlow", about().decode(), without_gpu)
+    return Library(ops, path, reason, about().decode(), without_gpu)
 
 
 def build_library(
