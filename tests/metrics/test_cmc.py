@@ -418,7 +418,9 @@ class TestErrors:
             cmc(scores, [1], [1], [0], [1])
 
     def test_ties(self):
-        with pytest.raises(ValueError, match="ties must be one of 'pessimistic', 'optimistic', received 'random'"):
+        with pytest.raises(
+            ValueError, match="ties must be one of 'pessimistic', 'optimistic', 'expected', received 'random'"
+        ):
             cmc([[1.0]], [1], [1], [0], [1], ties="random")
 
     def test_protocol(self):

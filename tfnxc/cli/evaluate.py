@@ -51,7 +51,11 @@ from tfnxc.evaluation import BASELINES, PROTOCOLS, TIES
 @click.option("--probes", type=click.IntRange(1), help="At most so many probes a draw. Default: all.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the draws.")
 @click.option(
-    "--ties", default=TIES[0], show_default=True, type=click.Choice(TIES), help="Whether ties count against the probe."
+    "--ties",
+    default=TIES[0],
+    show_default=True,
+    type=click.Choice(TIES),
+    help="Whether ties count against the probe; expected: the expectation over random orders of equal scores.",
 )
 @click.option("--both-orders", is_flag=True, help="Average over probe first and gallery image first: twice the work.")
 @click.option("--flips", is_flag=True, help="Average over the probe as it is and mirrored: twice the work.")

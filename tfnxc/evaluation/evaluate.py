@@ -37,7 +37,7 @@ def evaluate(
     repeats: int | None = None,
     probes: int | None = None,
     seed: int = 0,
-    ties: Literal["pessimistic", "optimistic"] = "pessimistic",
+    ties: Literal["pessimistic", "optimistic", "expected"] = "pessimistic",
     both_orders: bool = False,
     flips: bool = False,
     state: Literal["trained", "best", "initial"] = "trained",
@@ -72,7 +72,8 @@ def evaluate(
         repeats: How often the gallery is drawn. Defaults to `None`: the protocol's own number.
         probes: The most probes of a draw. Defaults to `None`: all.
         seed: Seed of the draws. Defaults to `0`.
-        ties: Whether a tie counts against the probe: `"pessimistic"`, the default, or `"optimistic"`.
+        ties: Whether a tie counts against the probe: `"pessimistic"`, the default; or `"optimistic"`; or `"expected"`,
+            the expectation over random orders of equal scores.
         both_orders: Whether scores are averaged over probe first and gallery image first. Defaults to `False`.
         flips: Whether scores are averaged over the probe as it is and mirrored. Defaults to `False`.
         state: Of a run, the model after the last epoch, `"trained"`, the default; `"best"` by its validation; or

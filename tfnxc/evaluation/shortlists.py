@@ -64,7 +64,7 @@ def _paired(curves, exhaustive):
     """How much two stages differ from all pairs: the mean over the same probes, and the standard error of one draw."""
     found = {"rank 1": [], "mAP": []}
     for staged, every in zip(curves.matches, exhaustive.matches, strict=True):
-        found["rank 1"].append((staged.first == 1) * 1.0 - (every.first == 1))
+        found["rank 1"].append(staged.found(1) - every.found(1))
         found["mAP"].append(staged.average_precision - every.average_precision)
     record = {}
     for name, draws in found.items():

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
+from tfnxc.metrics.matches import Matches
 from tfnxc.metrics.open_set import DETECTION_RANKS, FALSE_ALARM_RATES, OpenSet, highest_scores
 from tfnxc.metrics.protocols import Protocol, draw
-from tfnxc.metrics.ranking import Matches, TrialScores, check_scores, rank_matches
+from tfnxc.metrics.ranking import TrialScores, check_scores, rank_matches
 from tfnxc.number_checks import whole_number
 
 REPORTED_RANKS = (1, 5, 10, 20, 50)
@@ -85,7 +86,7 @@ class CMC:
 
     Args:
         protocol: Name of the protocol.
-        ties: How ties were counted: `"pessimistic"` or `"optimistic"`.
+        ties: How ties were counted: `"pessimistic"`, `"optimistic"` or `"expected"`.
         repeats: How many galleries were drawn.
         seed: What the draws were seeded with.
         probes: Number of probes in a repeat.
@@ -201,7 +202,7 @@ def cmc(
     probe_cameras: ArrayLike | None = None,
     gallery_cameras: ArrayLike | None = None,
     protocol: str | Protocol = "cross-camera",
-    ties: Literal["pessimistic", "optimistic"] = "pessimistic",
+    ties: Literal["pessimistic", "optimistic", "expected"] = "pessimistic",
     repeats: int | None = None,
     seed: int = 0,
     probes: int | None = None,
@@ -226,7 +227,8 @@ def cmc(
         gallery_cameras: Cameras of the columns. Defaults to `None`.
         protocol: A `Protocol` or its name. Defaults to `"cross-camera"`.
         ties: `"pessimistic"` (default): whoever scores the same as the true match is ranked before it, so a constant
-            scorer wins nothing. `"optimistic"`: after it, as some published code has it.
+            scorer wins nothing. `"optimistic"`: after it, as some published code has it. `"expected"`: in a random
+            order, of which every figure is the exact expectation.
         repeats: How many galleries are drawn. Defaults to `None`: the protocol's own number, 10, or 1 where nothing is
             drawn.
         seed: A whole number, 0 or above. Defaults to 0.
@@ -254,21 +256,20 @@ def cmc(
     trials = draw(labels, protocol, repeats, seed, probes)
     found = [rank_matches(scores, labels, repeat, ties) for repeat in trials]
     gallery = int(max(matches.gallery.max() for matches in found))
-    curves = [np.cumsum(np.bincount(matches.first - 1, minlength=gallery)) / len(matches.first) for matches in found]
     return CMC(
         protocol.name,
         ties,
         len(trials),
         int(seed),
-        len(found[0].first),
+        len(found[0].gallery),
         gallery,
-        np.array(curves),
+        np.array([matches.curve(gallery) for matches in found]),
         np.array([matches.average_precision.mean() for matches in found]),
         np.array([matches.inverse_negative_penalty.mean() for matches in found]),
         sum(trial.unmatched for trial in trials[0]),
         tuple(found),
         tuple(
-            OpenSet(matches.scores, matches.first, highest_scores(scores, labels, repeat), _absent(probe_ids, repeat))
+            OpenSet.of(matches, highest_scores(scores, labels, repeat), _absent(probe_ids, repeat))
             for matches, repeat in zip(found, trials, strict=True)
             if protocol.absent
         ),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfnxc.metrics.matches import ExpectedMatches, Matches
 from tfnxc.metrics.protocols import Labels, Trial
 from tfnxc.metrics.ranking import TrialScores, read_block, trial_blocks
 from tfnxc.number_checks import real_number, whole_number
@@ -54,6 +55,8 @@ class OpenSet:
         ranks: Its rank, 1 or above.
         highest: The highest score of each stranger's probe.
         absent: The identities that were taken out of the gallery. Defaults to none: they are not kept.
+        worst: Where the best match may have any rank from `ranks` on, because others have its score, the last of these
+            ranks. Defaults to `None`: its rank is certain.
 
     Example:
         >>> searches = OpenSet(np.array([0.9, 0.6, 0.4]), np.array([1, 2, 1]), np.array([0.7, 0.5]))
@@ -68,6 +71,13 @@ class OpenSet:
     ranks: np.ndarray
     highest: np.ndarray
     absent: Sequence[Any] = ()
+    worst: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, matches: Matches, highest: np.ndarray, absent: Sequence[Any] = ()) -> Self:
+        """That of the `Matches` of a gallery with one image an identity."""
+        worst = matches.worst[:, 0] if isinstance(matches, ExpectedMatches) else None
+        return cls(matches.scores, matches.ranks[:, 0], highest, absent, worst)
 
     def threshold(self, false_alarm_rate: float) -> float | None:
         """The lowest of the strangers' scores at which the false alarm rate is not above the one asked for, in [0, 1].
@@ -79,7 +89,11 @@ class OpenSet:
     def rate(self, false_alarm_rate: float, k: int = 1) -> float | None:
         """The detection and identification rate at rank `k`; `None` where there is no threshold."""
         k, threshold = whole_number("k", k, least=1), self.threshold(false_alarm_rate)
-        return None if threshold is None else float(np.mean((self.scores >= threshold) & (self.ranks <= k)))
+        if threshold is None:
+            return None
+        worst = self.ranks if self.worst is None else self.worst
+        found = np.clip((k + 1 - self.ranks) / (worst + 1 - self.ranks), 0, 1)
+        return float(np.mean((self.scores >= threshold) * found))
 
 
 def highest_scores(scores: np.ndarray | TrialScores, labels: Labels, trials: Iterable[Trial]) -> np.ndarray:

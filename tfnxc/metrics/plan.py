@@ -54,7 +54,7 @@ class EvaluationPlan:
     repeats: int | None = None
     probes: int | None = None
     seed: int = 0
-    ties: Literal["pessimistic", "optimistic"] = "pessimistic"
+    ties: Literal["pessimistic", "optimistic", "expected"] = "pessimistic"
     fixed_probes: np.ndarray | None = dataclasses.field(default=None, repr=False)
 
     @classmethod

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfnxc.errors import InputError
+from tfnxc.metrics.matches import ExpectedMatches, Matches
 from tfnxc.metrics.protocols import Labels, Protocol, Trial, draw, get_protocol
 from tfnxc.number_checks import whole_number
 
-TIES = ("pessimistic", "optimistic")
-"""How ties may be counted: whoever scores the same as a true match stands before it, or behind it."""
+TIES = ("pessimistic", "optimistic", "expected")
+"""How ties may be counted: whoever scores the same as a true match stands before it; behind it; or in random order, of
+which every figure is the expectation.
+"""
 
 _BLOCK = 1 << 21  # scores compared at a time: 8 MB of them, whatever the size of the matrix
 
@@ -20,57 +23,23 @@ TrialScores: TypeAlias = Callable[[Trial, slice], np.ndarray]
 """Scores that depend on the gallery: `(trial, block of its probes) -> scores (probes, pictures of its gallery)`."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Matches:
-    """Ranks of true matches, a row a probe, ascending and filled up with 0; the size of each probe's gallery.
-
-    `scores` are those of each probe's best match; empty where they are not kept.
-    """
-
-    ranks: np.ndarray
-    gallery: np.ndarray
-    scores: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
-
-    @property
-    def first(self) -> np.ndarray:
-        """The rank of each probe's best match."""
-        return self.ranks[:, 0]
-
-    @property
-    def average_precision(self) -> np.ndarray:
-        """Each probe's average precision: the mean over its matches of the precision at the rank of the match."""
-        there = self.ranks > 0
-        found = np.arange(1, self.ranks.shape[1] + 1)
-        precision = np.divide(found, self.ranks, where=there, out=np.zeros(self.ranks.shape))
-        return precision.sum(axis=1) / there.sum(axis=1)
-
-    @property
-    def inverse_negative_penalty(self) -> np.ndarray:
-        """Each probe's inverse negative penalty: its number of matches over the rank of the last of them."""
-        return (self.ranks > 0).sum(axis=1) / self.ranks.max(axis=1)
-
-    def within(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What lists of the first `lengths` ranks, one length a probe, hold of each probe's matches.
-
-        Returns:
-            The share of each probe's matches that is inside; and its average precision if those outside count as not
-            found, which adds nothing for them.
-        """
-        there = self.ranks > 0
-        inside = there & (self.ranks <= np.asarray(lengths)[:, None])
-        found = np.arange(1, self.ranks.shape[1] + 1)
-        precision = np.divide(found, self.ranks, where=inside, out=np.zeros(self.ranks.shape))
-        count = there.sum(axis=1)
-        return inside.sum(axis=1) / count, precision.sum(axis=1) / count
-
-
 def rank_matches(scores: np.ndarray | TrialScores, labels: Labels, trials: tuple[Trial, ...], ties: str) -> Matches:
     """Ranks the true matches of a repeat's probes, trial by trial; raises `InputError` if a score it reads is NaN."""
     blocks = [(trial, block) for trial in trials for block in trial_blocks(trial)]
-    parts = [_rank_block(*read_block(scores, labels, *each), ties) for each in blocks]
-    most = max(ranks.shape[1] for ranks, _, _ in parts)
-    ranks = [np.pad(ranks, [(0, 0), (0, most - ranks.shape[1])]) for ranks, _, _ in parts]
-    return Matches(np.concatenate(ranks), *(np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]))
+    ways = ("optimistic", "pessimistic") if ties == "expected" else (ties,)
+    parts = [_rank_block(*read_block(scores, labels, *each), ways) for each in blocks]
+    most = max(ranks.shape[1] for part in parts for ranks in part[2:])
+    gallery, best, *ranks = (_joined(each, most) for each in zip(*parts, strict=True))
+    return (
+        ExpectedMatches(ranks[0], gallery, best, ranks[1]) if ties == "expected" else Matches(ranks[0], gallery, best)
+    )
+
+
+def _joined(parts, width):
+    """Arrays below each other; ranks are filled up with 0 to the same width."""
+    return np.concatenate(
+        [each if each.ndim == 1 else np.pad(each, [(0, 0), (0, width - each.shape[1])]) for each in parts]
+    )
 
 
 def read_block(
@@ -103,8 +72,10 @@ def trial_blocks(trial: Trial) -> list[slice]:
     return [slice(start, start + step) for start in range(0, len(trial.probes), step)]
 
 
-def _rank_block(scores, same, kept, ties):
-    """Ranks of each row's matches, ascending and filled up with 0; size of its gallery; score of its best match."""
+def _rank_block(scores, same, kept, ways):
+    """Size of each row's gallery; score of its best match; for each way to count ties the ranks of its matches,
+    ascending and filled up with 0.
+    """
     counts = same.sum(axis=1)
     rows, columns = np.nonzero(same)
     values = scores[rows, columns]
@@ -112,15 +83,16 @@ def _rank_block(scores, same, kept, ties):
     order = np.lexsort((-values.astype(np.float64), rows))
     slots = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     others = kept & ~same
-    ranks = np.zeros((len(scores), counts.max(initial=0)), np.int64)
-    for slot in range(ranks.shape[1]):
+    ranks = [np.zeros((len(scores), counts.max(initial=0)), np.int64) for _ in ways]
+    for slot in range(counts.max(initial=0)):
         at = order[slots == slot]
         who = rows[at]
         block, mask = (scores, others) if len(who) == len(scores) else (scores[who], others[who])
         true = values[at, None]
-        ahead = (block >= true) if ties == "pessimistic" else (block > true)
-        ranks[who, slot] = np.count_nonzero(ahead & mask, axis=1) + slot + 1
-    return ranks, kept.sum(axis=1), np.where(same, scores, -np.inf).max(axis=1, initial=-np.inf)
+        for found, way in zip(ranks, ways, strict=True):
+            ahead = (block >= true) if way == "pessimistic" else (block > true)
+            found[who, slot] = np.count_nonzero(ahead & mask, axis=1) + slot + 1
+    return kept.sum(axis=1), np.where(same, scores, -np.inf).max(axis=1, initial=-np.inf), *ranks
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -162,7 +134,7 @@ def rank_lists(
     first: somebody else's image (`"pessimistic"`, the default) or a true match; among those, the first column.
 
     Raises:
-        ValueError: As in `cmc`.
+        ValueError: As in `cmc`, and if `ties` is `"expected"`.
 
     Example:
         >>> rank_lists([[0.9, 0.1], [0.8, 0.7]], [1, 2], [1, 2], k=2).columns
@@ -172,6 +144,8 @@ def rank_lists(
     protocol, given, labels = check_scores(
         scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras, protocol, ties
     )
+    if ties == "expected":
+        raise ValueError("ties='expected' is of figures; a list has one order: 'pessimistic' or 'optimistic'")
     k = whole_number("k", k, least=1)
     (trials,) = draw(labels, protocol, 1, seed, probes)
     found = rank_matches(given, labels, trials, ties)

@@ -35,7 +35,7 @@ class Result:
         name: The name of its files, without an extension.
         label: What was measured, such as `"normxcorr, initial"`.
         protocol: Name of the protocol.
-        ties: How ties were counted: `"pessimistic"` or `"optimistic"`.
+        ties: How ties were counted: `"pessimistic"`, `"optimistic"` or `"expected"`.
         repeats: How many galleries were drawn.
         seed: Seed of the draws.
         probes: Probes of a draw.
