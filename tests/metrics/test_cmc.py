@@ -38,7 +38,7 @@ def naive_galleries(probe_ids, gallery_ids, probe_cameras, gallery_cameras, prot
             i: [j for j in range(len(gallery_ids)) if (gallery_ids[j], gallery_cameras[j]) != (identity, camera)]
             for i, identity, camera in probes
         }
-    if protocol == "cuhk03-classic":  # each probe has a draw of its own: TestCuhk03Classic looks at the draws
+    if protocol.startswith("cuhk03"):  # each probe has a draw of its own: test_cuhk03_conventions.py looks at the draws
         labels = probe_ids, gallery_ids, probe_cameras, gallery_cameras
         trials = draw_trials(*labels, protocol, repeats=repeat + 1, seed=seed)[repeat]
         return {i: gallery for trial in trials for i, gallery in zip(trial.probes, trial.gallery, strict=True)}
@@ -57,6 +57,9 @@ def naive_figures(scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras
         ranks = [naive_ranks(scores[i], gallery, probe_ids[i], gallery_ids, ties) for i, gallery in galleries.items()]
         longest = max(map(len, galleries.values()))
         curves.append([sum(each[0] <= k for each in ranks) / len(ranks) for k in range(1, longest + 1)])
+        if protocol == "cuhk03-torchreid":  # its mAP is of all that is drawn from
+            galleries = naive_galleries(probe_ids, gallery_ids, probe_cameras, gallery_cameras, "market", seed, repeat)
+            ranks = [naive_ranks(scores[i], galleries[i], probe_ids[i], gallery_ids, ties) for i in galleries]
         precisions.append(np.mean([np.mean([n / rank for n, rank in enumerate(each, 1)]) for each in ranks]))
         penalties.append(np.mean([len(each) / each[-1] for each in ranks]))
     return curves, precisions, penalties

@@ -33,7 +33,7 @@ def drawn(trials) -> list:
 
 class TestProtocol:
     def test_registry_names_its_protocols(self):
-        assert set(PROTOCOLS) == {"cross-camera", "paper", "market", "cuhk03-classic", "open-set"}
+        assert set(PROTOCOLS) == {"cross-camera", "paper", "market", "cuhk03-classic", "cuhk03-torchreid", "open-set"}
         for name, protocol in PROTOCOLS.items():
             assert protocol.name == name
             assert get_protocol(name) is protocol
@@ -61,11 +61,13 @@ class TestProtocol:
             ValueError, match="gallery_from must be one of 'other', 'any', 'other-views', received 'same'"
         ):
             Protocol("own", "", gallery_from="same")
-        for flag in ("shots", "drawn_for", "probe_cameras"):
+        for flag in ("shots", "drawn_for", "probe_cameras", "precision_over"):
             with pytest.raises(ValueError, match=f"{flag} must be one of .*, received 'two'"):
                 Protocol("own", "", gallery_from="any", **{flag: "two"})
-        with pytest.raises(ValueError, match="'other-views' goes with shots='all'"):
+        with pytest.raises(ValueError, match="'other-views' goes with shots='all' or drawn_for='probe'"):
             Protocol("own", "", gallery_from="other-views")
+        with pytest.raises(ValueError, match="precision_over='all' goes with one shot an identity, drawn for each"):
+            Protocol("own", "", gallery_from="other", precision_over="all")
         with pytest.raises(ValueError, match="same_images goes with one shot an identity from any camera"):
             Protocol("own", "", gallery_from="other", same_images=True)
         with pytest.raises(ValueError, match="repeats must be a whole number, 1 or above, received 0"):

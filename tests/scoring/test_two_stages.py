@@ -64,10 +64,10 @@ def people(seed=0):
     return rng, ids, np.concatenate([np.tile([0, 0, 1, 1], 6), [0, 1, 0]])
 
 
-def naive_ranks(plan, first, second, length):
+def naive_ranks(plan, trials, first, second, length):
     """Ranks of the matches of each probe, the share of them inside, and how many pairs the head scored."""
     ranks, inside, pairs = [], [], set()
-    for repeat in plan.trials():
+    for repeat in trials:
         for trial in repeat:
             for at, probe in enumerate(trial.probes):
                 columns = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[at]
@@ -105,7 +105,9 @@ def test_a_measurement_is_that_of_a_naive_loop_over_trials_and_probes(protocol, 
         Shortlist(4), plan.rows, plan.columns, lambda *at: cosines(vectors, *at), lambda *at: second[at]
     )  # fmt: skip
     curves = plan.measure_part(stages)
-    ranks, inside, pairs = naive_ranks(plan, first, second, 4)
+    ranks, inside, pairs = naive_ranks(plan, plan.trials(), first, second, 4)
+    wholes = [[trial.whole for trial in repeat if trial.whole is not None] for repeat in plan.trials()]
+    pairs |= naive_ranks(plan, wholes, first, second, 4)[2]
     assert [row[row > 0].tolist() for matches in curves.matches for row in matches.ranks] == ranks
     shares = [matches.within(np.full(len(matches.ranks), 4))[0] for matches in curves.matches]
     np.testing.assert_allclose(np.concatenate(shares), inside)

@@ -83,9 +83,10 @@ def evaluate(folders, baselines, files, results, **options):
     Each figure carries its protocol, because figures of different protocols do not compare: cross-camera (probes from
     camera A, one gallery image an identity from camera B), paper (the gallery from any camera, all other images are
     probes: usually easier), market (every gallery image; the probe's own view and junk left out), cuhk03-classic (a
-    draw for each probe, of all cameras), open-set (as cross-camera, half of the people not in the gallery: who is found
-    at a rate of false alarms). docs/evaluation.md says more. Several runs, one a split, are put together: mean,
-    standard deviation and 95 % interval over splits. Published figures stand beside.
+    draw for each probe, of all cameras, as in Open-ReID), cuhk03-torchreid (as in torchreid), open-set (as
+    cross-camera, half of the people not in the gallery: who is found at a rate of false alarms). docs/evaluation.md
+    says more. Several runs, one a split, are put together: mean, standard deviation and 95 % interval over splits.
+    Published figures stand beside.
 
     The towers run once an image, the head once a pair. Scores are kept in the run, so that a stopped command goes on
     and other draws score only what is new. With --scorer embedding no pair is scored: vectors of pictures are compared,

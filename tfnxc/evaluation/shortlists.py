@@ -43,13 +43,15 @@ def shortlist_record(
         exhaustive: The `CMC` of the same draws by all pairs, to be compared with probe by probe. Defaults to `None`.
     """
     lengths = [shortlist.lengths(matches.gallery) for matches in curves.matches]
-    within = [each.within(length) for each, length in zip(curves.matches, lengths, strict=True)]
+    inside = [each.within(length)[0].mean() for each, length in zip(curves.matches, lengths, strict=True)]
+    precise = [matches.of_precision for matches in curves.matches]
+    found = [each.within(shortlist.lengths(each.gallery))[1].mean() for each in precise]
     mean_length = float(np.mean([length.mean() for length in lengths]))
     record: dict[str, Any] = {
         "asked": shortlist.asked,
         "length": mean_length,
-        "inside": Spread.of([inside.mean() for inside, _ in within]).to_dict(100),
-        "mAP_found": Spread.of([precision.mean() for _, precision in within]).to_dict(100),
+        "inside": Spread.of(inside).to_dict(100),
+        "mAP_found": Spread.of(found).to_dict(100),
         "pairs": pairs,
         "pairs_exhaustive": int(np.count_nonzero(plan.needed_part())),
     }

@@ -1,5 +1,7 @@
 """The ranks of the true matches of some probes, and what figures they make; also where equal scores have no order."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 from collections.abc import Iterator
@@ -16,12 +18,19 @@ _BLOCK = 1 << 21  # chances that are held at a time: 16 MB
 class Matches:
     """Ranks of true matches, a row a probe, ascending and filled up with 0; the size of each probe's gallery.
 
-    `scores` are those of each probe's best match; empty where they are not kept.
+    `scores` are those of each probe's best match; empty where they are not kept. `whole` are the matches of the same
+    probes in all that their galleries were drawn from, where average precision and inverse negative penalty are of it.
     """
 
     ranks: np.ndarray
     gallery: np.ndarray
     scores: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+    whole: Matches | None = None
+
+    @property
+    def of_precision(self) -> Matches:
+        """The matches that average precision and inverse negative penalty are of: `whole`, or these."""
+        return self if self.whole is None else self.whole
 
     @property
     def first(self) -> np.ndarray:
@@ -42,11 +51,14 @@ class Matches:
     @property
     def average_precision(self) -> np.ndarray:
         """Each probe's average precision: the mean over its matches of the precision at the rank of the match."""
-        return self.within(self.gallery)[1]
+        return self.of_precision.within(self.of_precision.gallery)[1]
 
     @property
     def inverse_negative_penalty(self) -> np.ndarray:
         """Each probe's inverse negative penalty: its number of matches over the rank of the last of them."""
+        return self.of_precision._penalty()
+
+    def _penalty(self):
         return (self.ranks > 0).sum(axis=1) / self.ranks.max(axis=1)
 
     def within(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,8 +142,7 @@ class ExpectedMatches(Matches):
             beyond += np.bincount(ranks[some], chances[:, 1:][some], length + 1)
         return np.maximum.accumulate(1 - beyond[1:] / len(ahead))
 
-    @property
-    def inverse_negative_penalty(self) -> np.ndarray:  # noqa: D102
+    def _penalty(self):
         count = (self.ranks > 0).sum(axis=1)
         last = np.arange(len(count)), count - 1
         ahead, matches, size = self._ties.ahead[last], self._ties.matches[last], self._ties.size[last]

@@ -23,8 +23,8 @@ class EvaluationPlan:
     """One protocol on one set of test images, of which a square score matrix is kept (rows probes, columns gallery).
 
     Where the set fixes its probes, they are the rows and all other images the columns. Otherwise, under `cross-camera`
-    the probes are the images of the first camera and the gallery those of the others; under `market` and
-    `cuhk03-classic` rows and columns are all images. Under `paper` they always are.
+    the probes are the images of the first camera and the gallery those of the others; under `market`,
+    `cuhk03-classic` and `cuhk03-torchreid` rows and columns are all images. Under `paper` they always are.
 
     Args:
         protocol: Name of the protocol.

@@ -1,8 +1,10 @@
 """Evaluation protocols as named sets of flags, the labels they look at, and the drawing of probes and galleries."""
 
+from __future__ import annotations
+
 import dataclasses
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, Self, get_args, get_type_hints
 
 import numpy as np
@@ -33,6 +35,8 @@ class Protocol:
             that was drawn into the gallery is not a probe. Defaults to `False`: every row is one.
         probe_cameras: Which images of a set are probes where the set does not fix them: those of the `"first"` camera,
             or of `"all"`. Read by `EvaluationPlan`, not by `cmc`. Defaults to `"all"`.
+        precision_over: What mAP and mINP are of: the `"drawn"` gallery, or `"all"` images that it is drawn from.
+            Defaults to `"drawn"`.
         absent: With `shots="one"`, `drawn_for="camera"` and different images, the share of the identities that each
             repeat takes out of the gallery; their probes are those of strangers. In [0, 1). Defaults to 0.
         repeats: How often the gallery is drawn where the caller does not say; 1 where nothing is drawn. Defaults to 10.
@@ -55,16 +59,21 @@ class Protocol:
     drawn_for: Literal["camera", "probe"] = "camera"
     same_images: bool = False
     probe_cameras: Literal["first", "all"] = "all"
+    precision_over: Literal["drawn", "all"] = "drawn"
     absent: float = 0.0
     repeats: int = 10
 
     def __post_init__(self):
-        for flag in ("gallery_from", "shots", "drawn_for", "probe_cameras"):
+        for flag in ("gallery_from", "shots", "drawn_for", "probe_cameras", "precision_over"):
             given, values = getattr(self, flag), get_args(get_type_hints(type(self))[flag])
             if given not in values:
                 raise ValueError(f"{flag} must be one of {', '.join(map(repr, values))}, received {given!r}")
-        if self.gallery_from == "other-views" and self.shots == "one":
-            raise ValueError("gallery_from='other-views' goes with shots='all': a draw would differ between probes")
+        if self.gallery_from == "other-views" and (self.shots, self.drawn_for) == ("one", "camera"):
+            raise ValueError(
+                "gallery_from='other-views' goes with shots='all' or drawn_for='probe': draws differ between probes"
+            )
+        if self.precision_over == "all" and (self.shots, self.drawn_for) != ("one", "probe"):
+            raise ValueError("precision_over='all' goes with one shot an identity, drawn for each probe")
         if self.same_images and (self.gallery_from != "any" or (self.shots, self.drawn_for) != ("one", "camera")):
             raise ValueError("same_images goes with one shot an identity from any camera, shared by all probes")
         if not 0 <= self.absent < 1:
@@ -97,13 +106,22 @@ PROTOCOLS = {
             shots="all",
             repeats=1,
         ),
-        # Li et al., "DeepReID", CVPR 2014, as open-reid and torchreid read it: images of both cameras are probes, and
-        # each has a draw of its own.
+        # The setting "cuhk03" of Open-ReID (github.com/Cysu/open-reid, reid/evaluators.py): its reading of Li et al.,
+        # "DeepReID", CVPR 2014.
         Protocol(
             name="cuhk03-classic",
-            description="one gallery image an identity from the other cameras, drawn anew for each probe",
+            description="one gallery image an identity from the other cameras, drawn anew for each probe: Open-ReID's",
             gallery_from="other",
             drawn_for="probe",
+        ),
+        # use_metric_cuhk03 of torchreid (github.com/KaiyangZhou/deep-person-reid, torchreid/metrics/rank.py).
+        Protocol(
+            name="cuhk03-torchreid",
+            description="one gallery image an identity, of the probe's own from the other cameras, of others from any, "
+            "drawn anew for each probe: torchreid's",
+            gallery_from="other-views",
+            drawn_for="probe",
+            precision_over="all",
         ),
         # Liao, Mo, Zhu, Hu and Li, "Open-set Person Re-identification", 2014 (arXiv:1408.0872).
         Protocol(
@@ -261,6 +279,8 @@ class Trial:
         unmatched: How many more probes there would be, had they a match; they count for nothing. Defaults to 0.
         strangers: Integers: rows of the probes whose identity the protocol took out of the gallery, ascending. Defaults
             to none.
+        whole: The same probes with all images that their galleries were drawn from, where mAP and mINP are of those.
+            Defaults to `None`: they are of this gallery.
     """
 
     probes: np.ndarray
@@ -268,11 +288,21 @@ class Trial:
     views: tuple[np.ndarray, np.ndarray] | None = None
     unmatched: int = 0
     strangers: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    whole: Trial | None = None
 
     @property
     def of_strangers(self) -> Self:
         """The strangers' probes with the same gallery."""
         return type(self)(self.strangers, self.gallery)
+
+    @property
+    def parts(self) -> Iterator[Trial]:
+        """All that is read for it: itself, that of strangers, and that of the whole gallery."""
+        yield self
+        if len(self.strangers):
+            yield self.of_strangers
+        if self.whole is not None:
+            yield self.whole
 
     def left_out(self, block: slice = slice(None)) -> np.ndarray | bool:
         """Mask (probes of the block, gallery) of what is left out of the gallery of each probe."""
@@ -373,8 +403,7 @@ def needed_pairs(trials: Iterable[Iterable[Trial]], shape: tuple[int, int]) -> n
         1
     """
     needed = np.zeros(shape, dtype=bool)
-    all_trials = [trial for repeat in trials for trial in repeat]
-    for trial in [*all_trials, *(each.of_strangers for each in all_trials if len(each.strangers))]:
+    for trial in (part for repeat in trials for whole in repeat for part in whole.parts):
         try:
             needed[trial.probes[:, None], trial.gallery] |= ~np.asarray(trial.left_out())
         except IndexError as error:
@@ -424,12 +453,15 @@ def _absent(protocol: Protocol, groups, labels: Labels, seed: list[int]) -> np.n
 def _trial(protocol: Protocol, group, labels: Labels, order, rng, absent=None) -> Trial:
     """The trial of a group of probes: `order` is the random order of the columns, `rng` draws what is a probe's own."""
     rows, unmatched, allowed = group
-    if protocol.shots == "all":
+    whole = None
+    if protocol.shots == "all" or protocol.precision_over == "all":
         views = None
         if protocol.gallery_from == "other-views":
             probe_views, gallery_views = labels.views()
             views = probe_views[rows], gallery_views[allowed]
-        return Trial(rows, np.flatnonzero(allowed), views, unmatched)
+        whole = Trial(rows, np.flatnonzero(allowed), views, unmatched)
+        if protocol.shots == "all":
+            return whole
     gallery_ids = labels.gallery_ids
     distractors = np.flatnonzero(allowed & (gallery_ids == DISTRACTOR))
     if protocol.drawn_for == "camera":
@@ -442,25 +474,48 @@ def _trial(protocol: Protocol, group, labels: Labels, order, rng, absent=None) -
             return Trial(rows[~away], gallery, unmatched=unmatched, strangers=rows[away])
         probes = np.setdiff1d(rows, drawn, assume_unique=True) if protocol.same_images else rows
         return Trial(probes, np.concatenate([drawn, distractors]), unmatched=unmatched)
+    drawn = _drawn_for_each(labels, rows, allowed, rng, protocol.gallery_from == "other-views").astype(np.int32)
+    everyone = np.broadcast_to(distractors.astype(np.int32), (len(rows), len(distractors)))
+    return Trial(rows, np.concatenate([drawn, everyone], axis=1), unmatched=unmatched, whole=whole)
+
+
+def _drawn_for_each(labels: Labels, rows, allowed, rng, other_views: bool) -> np.ndarray:
+    """One column an identity for each row; with `other_views`, of the row's own identity none of its own camera."""
+    gallery_ids = labels.gallery_ids
+    probe_views, gallery_views = labels.views()
     candidates = np.flatnonzero(allowed & (gallery_ids >= 0))
-    candidates = candidates[np.argsort(gallery_ids[candidates], kind="stable")]
-    _, first, count = np.unique(gallery_ids[candidates], return_index=True, return_counts=True)
-    candidates, distractors = candidates.astype(np.int32), distractors.astype(np.int32)
-    drawn = candidates[first + (rng.random((len(rows), len(first))) * count).astype(int)]
-    everyone = np.broadcast_to(distractors, (len(rows), len(distractors)))
-    return Trial(rows, np.concatenate([drawn, everyone], axis=1), unmatched=unmatched)
+    keys = gallery_views if other_views else gallery_ids
+    candidates = candidates[np.argsort(keys[candidates], kind="stable")]
+    people, first, count = np.unique(gallery_ids[candidates], return_index=True, return_counts=True)
+    chances = rng.random((len(rows), len(people)))
+    places = first + (chances * count).astype(int)
+    if other_views:
+        # Of each row's own identity: its images, of which those of the own camera are a run, which is stepped over.
+        own = np.searchsorted(people, labels.probe_ids[rows])
+        begin, end = (np.searchsorted(gallery_views[candidates], probe_views[rows], side) for side in ("left", "right"))
+        at = np.arange(len(rows)), own
+        place = first[own] + (chances[at] * (count[own] - (end - begin))).astype(int)
+        places[at] = np.where(place >= begin, place + end - begin, place)
+    return candidates[places]
 
 
 def _some_probes(trials: tuple[Trial, ...], most: int, seed: list[int]) -> tuple[Trial, ...]:
     """The trials of a repeat with `most` of their probes together, and of those of strangers likewise."""
     kept = _some([len(trial.probes) for trial in trials], most, [*seed, 1])
     strangers = _some([len(trial.strangers) for trial in trials], most, [*seed, 3])
+    parts = _kept(trials, kept, strangers)
+    return tuple(part for part in parts if len(part.probes) or part.unmatched or len(part.strangers))
+
+
+def _kept(trials, kept, strangers) -> list[Trial]:
+    """Trials with those of their probes, and of those of strangers, that are at these positions."""
     parts = []
     for trial, at, others in zip(trials, kept, strangers, strict=True):
         gallery = trial.gallery if trial.gallery.ndim == 1 else trial.gallery[at]
         views = None if trial.views is None else (trial.views[0][at], trial.views[1])
-        parts.append(Trial(trial.probes[at], gallery, views, trial.unmatched, trial.strangers[others]))
-    return tuple(part for part in parts if len(part.probes) or part.unmatched or len(part.strangers))
+        (whole,) = (None,) if trial.whole is None else _kept((trial.whole,), [at], [others])
+        parts.append(Trial(trial.probes[at], gallery, views, trial.unmatched, trial.strangers[others], whole))
+    return parts
 
 
 def _some(sizes: list[int], most: int, seed: list[int]) -> list[np.ndarray]:

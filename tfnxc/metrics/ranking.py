@@ -30,9 +30,11 @@ def rank_matches(scores: np.ndarray | TrialScores, labels: Labels, trials: tuple
     parts = [_rank_block(*read_block(scores, labels, *each), ways) for each in blocks]
     most = max(ranks.shape[1] for part in parts for ranks in part[2:])
     gallery, best, *ranks = (_joined(each, most) for each in zip(*parts, strict=True))
-    return (
-        ExpectedMatches(ranks[0], gallery, best, ranks[1]) if ties == "expected" else Matches(ranks[0], gallery, best)
-    )
+    wholes = tuple(trial.whole for trial in trials if trial.whole is not None)
+    whole = rank_matches(scores, labels, wholes, ties) if wholes else None
+    if ties == "expected":
+        return ExpectedMatches(ranks[0], gallery, best, whole, worst=ranks[1])
+    return Matches(ranks[0], gallery, best, whole)
 
 
 def _joined(parts, width):

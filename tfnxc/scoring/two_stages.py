@@ -111,7 +111,7 @@ class TwoStages:
     def needed(self, trials: Iterable[Iterable[Trial]]) -> np.ndarray:
         """Boolean matrix (rows, columns): the pairs that the second scorer has to score."""
         needed = np.zeros((len(self.rows), len(self.columns)), bool)
-        for trial in (trial for repeat in trials for trial in repeat):
+        for trial in (part for repeat in trials for whole in repeat for part in whole.parts):
             for block in trial_blocks(trial):
                 _, inside, gallery = self._drawn(trial, block)
                 needed[trial.probes[block][:, None], gallery] |= inside
