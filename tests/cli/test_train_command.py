@@ -44,16 +44,16 @@ def train(campus, tmp_path):
 
 
 def test_the_options_reach_the_training(trained, train, tmp_path):
-    options = ["--split", "random-2-0", "--positives", "cross-camera", "--negatives", "hard", "--pool", 7]
+    options = ["--split", "random-2-0", "--positives", "cross-camera", "--negatives", "uniform", "--pool", 7]
     result = train(*options, "--hard-share", 0.25, "--checkpoint-seconds", 60)
     assert result.exit_code == 0, result.output
     (given,) = trained
     run, recipe, start, (images, identities, cameras, _) = given.run, given.recipe, given.start, given.pictures
     assert (start.model, start.seed, start.search_size, len(images)) == ("normxcorr", 0, None, 12)
-    assert (recipe.positives, recipe.negatives, recipe.pool, recipe.hard_share) == ("cross-camera", "hard", 7, 0.25)
+    assert (recipe.positives, recipe.negatives, recipe.pool, recipe.hard_share) == ("cross-camera", "uniform", 7, 0.25)
     assert given.execution.checkpoint_seconds == 60
     np.testing.assert_array_equal(cameras, np.tile([0, 0, 1, 1], 3))
-    assert run.settings.recipe.negatives == "hard" and sorted(set(identities)) == list(run.split.train)
+    assert run.settings.recipe.negatives == "uniform" and sorted(set(identities)) == list(run.split.train)
 
 
 def test_a_command_that_is_asked_to_end_says_how_to_go_on(train, tmp_path, monkeypatch):
@@ -66,7 +66,7 @@ def test_a_command_that_is_asked_to_end_says_how_to_go_on(train, tmp_path, monke
 
 
 def test_a_run_that_an_earlier_version_began_goes_on(trained, train, tmp_path):
-    assert train("--split", "random-2-0").exit_code == 0
+    assert train("--split", "random-2-0", "--recipe", "published").exit_code == 0
     path = tmp_path / "run" / "run.json"
     record = json.loads(path.read_text())
     for later in ("positives", "negatives", "hard_share", "pool"):
@@ -75,7 +75,48 @@ def test_a_run_that_an_earlier_version_began_goes_on(trained, train, tmp_path):
     (tmp_path / "run" / "model.keras").touch()
     assert train("--split", "random-2-0").exit_code == 0 and len(trained) == 2
     result = train("--split", "random-2-0", "--negatives", "hard")
-    assert result.exit_code == 1 and "negatives: uniform there, hard now" in result.output
+    assert result.exit_code == 1 and "(negatives: uniform there, hard now)" in result.output
+
+
+def begun(train, folder, *words):
+    """A run folder in which something was trained by the command with some words."""
+    assert train("--split", "random-2-0", "--run", folder, *words).exit_code == 0
+    (folder / "model.keras").touch()
+
+
+def test_a_command_that_names_no_recipe_takes_the_best_and_a_run_under_way_keeps_its_own(trained, train, tmp_path):
+    result = train("--split", "random-2-0")
+    assert trained[-1].recipe == Recipe.named("grouped", epochs=8334)
+    assert "Training normxcorr by the recipe grouped on 3 identities of cuhk01" in result.output
+    begun(train, tmp_path / "earlier", "--recipe", "published", "--batch-size", 64)
+    result = train("--split", "random-2-0", "--batch-size", 64, "--run", tmp_path / "earlier")
+    assert result.exit_code == 0 and trained[-1].recipe == Recipe(batch_size=64)
+    told = "Note: the run was begun with the recipe published with batch size 64 and goes on with it; a new run takes"
+    assert told in result.output
+    # With options that it was not begun with it does not go on, nor where another recipe is named.
+    for words, told in (
+        (["--batch-size", 63], "(batch_size: 64 there, 63 now)"),
+        (["--recipe", "grouped"], "scaling: published there, centred now"),
+    ):
+        result = train("--split", "random-2-0", *words, "--run", tmp_path / "earlier")
+        assert result.exit_code == 1 and told in result.output
+    # Where nothing was trained, nothing goes on.
+    assert train("--split", "random-2-0", "--recipe", "published", "--run", tmp_path / "new").exit_code == 0
+    assert train("--split", "random-2-0", "--run", tmp_path / "new").exit_code == 0
+    assert trained[-1].recipe.pairs == "grouped"
+
+
+def test_a_training_that_begins_with_other_weights_has_a_lower_rate(trained, train, tmp_path):
+    words = "--from", "pretrained"
+    result = train("--split", "random-2-0", *words)
+    assert trained[-1].recipe.learning_rate == 0.002 and trained[-1].recipe.title == "grouped with learning rate 0.002"
+    assert "Note: learning rate 0.002, not 0.003, because the training begins with other weights" in result.output
+    assert train("--split", "random-2-0", *words, "--learning-rate", 0.003).exit_code == 0
+    assert trained[-1].recipe.learning_rate == 0.003
+    (tmp_path / "run" / "model.keras").touch()  # a run of an earlier version, whose rate stayed
+    result = train("--split", "random-2-0", *words)
+    assert result.exit_code == 0 and trained[-1].recipe.learning_rate == 0.003
+    assert "goes on with it" in result.output
 
 
 def test_a_part_of_a_data_set_is_trained_on_by_its_own_name_only_when_asked(trained, train):
@@ -187,7 +228,7 @@ def test_the_camera_pairs_of_cuhk03_are_places_of_their_own(trained, train, tmp_
     (given,) = trained
     assert given.pictures.domains.tolist() == [0] * 12 + [1] * 28 + [2] * 19 + [3] * 10 + [4] * 10 + [5] * 10
     assert given.run.settings.domains is True  # a run of before is another training
-    result = train(*words, "--run", tmp_path / "separate")
+    result = train(*words, "--recipe", "published", "--run", tmp_path / "separate")
     assert result.exit_code == 0, result.output
     given = trained[1]
     assert given.pictures.domains.tolist() == [0] * 12 + [1] * 77 and not given.run.settings.domains
@@ -196,7 +237,7 @@ def test_the_camera_pairs_of_cuhk03_are_places_of_their_own(trained, train, tmp_
 def test_own_people_with_the_numbers_of_others_are_told_apart_by_a_promise(tmp_path):
     """Person 1 of one folder need not be person 1 of another, and only the user can know."""
     sets = [own_pictures(tmp_path / name, "123456") for name in ("shop", "street")]
-    common = ("train", "folder", "--epochs", 1, "--batch-size", 4, "--split")
+    common = ("train", "folder", "--recipe", "published", "--epochs", 1, "--batch-size", 4, "--split")
 
     def command(*arguments):
         return CliRunner().invoke(main, list(map(str, arguments)))

@@ -21,7 +21,19 @@ def rate(optimizer, step):
     return float(optimizer._learning_rate(step))
 
 
-def test_the_default_is_the_published_recipe():
+def test_a_recipe_says_which_named_one_it_is():
+    assert Recipe.named() == Recipe.named("grouped")
+    assert [Recipe.named(name, epochs=3).title for name in ("grouped", "published")] == ["grouped", "published"]
+    assert Recipe.named("grouped", warmup=5, light=0.5).title == "grouped with warmup 5, light 0.5"
+
+
+def test_a_recipe_after_another_training_has_the_rate_that_was_measured():
+    assert Recipe.named().after_another() == Recipe.named(learning_rate=0.002)
+    assert Recipe.named(learning_rate=0.001).after_another() == Recipe.named(learning_rate=0.001)
+    assert Recipe().after_another() == Recipe()
+
+
+def test_fields_that_are_left_out_are_those_of_the_published_recipe():
     recipe = Recipe()
     optimizer = make_optimizer(recipe, steps=100)
     assert isinstance(optimizer, keras.optimizers.SGD) and optimizer.momentum == 0.9 and not optimizer.nesterov

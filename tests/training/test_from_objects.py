@@ -113,10 +113,10 @@ def test_a_recipe_by_its_name_makes_more_epochs_of_few_images(people, tmp_path, 
     asked = []
     monkeypatch.setitem(train.__globals__, "fit", lambda run, pictures, recipe, *_: asked.append(recipe))
     data = TrainingData(people, "random-2-0")
-    for name in ("grouped", "published"):
-        train(tmp_path / name, data, name)
-    assert [recipe.epochs for recipe in asked] == [8334, 20]
-    assert enough_epochs(Recipe.named("grouped"), data) == asked[0]
+    for name in ("grouped", "published", None):
+        train(tmp_path / str(name), data, name)
+    assert [recipe.epochs for recipe in asked] == [8334, 20, 8334]
+    assert enough_epochs(Recipe.named("grouped"), data) == asked[0] == asked[2]
 
 
 def test_numpy_integers_are_written_down(people, tmp_path):

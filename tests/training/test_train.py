@@ -582,7 +582,8 @@ def test_a_console_has_a_line_an_epoch(tmp_path, capsys):
     small_training(tmp_path, console=console, validation=validation(), verbose=1)
     first, *lines = console.file.getvalue().splitlines()
     lines = [line for line in lines if not line.startswith("Embedding: ")]  # the bars after the training
-    assert first == f"Training tiny on 4 identities of arrays, split mine ({small.SPLIT.digest}), into {tmp_path}"
+    about = f"on 4 identities of arrays, split mine ({small.SPLIT.digest}), into {tmp_path}"
+    assert first == f"Training tiny by the recipe {RECIPE.title} {about}"
     assert [line.split("  ")[:2] for line in lines] == [[f"epoch {k}/3", f"steps {STEPS}/{STEPS}"] for k in (1, 2, 3)]
     for line, row in zip(lines, history(tmp_path), strict=True):
         assert f"  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  " in line

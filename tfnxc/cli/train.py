@@ -6,7 +6,7 @@ import re
 import click
 
 from tfnxc.cli._options import OTHER_PEOPLE, SEED
-from tfnxc.cli._recipe import recipe_of, recipe_options
+from tfnxc.cli._recipe import recipe_changes, recipe_options
 from tfnxc.cli._tower import tower_of, tower_options
 from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
@@ -62,17 +62,18 @@ from tfnxc.errors import InputError
     "--checkpoint-seconds", default=300.0, type=click.FloatRange(0), help="Time between checkpoints inside an epoch."
 )
 def train(dataset, data, folder, recipe_name, others, model, validate, patience, strategy_name, seed, **options):
-    """Trains a model with the published recipe, unless --recipe or other options say otherwise.
+    """Trains a model with the recipe that ranks held-back people best, unless --recipe or other options say otherwise.
 
     The run folder receives the settings, the model before and after training, and the history. The same command on the
     same folder goes on where it was stopped or killed, and ends with the same model. SIGTERM saves before it ends.
 
     \b
-    tfnxc train synthetic --epochs 5 --optimizer adam --learning-rate 0.001
+    tfnxc train synthetic --epochs 5
     tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
-    tfnxc train cuhk01 --data cuhk01/campus --recipe grouped --with cuhk03-labeled=cuhk-03.mat --run runs/both
-    tfnxc train viper --data viper --recipe grouped --from runs/both --learning-rate 0.002
-    tfnxc train grid --data underground_reid --recipe grouped --from pretrained --learning-rate 0.002
+    tfnxc train cuhk01 --data cuhk01/campus --recipe published --run runs/published
+    tfnxc train cuhk01 --data cuhk01/campus --with cuhk03-labeled=cuhk-03.mat --run runs/both
+    tfnxc train viper --data viper --from runs/both
+    tfnxc train grid --data underground_reid --from pretrained
     """
     from tfnxc import training
     from tfnxc.callbacks import TensorBoard
@@ -89,11 +90,10 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
     sets = [open_dataset(*_named_path(each)) for each in others]
     promised = options["other_people"], options["partial"]
     data = training.TrainingData(open_dataset(dataset, data), options["split_name"], sets, *promised, data)
-    recipe = recipe_of(recipe_name, options)
-    if options["epochs"] is None:
-        fitted = data.holding_back(validate, seed) if validate else data
-        recipe = training.enough_epochs(recipe, fitted, console)
     folder = pathlib.Path(folder or f"runs/{dataset}-{model}")
+    fitted = data.holding_back(validate, seed) if validate else data
+    begins = {"after_another": options["weights"] is not None, "console": console}
+    recipe = training.choose_recipe(folder, fitted, recipe_name, **begins, **recipe_changes(options))
     start = training.Start(model, _search_size(options["search_size"]), options["weights"], seed, tower)
     with saving_when_asked_to_end():
         try:

@@ -1,4 +1,4 @@
-"""How a model is trained, as plain data: the published recipe as the default, others by name or by part."""
+"""How a model is trained, as plain data: recipes by name, the best one by default, and any part of them changed."""
 
 import dataclasses
 import math
@@ -8,8 +8,17 @@ from typing import Any, Self
 from tfnxc.datasets.pipelines.pair_indices import NEGATIVES, POSITIVES
 from tfnxc.errors import InputError
 
+DEFAULT = "grouped"
+"""The recipe of a training that names none: the one that ranks held-back people best (docs/training.md)."""
+
 LEAST_PAIRS = 150_000
 """What a training with groups needs, however few the images: `Recipe.for_images`."""
+
+_RATE_AFTER_ANOTHER = 0.002
+"""Highest learning rate of `grouped` where a training begins with the weights of another (docs/cuhk01.md)."""
+
+_LENGTH = ("epochs",)
+"""Fields that say how long a training is, and nothing of how."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +65,7 @@ def _number(name, value, kind):
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a model is trained; the defaults are the published recipe.
+    """How a model is trained. `Recipe.named()` is the best one; fields that are left out here are as published.
 
     Args:
         {fields}
@@ -154,19 +163,51 @@ class Recipe:
             raise InputError(f"accumulate must divide the {groups} groups of a batch; got {self.accumulate}.")
 
     @classmethod
-    def named(cls, name: str, **changes: Any) -> "Recipe":
+    def named(cls, name: str = DEFAULT, **changes: Any) -> "Recipe":
         """A recipe of `RECIPES`, `"published"` or `"grouped"`, with some fields changed.
+
+        Args:
+            name: Defaults to `"grouped"`, which ranks held-back people best.
+            **changes: Fields with other values.
 
         Raises:
             InputError: If there is no such recipe, or a field is not as described.
 
         Example:
-            >>> Recipe.named("grouped", identities_per_group=4).identities_per_group
-            4
+            >>> Recipe.named(identities_per_group=4).batch_size
+            144
         """
         if name not in RECIPES:
             raise InputError(f"no recipe is called {name!r}; expected one of {', '.join(RECIPES)}.")
         return dataclasses.replace(RECIPES[name], **changes)
+
+    @property
+    def title(self) -> str:
+        """The nearest recipe of `RECIPES` by name, and what differs from it except for the number of epochs.
+
+        Example:
+            >>> Recipe.named("grouped", learning_rate=0.002, epochs=200).title
+            'grouped with learning rate 0.002'
+        """
+        own = dataclasses.asdict(self)
+        differing = {
+            name: [field for field in own if field not in _LENGTH and own[field] != getattr(known, field)]
+            for name, known in RECIPES.items()
+        }
+        name = min(differing, key=lambda each: len(differing[each]))
+        changed = ", ".join(f"{field.replace('_', ' ')} {own[field]}" for field in differing[name])
+        return f"{name} with {changed}" if changed else name
+
+    def after_another(self) -> Self:
+        """The recipe for a training that begins with the weights of another: of grouped pairs a rate of 0.002 at most.
+
+        Example:
+            >>> Recipe.named("grouped").after_another().learning_rate
+            0.002
+        """
+        if self.pairs == "separate":
+            return self
+        return dataclasses.replace(self, learning_rate=min(self.learning_rate, _RATE_AFTER_ANOTHER))
 
     def for_images(self, count: int) -> Self:
         """The recipe for so many images: with groups, as many epochs as few of them need.
@@ -208,4 +249,4 @@ RECIPES = {
         scaling="centred",
     ),
 }
-"""The recipes that have a name: the published one, and the best found on CUHK01."""
+"""The recipes that have a name: the published one, and the best found on CUHK01, which is the `DEFAULT`."""

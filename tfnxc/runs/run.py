@@ -143,7 +143,7 @@ class Run:
             differing = run._differences(settings, split, names)
             if not differing:
                 return run
-            if not take_over or any((folder / name).exists() for name in _KEPT):
+            if not take_over or run.begun:
                 other = "of other people" if differing[0][0] == "people" else "with other settings"
                 raise InputError(f"{folder} holds a run {other} ({_told(differing)}). Choose another folder.")
             with run.alone():
@@ -190,6 +190,11 @@ class Run:
     def elsewhere(self, folder: str | os.PathLike) -> Run:
         """The same run with its files in another folder, for a worker whose files are not kept."""
         return Run(folder, self._record)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the folder holds anything trained or measured, so that no other run takes it over."""
+        return any((self.folder / name).exists() for name in _KEPT)
 
     @property
     def pictures(self) -> dict[str, int]:

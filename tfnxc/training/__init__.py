@@ -2,10 +2,11 @@
 
 from tfnxc.recipes import RECIPES, Recipe
 from tfnxc.runs import Run, RunSettings, load_model
+from tfnxc.training.choice import choose_recipe, enough_epochs
 from tfnxc.training.data import Pictures, TrainingData
 from tfnxc.training.embedding import fit_embedding
 from tfnxc.training.options import Execution, Start, Validation, make_deterministic
-from tfnxc.training.train import enough_epochs, train
+from tfnxc.training.train import train
 
 __all__ = [
     "RECIPES",
@@ -17,6 +18,7 @@ __all__ = [
     "Start",
     "TrainingData",
     "Validation",
+    "choose_recipe",
     "enough_epochs",
     "fit_embedding",
     "load_model",

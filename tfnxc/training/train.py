@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 
 import keras
-from rich.console import Console
 
 from tfnxc.console import progress_bar
 from tfnxc.datasets import CATALOGUE
@@ -17,6 +16,7 @@ from tfnxc.metrics import EvaluationPlan, draw_trials
 from tfnxc.recipes import Recipe, make_optimizer
 from tfnxc.runs import Run, RunSettings
 from tfnxc.training._fitting import fit
+from tfnxc.training.choice import choose_recipe
 from tfnxc.training.data import Pictures, TrainingData
 from tfnxc.training.distribution import start_run
 from tfnxc.training.embedding import embed_after_training
@@ -26,7 +26,7 @@ from tfnxc.training.options import Execution, Start, Validation
 def train(
     run: str | os.PathLike | Run,
     data: TrainingData,
-    recipe: Recipe | str,
+    recipe: Recipe | str | None = None,
     *,
     start: Start | str | keras.Model = "normxcorr",
     validation: Validation | int | None = None,
@@ -42,7 +42,8 @@ def train(
     Args:
         run: The run folder, made if need be, or a `Run`, which goes on.
         data: The `TrainingData`.
-        recipe: The `Recipe`; or the name of one, which makes more epochs of few images (`Recipe.for_images`).
+        recipe: The `Recipe`; or the name of one, which `choose_recipe` suits to the data. Defaults to `None`: the one
+            that ranks held-back people best, `"grouped"`.
         start: The `Start`, the name of an architecture, or a model as from `tfnxc.models.pair_model`. Defaults to
             `"normxcorr"`.
         validation: The `Validation`, or how many training identities are held back and ranked after each epoch, at
@@ -84,7 +85,8 @@ def train(
     _check_measurable(data, held_back, execution.say)
     _check_size(start, data.pictures, ranked.pictures)
     if not isinstance(recipe, Recipe):
-        recipe = enough_epochs(Recipe.named(recipe), fitted, execution.console)
+        after_another = start.weights is not None
+        recipe = choose_recipe(run, fitted, recipe, after_another=after_another, console=execution.console)
     make_optimizer(recipe, 1)  # an unknown optimizer fails before the pictures are read
     if recipe.metric_loss and execution.strategy is not None:
         raise InputError("metric_loss is of trainings on one device: leave out the strategy, or the metric loss.")
@@ -124,31 +126,14 @@ def train(
             ranked = dataclasses.replace(ranked, pictures=Pictures(*known))
     told = "".join(f"{len(identities)} of {name}, " for name, identities in others)
     execution.say(
-        f"Training {start.name} on {len(fitted.sets[0].people)} identities of {data.people.name}, split "
-        f"{data.chosen_split.name} ({data.chosen_split.digest}), {told}into {begun.folder}"
+        f"Training {start.name} by the recipe {recipe.title} on {len(fitted.sets[0].people)} identities of "
+        f"{data.people.name}, split {data.chosen_split.name} ({data.chosen_split.digest}), {told}into {begun.folder}"
     )
     fit(begun, pictures, recipe, start, weights.model, ranked, callbacks, execution)
     if is_chief(execution.strategy):
         back = ranked.pictures if ranked.identities else None  # others have numbers of their own
         embed_after_training(begun, fitted, pictures, back, start.seed, execution.console)
     return begun
-
-
-def enough_epochs(recipe: Recipe, data: TrainingData, console: Console | None = None) -> Recipe:
-    """The recipe for the pictures of a training (`Recipe.for_images`); `console` is told where that changes it.
-
-    Example:
-        >>> data = TrainingData(tfnxc.datasets.synthetic(identities=6), "random-2-0")
-        >>> enough_epochs(Recipe.named("grouped"), data).epochs
-        6250
-    """
-    longer = recipe.for_images(len(data))
-    if longer != recipe:
-        Execution(console=console).say(
-            f"Note: {longer.epochs} epochs, not {recipe.epochs}, because {len(data)} pictures are few; --epochs says "
-            "otherwise."
-        )
-    return longer
 
 
 def _check_size(start, *memories):
