@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 
+import pytest
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 _SECONDS = 120
@@ -19,6 +21,12 @@ _SECONDS = 120
 def find_browser():
     """The program of a browser of the Chromium family, or `None`."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def needs_browser(test):
+    """Marks a test that is skipped where there is no browser."""
+    skip = pytest.mark.skipif(find_browser() is None, reason=f"no browser: none of {', '.join(BROWSERS)} is there")
+    return pytest.mark.browser(skip(test))
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+pytestmark = pytest.mark.compiler
+
 SOURCES = pathlib.Path(__file__).resolve().parents[2] / "custom_ops"
 
 

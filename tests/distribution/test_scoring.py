@@ -9,6 +9,8 @@ from tests.workers import run_workers, two_workers
 from tfnxc.distribution import DistributedScorer, is_chief, strategy_named
 from tfnxc.errors import InputError
 
+pytestmark = pytest.mark.distributed
+
 PROGRAM = ["tests.distribution.scoring_worker"]
 CLUSTER = {"worker": ["localhost:2222", "localhost:2223"]}
 TASK = {"type": "worker", "index": 0}

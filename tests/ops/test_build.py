@@ -11,6 +11,8 @@ from tfnxc import ops
 from tfnxc.errors import InputError
 from tfnxc.ops import _library
 
+pytestmark = pytest.mark.compiler
+
 PRETENDER = """#!/bin/sh
 # "Compiles" at once: an object is an empty file, the library is a finished one.
 for argument; do

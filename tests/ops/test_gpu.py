@@ -10,6 +10,8 @@ import sys
 import pytest
 import tensorflow as tf
 
+pytestmark = pytest.mark.compiler
+
 SOURCE = pathlib.Path(__file__).with_name("pretended_gpu.cc")
 
 RUN = """

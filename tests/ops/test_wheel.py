@@ -11,6 +11,8 @@ import zipfile
 
 import pytest
 
+pytestmark = pytest.mark.compiler
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 

@@ -2,12 +2,11 @@
 
 import pytest
 
-from tests.browser import BROWSERS, browser, find_browser
+from tests.browser import browser, needs_browser
 from tests.report.small_run import add_result, small_run
 from tests.report.test_page import pictures
 from tfnxc.report import report_page
 
-pytestmark = pytest.mark.skipif(find_browser() is None, reason=f"no browser: none of {', '.join(BROWSERS)} is there")
 
 PHONE, SCREEN = 360, 1200
 MISHAPS = {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
@@ -30,6 +29,7 @@ def address(tmp_path_factory):
     return path.as_uri()
 
 
+@needs_browser
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [PHONE, SCREEN])
 def test_it_opens_offline_without_a_complaint_and_fits_the_window(tab, address, width, dark):
@@ -43,6 +43,7 @@ def test_it_opens_offline_without_a_complaint_and_fits_the_window(tab, address, 
     assert background == ("rgb(21, 23, 27)" if dark else "rgb(255, 255, 255)")
 
 
+@needs_browser
 def test_on_a_phone_wide_content_scrolls_in_its_box(tab, address):
     tab.open(address, PHONE)
     inside = "box => box.scrollWidth > box.clientWidth && box.getBoundingClientRect().right <= innerWidth"
@@ -55,6 +56,7 @@ def test_on_a_phone_wide_content_scrolls_in_its_box(tab, address):
         assert 0 <= left < 20
 
 
+@needs_browser
 def test_the_first_stop_of_the_keyboard_skips_to_the_content_and_is_seen(tab, address):
     tab.open(address, SCREEN)
     tab.press("Tab")
@@ -69,6 +71,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content_and_is_seen(tab, ad
     assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
+@needs_browser
 def test_its_policy_keeps_scripts_and_strangers_out(tab, address):
     tab.open(address, SCREEN)
     tab.evaluate("window.broken = []")

@@ -20,13 +20,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser import BROWSERS, browser, find_browser
+from tests.browser import browser, needs_browser
 from tfnxc.errors import InputError
 from tfnxc.search import Gallery, folder_pictures
 from tfnxc.search.page import MOST_BYTES, find, search_page
 
 pytest.importorskip("gradio", reason="no gradio: pip install gradio")
-needs_browser = pytest.mark.skipif(find_browser() is None, reason=f"no browser: none of {', '.join(BROWSERS)} is there")
 
 
 class Served(NamedTuple):

@@ -13,6 +13,8 @@ from tests.serving.sent_pictures import PIXELS, READ, encoded
 from tests.serving.small_export import graph_of, images, small_embedding, small_model
 from tfnxc.serving import export_model
 
+pytestmark = pytest.mark.compiler
+
 SOURCE = pathlib.Path(__file__).with_name("load_with_c_api.cc")
 
 

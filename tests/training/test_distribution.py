@@ -14,6 +14,8 @@ from tfnxc.locks import LOCK
 from tfnxc.recipes import make_pipeline
 from tfnxc.training.distribution import share_of
 
+pytestmark = pytest.mark.distributed
+
 PROGRAM = ["tests.training.distribution_worker"]
 
 
