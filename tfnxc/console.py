@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -58,8 +59,9 @@ console = _PlainConsole(markup=False, emoji=False, highlight=False, soft_wrap=Tr
 error_console = _PlainConsole(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 """What they print to of what is no result: standard error."""
 
-if not console.is_terminal:
-    console.width = 120  # a log file or a pipe has no width of its own
+if not console.is_terminal:  # a log file or a pipe has no width of its own
+    _columns = os.environ.get("COLUMNS", "")
+    console.width = int(_columns) if _columns.isdecimal() and int(_columns) else 80
 
 ProgressCallback = Callable[[int], object]
 """What long calls tell their progress to: called with the number of things done since the last time."""

@@ -2,6 +2,7 @@
 
 import click
 
+from tfnxc.cli._printing import STANDARD_OUTPUT, give_json, json_file_option
 from tfnxc.errors import InputError
 
 
@@ -11,7 +12,7 @@ from tfnxc.errors import InputError
 @click.option("--verify", is_flag=True, help="Check that no entry was changed, left out or moved.")
 @click.option("--head", metavar="SEAL", help="With --verify: an entry with this seal, kept elsewhere, must be there.")
 @click.option("--keep-days", type=click.FloatRange(0, 36500), help="Take entries that are older off the disk.")
-@click.option("--json", "json_file", type=click.Path(), help="Also write the entries to this file.")
+@json_file_option("the entries")
 def audit(folder, start, verify, head, keep_days, json_file):
     """Shows who asked an index for whom, and keeps that log.
 
@@ -33,7 +34,6 @@ def audit(folder, start, verify, head, keep_days, json_file):
     import time
 
     from tfnxc.console import console, readable
-    from tfnxc.files import write_json
     from tfnxc.search import Gallery
 
     gallery = Gallery(folder)
@@ -49,7 +49,7 @@ def audit(folder, start, verify, head, keep_days, json_file):
     if verify:
         count = log.verify(head)
         console.print(f"{count} entries, all as they were written. The last seal: {log.head}", soft_wrap=True)
-    elif keep_days is None and not start:
+    elif keep_days is None and not start and json_file != STANDARD_OUTPUT:
         for entry in log.entries():
             erased = len(entry.parts) - len(entry.contents)
             asked = " ".join(f"{key}={value}" for key, value in entry.about.items() if value not in (None, [], False))
@@ -57,4 +57,4 @@ def audit(folder, start, verify, head, keep_days, json_file):
             line = f"{entry.number}  {entry.at}  {entry.who}  {entry.what}  {asked}{note}"
             console.print(readable(line, in_line=True), soft_wrap=True)
     if json_file is not None:
-        write_json(json_file, [entry.to_dict() for entry in log.entries()])
+        give_json([entry.to_dict() for entry in log.entries()], json_file)

@@ -3,6 +3,7 @@
 import click
 
 from tfnxc.cli._options import OTHER_PEOPLE
+from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.datasets import CATALOGUE, open_dataset
 
 
@@ -36,7 +37,8 @@ from tfnxc.datasets import CATALOGUE, open_dataset
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Draws people and intervals.")
 @click.option("--picture", type=click.Path(), help="Also draw the reliability diagrams: .png, .svg or .pdf.")
-def calibrate(run, dataset, data, false_matches, picture, **options):
+@as_json_option
+def calibrate(run, dataset, data, false_matches, picture, as_json, **options):
     """Makes thresholds for a stated number of false matches, and calibrates probabilities.
 
     The people are those who trained neither the model of RUN nor its embedding and are not tested: those whom tfnxc
@@ -61,8 +63,10 @@ def calibrate(run, dataset, data, false_matches, picture, **options):
     people = None if dataset is None else open_dataset(dataset, data)
     where = {"people": people} if dataset is not None else {"data": data}
     found = calibrate(run, false_matches=false_matches or None, **where, **options, console=console)
-    for each in calibration_tables(found):
-        console.print(each)
+    if as_json:
+        print_json(found.to_dict())
+    for each in () if as_json else calibration_tables(found):
+        console.print(each, soft_wrap=False)
     console.print(f"Calibration: {calibration_path(run, options['state'])}")
     if picture is not None:
         from tfnxc.visualization import plot_reliability, save_figure

@@ -5,7 +5,7 @@ import dataclasses
 
 import click
 
-from tfnxc.cli._printing import print_json, print_lines, print_table
+from tfnxc.cli._printing import print_json, print_lines, print_notes, print_table
 from tfnxc.console import progress_bar
 from tfnxc.datasets import CATALOGUE, check_dataset, count_dataset, open_dataset
 from tfnxc.datasets import prepare as prepare_pictures
@@ -42,7 +42,7 @@ def list_(as_json):
     columns = {"name": True, "pictures": False, "identities": False, "splits": True, "on disk": True}
     shown = [{**each, "splits": each["families"] or each["default_split"], "on disk": each["about"]} for each in facts]
     print_table("Data sets", columns, ([each[column] for column in columns] for each in shown), comma=",")
-    print_lines(
+    print_notes(
         "Pictures and identities are official counts. Every set also takes random-TEST-SEED and files as splits."
     )
 

@@ -3,6 +3,7 @@
 import click
 
 from tfnxc.cli._options import OTHER_PEOPLE
+from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
 
@@ -38,7 +39,8 @@ def embed():
     help="How the projection is fitted.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Draws people held back.")
-def fit(run, dataset, data, **options):
+@as_json_option
+def fit(run, dataset, data, as_json, **options):
     """Fits the embedding of a run anew: on the people it was trained on, or on labelled pictures of another place.
 
     It takes seconds, and no weight of the model changes. RUN may be pretrained, the model that comes with tfnxc; then
@@ -67,5 +69,7 @@ def fit(run, dataset, data, **options):
         f"{card.method}, regularization {card.regularization:g}."
     )
     console.print(f"With the head: {card.combination.describe()}.", soft_wrap=True)
+    if as_json:
+        print_json(card.to_dict())
     if dataset is None or options["split"] is not None:  # otherwise all people were fitted on, and nobody can be tested
         console.print(f"Measure it with: tfnxc evaluate {folder} --scorer embedding --scorer both", soft_wrap=True)

@@ -6,6 +6,7 @@ import os
 import click
 
 from tfnxc.cli._asking import agree
+from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.errors import InputError
 
 
@@ -18,7 +19,8 @@ from tfnxc.errors import InputError
 )
 @click.option("--receipt", type=click.Path(), help="Write the receipt to this file. It names what was erased.")
 @click.option("--yes", is_flag=True, help="Erase without being asked.")
-def erase(folder, pictures, identities, keep_days, receipt, yes):
+@as_json_option
+def erase(folder, pictures, identities, keep_days, receipt, yes, as_json):
     """Erases pictures from an index so that nothing of them is left in it.
 
     Their vectors, maps and labels leave the disk at once, and the log of the index (tfnxc audit) keeps seals in their
@@ -56,6 +58,8 @@ def erase(folder, pictures, identities, keep_days, receipt, yes):
         done = gallery.erase(pictures, identities)
     if receipt is not None:
         write_json(receipt, done.to_dict())
+    if as_json:
+        print_json(done.to_dict())
     console.print(f"{len(done.pictures)} pictures erased, {len(gallery)} left. Receipt {done.number}.")
     if done.undated:
         console.print(f"{done.undated} pictures have no time, and stay.")

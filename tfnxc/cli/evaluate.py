@@ -3,6 +3,7 @@
 import click
 
 from tfnxc.cli._options import OTHER_PEOPLE, SCORER, SHORTLIST, check_options, check_scorers, measured
+from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.datasets import CATALOGUE
 from tfnxc.errors import InputError
 from tfnxc.evaluation import BASELINES, PROTOCOLS, TIES
@@ -77,7 +78,8 @@ from tfnxc.evaluation import BASELINES, PROTOCOLS, TIES
 @click.option(
     "--to", "results", default="results", show_default=True, type=click.Path(), help="Folder of what is no run's own."
 )
-def evaluate(folders, baselines, files, results, **options):
+@as_json_option
+def evaluate(folders, baselines, files, results, as_json, **options):
     """Measures runs by CMC and mean average precision on the test identities of their splits.
 
     Each figure carries its protocol, because figures of different protocols do not compare: cross-camera (probes from
@@ -104,6 +106,7 @@ def evaluate(folders, baselines, files, results, **options):
     tfnxc evaluate runs/mine --baseline lomo-xqda --baseline lomo-kissme
     tfnxc evaluate runs/mine --save-scores scores --all-pairs
     tfnxc evaluate --scores scores/mine-trained.npz --protocol market
+    tfnxc evaluate runs/mine --json | jq '.results[].ranks."1".mean'
     """
     if not folders and not files and not baselines:
         raise InputError("nothing to measure: name a run folder, --scores FILE.npz, or --baseline colour-histogram.")
@@ -126,4 +129,4 @@ def evaluate(folders, baselines, files, results, **options):
     if chief:
         for path in found.save_summaries(results):
             console.print(f"Summary: {path}")
-        console.print(found)
+        print_json(found.to_dict()) if as_json else console.print(found)

@@ -2,6 +2,7 @@
 
 import click
 
+from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.errors import InputError
 
 
@@ -31,7 +32,8 @@ from tfnxc.errors import InputError
     "--probes", default=100, show_default=True, type=click.IntRange(1), help="For float16: measure so many at most."
 )
 @click.option("--verify", is_flag=True, help="Compare the files of EXPORT with its checksums; nothing is written.")
-def export(folder, name, savedmodels, verify, **options):
+@as_json_option
+def export(folder, name, savedmodels, verify, as_json, **options):
     """Writes the model of a run as a SavedModel: savedmodels/NAME/VERSION.
 
     It needs TensorFlow but not tfnxc: TensorFlow Serving, saved_model_cli or any program loads it. It gives the
@@ -54,10 +56,15 @@ def export(folder, name, savedmodels, verify, **options):
     from tfnxc.console import console
 
     if verify:
-        console.print(f"{serving.verify_export(folder)} files are as they were written.")
+        count = serving.verify_export(folder)
+        if as_json:
+            print_json({"export": folder, "files": count})
+        console.print(f"{count} files are as they were written.")
         return
 
     path = serving.export_run(folder, name, savedmodels, **options, console=console)
+    if as_json:
+        print_json({"export": str(path), "warm_up": (path / serving.WARM_UP).exists()})
     console.print(f"Exported: {path}")
     if not (path / serving.WARM_UP).exists():
         console.print(

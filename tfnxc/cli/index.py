@@ -5,6 +5,7 @@ import os
 import click
 
 from tfnxc.cli._asking import agree
+from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.console import console, progress_bar, readable
 from tfnxc.errors import InputError
 
@@ -29,7 +30,8 @@ _MOST_UNASKED = 20
     type=click.Choice(["identity", "camera", "identity/camera", "camera/identity"]),
     help="What the names of the folders inside a folder of pictures say. Default: nothing.",
 )
-def index(model, pictures, index_folder, add, update, delete, yes, keep, compact, backup, check, layout):
+@as_json_option
+def index(model, pictures, index_folder, add, update, delete, yes, keep, compact, backup, check, layout, as_json):
     """Keeps pictures in an index, in which tfnxc search finds people.
 
     PICTURES is a folder (every PNG, JPEG, BMP and WebP file in it and below) or a CSV file with the columns path and,
@@ -68,6 +70,7 @@ def index(model, pictures, index_folder, add, update, delete, yes, keep, compact
     from tfnxc.search import Gallery, list_pictures
 
     listed = pictures or add
+    done: dict[str, object] = {}
 
     def say(what):
         console.print(f"Passed over: {readable(what, in_line=True)}")
@@ -86,6 +89,7 @@ def index(model, pictures, index_folder, add, update, delete, yes, keep, compact
             say(message)
         for name in result.changed:
             console.print(f"{'Taken anew' if update else 'Changed'}: {readable(name, in_line=True)}")
+        done = {**result._asdict(), "unread": unread}
         left = len(result.broken) + len(unread)
         console.print(f"{result.added} added, {result.known} there already, {left} passed over.")
         if result.uncompared:
@@ -94,6 +98,7 @@ def index(model, pictures, index_folder, add, update, delete, yes, keep, compact
             console.print(f"The index has {len(result.uncompared)} of these {unknown}. They {what}.")
         if os.path.isdir(listed):
             gone = gallery.gone_from(listed)
+            done["gone"] = gone
             for name in gone:
                 console.print(f"Gone: {readable(name, in_line=True)}")
             if gone:
@@ -114,6 +119,8 @@ def index(model, pictures, index_folder, add, update, delete, yes, keep, compact
             copied = gallery.copy(backup, advance)
         console.print(f"{len(copied)} pictures copied to {backup}; tfnxc index FOLDER --check reads all of it.")
     held = gallery.summary()
+    if as_json:
+        return print_json({**held, **done})
     size = f"{held['pictures']} pictures, {held['bytes'] / 1e6:.1f} MB; vectors of {held['dimensions']} numbers"
     console.print(f"{readable(held['index'], in_line=True)}: {size} and {held['keep']}")
     for camera, count in held["cameras"].items():

@@ -2,6 +2,7 @@
 
 import click
 
+from tfnxc.cli._printing import STANDARD_OUTPUT, give_json, json_file_option
 from tfnxc.errors import InputError
 
 
@@ -33,7 +34,7 @@ from tfnxc.errors import InputError
     metavar="N",
     help="Only confident matches: N false ones are expected of 1,000 pictures of strangers. Needs tfnxc calibrate.",
 )
-@click.option("--json", "json_file", type=click.Path(), help="Also write what was found to this file.")
+@json_file_option("what was found")
 @click.option("--picture", type=click.Path(), help="Also draw what was found: .png, .svg or .pdf, at most 20 a row.")
 def search(folder, files, top, json_file, picture, probe_camera, **options):
     """Finds the people on pictures in an index that tfnxc index made.
@@ -64,7 +65,6 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
             raise InputError(f"--picture draws at most {TOP} matches a row and {MOST_ROWS} rows.")
 
     from tfnxc.console import console, readable
-    from tfnxc.files import write_json
     from tfnxc.search import Gallery, Picture, format_matches
 
     options["cameras"] = options["cameras"] or None
@@ -86,14 +86,13 @@ def search(folder, files, top, json_file, picture, probe_camera, **options):
         threshold = gallery.threshold(options["false_matches"], options["scorer"])
         nothing = "no confident match" if len(gallery) else nothing
         console.print(f"Confident: {describe(threshold, len(gallery))}", soft_wrap=True)
-    for file, matches in zip(files, found, strict=True):
+    for file, matches in zip(files, found, strict=True) if json_file != STANDARD_OUTPUT else ():
         console.print(readable(file, in_line=True))
-        # Not a table of rich, which would fold long paths.
-        table = format_matches(matches) if matches else nothing
+        table = format_matches(matches, console.width - 2) if matches else nothing
         for line in table.split("\n"):
             console.print(f"  {line}")
     if json_file is not None:
-        write_json(json_file, gallery.describe_search(probes, found, top, **options))
+        give_json(gallery.describe_search(probes, found, top, **options), json_file)
     if picture is not None:
         from tfnxc.search import plot_matches
         from tfnxc.visualization import save_figure

@@ -2,7 +2,7 @@
 
 import click
 
-from tfnxc.cli._printing import print_json, print_lines, print_table
+from tfnxc.cli._printing import print_json, print_notes, print_table
 from tfnxc.datasets import dataset_splits, families, get_splits, open_dataset
 from tfnxc.errors import InputError
 
@@ -57,4 +57,4 @@ def _show(title, rows, notes, as_json):
     columns = [key for key in rows[0] if key != "source"]
     texts = {column.replace("_", " "): column in ("name", "datasets", "digest") for column in columns}
     print_table(title, texts, [[row[column] for column in columns] for row in rows])
-    print_lines(*notes)
+    print_notes(*notes)

@@ -6,6 +6,7 @@ import re
 import click
 
 from tfnxc.cli._options import OTHER_PEOPLE, SEED
+from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.cli._recipe import recipe_changes, recipe_options
 from tfnxc.cli._tower import tower_of, tower_options
 from tfnxc.datasets import CATALOGUE, open_dataset
@@ -61,7 +62,10 @@ from tfnxc.errors import InputError
 @click.option(
     "--checkpoint-seconds", default=300.0, type=click.FloatRange(0), help="Time between checkpoints inside an epoch."
 )
-def train(dataset, data, folder, recipe_name, others, model, validate, patience, strategy_name, seed, **options):
+@as_json_option
+def train(
+    dataset, data, folder, recipe_name, others, model, validate, patience, strategy_name, seed, as_json, **options
+):
     """Trains a model with the recipe that ranks held-back people best, unless --recipe or other options say otherwise.
 
     The run folder receives the settings, the model before and after training, and the history. The same command on the
@@ -115,6 +119,8 @@ def train(dataset, data, folder, recipe_name, others, model, validate, patience,
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")
     if best not in (0, done):
         console.print(f"The best by --validate is that of epoch {best}: --state best measures it.")
+    if as_json and is_chief(strategy):
+        print_json(run.to_dict())
 
 
 def _named_path(text):

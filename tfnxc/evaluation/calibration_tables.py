@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich import box
-from rich.table import Table
+from rich.text import Text
 
-from tfnxc.console import plain
 from tfnxc.embedding import FALSE_MATCHES, Calibration
 from tfnxc.metrics import Reliability
+from tfnxc.tables import Column, Table, note
 
 
-def calibration_tables(calibration: Calibration) -> Iterator[Table | str]:
-    """Who was scored, what the probabilities are worth, how reliable they are, and the thresholds, as rich tables."""
+def calibration_tables(calibration: Calibration) -> Iterator[Table | Text]:
+    """Who was scored, what the probabilities are worth, how reliable they are, and the thresholds: tables and notes."""
     sets = ", ".join(f"{len(people)} of {dataset}" for dataset, people in calibration.people)
-    yield (
+    yield note(
         f"People: {sets}; {calibration.pictures} pictures; {calibration.matches} pairs of one person, "
         f"{calibration.strangers} of strangers (of {calibration.probes} probes)"
     )
     if calibration.combined:
-        yield (
+        yield note(
             f"{calibration.combined} of these people also chose the embedding and its combination with the head: on "
             "others both may be a little worse."
         )
     yield _worth(calibration)
     yield _bins(calibration)
     yield _thresholds(calibration)
-    yield (
+    yield note(
         "in brackets 95 % intervals by a bootstrap over the people; found: the share of true matches at or above the "
         "threshold"
     )
     left = [each for each in FALSE_MATCHES if each < calibration.smallest]
     if left:
-        yield (
+        yield note(
             f"{calibration.smallest:g} is the smallest number that {calibration.strangers} pairs of strangers support: "
             f"there is no threshold for {', '.join(f'{each:g}' for each in left)}."
         )
@@ -84,8 +83,5 @@ def _thresholds(calibration):
     return table
 
 
-def _table(title, *columns):
-    table = Table(title=plain(title), title_justify="left", box=box.SIMPLE_HEAD)
-    for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left")
-    return table
+def _table(title, heading, *columns):
+    return Table(title, [Column(name, text=name == "calibration") for name in columns], heading)

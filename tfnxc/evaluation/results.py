@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import io
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -82,7 +83,7 @@ class Results(Sequence[Result]):
         return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from cmc_tables(self.groups, options.max_width)
+        yield from cmc_tables(self.groups)
 
     @property
     def groups(self) -> list[SplitGroup]:
@@ -99,6 +100,25 @@ class Results(Sequence[Result]):
         """Who was tested, each split once: to measure something else on the same people."""
         known = {(each.result.dataset, each.result.split_digest): each.tested for each in self._measured if each.tested}
         return list(known.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that the tables show and more, in plain types for JSON, in per cent.
+
+        `results` has what each result's file holds, with its `name`; `summaries` what each summary's file holds;
+        `published` the figures published on the same sets of test people.
+
+        Example:
+            >>> results = tfnxc.evaluation.evaluate("colour-histogram", people, repeats=2)
+            >>> record = results.to_dict()
+            >>> [each["ranks"]["1"]["mean"] for each in record["results"]], record["summaries"], record["published"]
+            ([37.5, 37.5], [], [])
+        """
+        published = [each for group in self.groups for each in group.published]
+        return {
+            "results": [{"name": each.name, **each.to_dict()} for each in self],
+            "summaries": [each.to_dict() for each in self.summaries],
+            "published": [dataclasses.asdict(each) for n, each in enumerate(published) if each not in published[:n]],
+        }
 
     def save(self, folder: str | os.PathLike = "results") -> list[pathlib.Path]:
         """Writes each result and each summary over several splits as JSON, CSV and PNG; gives the JSON files.

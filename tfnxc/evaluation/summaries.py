@@ -10,23 +10,21 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
-from tfnxc.console import plain
 from tfnxc.datasets import families
 from tfnxc.evaluation.open_sets import open_set_tables
 from tfnxc.evaluation.shortlists import shortlist_line
 from tfnxc.files import replacing, write_json
 from tfnxc.hashes import short_digest
-from tfnxc.metrics import REPORTED_RANKS, Published, Spread, Summary, published_figures
+from tfnxc.metrics import REPORTED_RANKS, TIES, Published, Spread, Summary, published_figures
 from tfnxc.metrics.cmc import CurveLike
 from tfnxc.runs import Result, versions
 from tfnxc.runs.result import write_curve
+from tfnxc.tables import Column, Table, note
 
 if TYPE_CHECKING:
     from tfnxc.evaluation.tested import Tested
@@ -39,7 +37,13 @@ _OF_MEMBERS = (
     *("split", "split_digest", "model_digest", "views", "state", "baseline", "fitted_identities"),
     *("scorer", "embedding", "combination", "shortlist", "open_set"),
 )  # what a summary says of each result that is in it
-_WIDE = 110  # columns of a console from which on the counts have columns of their own, not lines under the label
+_COLUMNS = (
+    *map(Column, _FIGURES),
+    Column("probes", aside="{} probes"),
+    Column("gallery", aside="gallery {}"),
+    Column("over", aside="{}"),
+    Column("pairs/s", aside="{} pairs/s"),
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,24 +92,32 @@ class SplitGroup:
         """What was published on this data set with as many test identities."""
         return published_figures(self.dataset, self.identities or 0)
 
-    def save(self, folder: str | os.PathLike) -> pathlib.Path:
-        """Writes the summary as JSON, CSV and PNG into a folder; gives the path of the JSON file."""
-        first, summary = self.first, self.summary
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON, in per cent: the figures over the splits, and what is known of each."""
         members = []
         for each in self.members:
             known = each.result.to_dict()
             members.append({"name": each.name, **{name: known[name] for name in _OF_MEMBERS if name in known}})
-        draws = {"repeats": first.repeats, "seed": first.seed, "probes": [each.result.probes for each in self.members]}
+        about = {"label": self.first.label, "dataset": self.dataset, "members": members, **self._draws()}
+        about |= {"pairs_per_second": self.pairs_per_second, "versions": versions()}
+        return {**self.summary.to_dict(), **about}
+
+    def _draws(self):
+        probes = [each.result.probes for each in self.members]
+        return {"repeats": self.first.repeats, "seed": self.first.seed, "probes": probes}
+
+    def save(self, folder: str | os.PathLike) -> pathlib.Path:
+        """Writes the summary as JSON, CSV and PNG into a folder; gives the path of the JSON file."""
+        first, record = self.first, self.to_dict()
+        members = record["members"]
         # The digest names views by another key, so that names of files stay what they are.
         keyed = [{"looks" if key == "views" else key: each[key] for key in each} for each in members]
-        digest = short_digest(json.dumps([keyed, draws], sort_keys=True).encode())[:8]
+        digest = short_digest(json.dumps([keyed, self._draws()], sort_keys=True).encode())[:8]
         label = re.sub(r"[^A-Za-z0-9]+", "-", first.label).strip("-").lower()
         scorer = f"{label}-{self.dataset}-{self.family}-{len(members)}splits"
         path = pathlib.Path(folder) / f"summary-{scorer}-{first.protocol}-{first.ties}-{digest}.json"
-        about = {"label": first.label, "dataset": self.dataset, "members": members, **draws}
-        about |= {"pairs_per_second": self.pairs_per_second, "versions": versions()}
-        write_json(path, {**summary.to_dict(), **about})
-        curves = summary.curves()
+        write_json(path, record)
+        curves = self.summary.curves()
         write_curve(path.with_suffix(".csv"), curves.protocol, curves.mean, curves.deviation)
         write_plot(path, first.label, curves, f"{self.dataset}, {self.family}, {len(members)} splits")
         return path
@@ -132,7 +144,7 @@ def grouped(measured: Iterable[Measured]) -> list[SplitGroup]:
         family = re.sub(r"-\d+(-partial)?$", r"\1", result.split)
         settings = None if result.settings is None else dataclasses.replace(result.settings, seed=0)
         key = (result.dataset, family, _test_identities(result), result.protocol, result.label)
-        scorer = (*key, settings, result.state, result.views)
+        scorer = (*key, settings, result.state, result.views, result.ties)
         groups[*scorer, seen[*scorer, result.split_digest]].append(each)
         seen[*scorer, result.split_digest] += 1
     shared = collections.Counter(key[:5] for key in groups)
@@ -156,18 +168,19 @@ def _test_identities(result):
     return next(iter(counts), None)
 
 
-def cmc_tables(groups: Iterable[SplitGroup], width: int = 80) -> Iterator[Table | Text | str]:
-    """Tables in per cent for a console of so many columns, one for each set of test people and protocol."""
+def cmc_tables(groups: Iterable[SplitGroup]) -> Iterator[Table | Text]:
+    """Tables in per cent, one for each set of test people, protocol and way to count ties, with notes on them."""
     tables = collections.defaultdict(list)
     for group in groups:
         tables[group.dataset, group.family, group.identities].append(group)
     for (dataset, family, identities), rows in tables.items():
         above = f"{dataset}, {family}, {'the' if identities is None else identities} test identities"
-        for protocol in dict.fromkeys(row.first.protocol for row in rows):
-            here = [row for row in rows if row.first.protocol == protocol]
-            yield _table(f"{above}, {protocol}, in per cent", here, width >= _WIDE)
+        for protocol, ties in dict.fromkeys((row.first.protocol, row.first.ties) for row in rows):
+            here = [row for row in rows if (row.first.protocol, row.first.ties) == (protocol, ties)]
+            told = "" if ties == TIES[0] else f", {ties} ties"
+            yield _table(f"{above}, {protocol}{told}, in per cent", here)
     if any(row.summary.figures["rank 1"].count > 1 for rows in tables.values() for row in rows):
-        yield "mean, ± standard deviation, (half the 95 % interval of the mean), over splits or draws of a split"
+        yield note("mean, ± standard deviation, (half the 95 % interval of the mean), over splits or draws of a split")
     for (dataset, family, _), rows in tables.items():
         opened = [row for row in rows if row.first.open_set is not None]
         if opened:
@@ -175,33 +188,25 @@ def cmc_tables(groups: Iterable[SplitGroup], width: int = 80) -> Iterator[Table 
             title = f"{dataset}, {family}, {opened[0].first.protocol}: detection and identification, in per cent"
             yield from open_set_tables(title, members)
     for row in (row for rows in tables.values() for row in rows if row.first.shortlist is not None):
-        yield plain(shortlist_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members]))
+        yield note(shortlist_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members]))
 
 
-def _table(title: str, groups: list[SplitGroup], wide: bool) -> Table:
+def _table(title: str, groups: list[SplitGroup]) -> Table:
     """Groups on the same test people under one protocol, with published figures below."""
-    table = Table(title=plain(title), title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("", overflow="fold")
-    for name in (*_FIGURES, *(("probes", "gallery", "over", "pairs/s") if wide else ())):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = Table(title, _COLUMNS)
     for group in groups:
         first, summary, rate = group.first, group.summary, group.pairs_per_second
         cells = [_cell(summary.figures[name]) for name in _FIGURES]
         count = summary.figures["rank 1"].count
         over = f"{count} {summary.over}" if count > 1 else f"1 {summary.over[:-1]}"
         speed = "" if rate is None else f"{rate:.0f}"
-        if wide:
-            table.add_row(plain(group.label), *cells, str(first.probes), str(first.gallery), over, speed)
-        else:
-            counts = f"{first.probes} probes\ngallery {first.gallery}\n{over}"
-            table.add_row(plain(f"{group.label}\n{counts}" + (f"\n{speed} pairs/s" if speed else "")), *cells)
+        table.add_row(group.label, *cells, str(first.probes), str(first.gallery), over, speed)
     published = groups[0].published
     if published:
-        table.add_section()
-        table.add_row("published (protocol, ? where it is not said):")
+        table.add_section("published (protocol, ? where it is not said):")
     for each in published:
         cells = [f"{each.ranks[k]:.2f}" if k in each.ranks else "" for k in REPORTED_RANKS]
-        table.add_row(f"{each.method} ({each.protocol or '?'})", *cells)
+        table.add_row(f"{each.method} ({each.protocol or '?'})", *cells, *[""] * (len(_COLUMNS) - len(cells)))
     return table
 
 

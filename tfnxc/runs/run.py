@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -249,6 +250,30 @@ class Run:
         """The epoch of the best model, counted from 0; `None` where nothing was validated yet."""
         best = read_best(self.folder)
         return None if best is None else best[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """How far the training is, in plain types for JSON.
+
+        `run` is the folder; `epochs` are those asked for, `best_epoch` that of the best model by validation, counted
+        from 1, and `figures` those of the last finished epoch.
+        """
+        history, settings = self.history(), self.settings.to_dict()
+        last = {} if history is None else {name: each[-1] for name, each in history.items() if name != "epoch"}
+        return {
+            "run": os.fspath(self.folder),
+            "dataset": self.settings.dataset,
+            "model": self.settings.model,
+            "split": self.split.name,
+            "split_digest": self.split.digest,
+            "epochs": self.settings.recipe.epochs,
+            "epochs_done": self.epochs_done,
+            "pairs_done": self.pairs_done,
+            "stopped_early": self.stopped_early,
+            "best_epoch": self.epochs_of("best") or None,
+            "figures": {name: None if math.isnan(value) else value for name, value in last.items()},
+            "settings": settings,
+            "versions": self.versions,
+        }
 
     @property
     def unfinished(self) -> str | None:

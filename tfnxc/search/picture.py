@@ -10,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from rich.cells import cell_len
 
 from tfnxc.console import readable
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
 from tfnxc.files import existing_form
 from tfnxc.search.times import Time, format_time, is_time, seconds_of
+from tfnxc.tables import folded
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
@@ -148,11 +150,13 @@ class Match(NamedTuple):
         return [*numbers, *(readable(each, in_line=True) for each in (*labels, self.name))]
 
 
-def format_matches(matches: Sequence[Match]) -> str:
+def format_matches(matches: Sequence[Match], width: int | None = None) -> str:
     """A table of matches to print, one a line under a line of headings; what is known of no picture is left out.
 
     Args:
         matches: `Match`es, at least one, best first.
+        width: The longest that a line may be. Where one would be longer, each match has its picture on a line and what
+            is known of it on the next. Defaults to `None`: any.
 
     Example:
         >>> print(format_matches([Match("lift/0007.png", 3.5, 0.97, None, "lift", None)]))
@@ -162,7 +166,18 @@ def format_matches(matches: Sequence[Match]) -> str:
     rows = [["rank", *MATCH_FIELDS], *([str(rank), *match.texts()] for rank, match in enumerate(matches, start=1))]
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in columns[:-1]] + [0]
-    return "\n".join("  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True))
+    lines = ["  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True)]
+    if width is None or max(map(cell_len, lines)) <= width:
+        return "\n".join(lines)
+    (_, *names, _), *found = zip(*columns, strict=True)
+    margin = len(str(len(matches))) + 2
+    room = max(1, width - margin)
+    lines = []
+    for rank, *values, picture in found:
+        told = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True) if value)
+        several = [*folded(picture, room), *folded(told, room)]
+        lines += [f"{begin:{margin}}{each}" for begin, each in zip([rank, *[""] * len(several)], several, strict=False)]
+    return "\n".join(lines)
 
 
 def merge_rankings(shards: Iterable[Sequence[Sequence[Match]]], top: int) -> list[list[Match]]:
