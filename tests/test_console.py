@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from tfnxc import console as console_module
 from tfnxc.cli import _OneLineErrors, main
 from tfnxc.cli._printing import print_table
 from tfnxc.console import console, plain, progress_bar, readable
@@ -44,6 +45,21 @@ def test_results_keep_labels_on_any_console(name):
         Console(file=file, width=width).print(results)
         assert file.getvalue().count(name) == 2  # in the title and in the row
     assert name in str(results)
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal(monkeypatch):
+    file, clock = io.StringIO(), iter([0.0, 0.0, 0.5, 2.0, 2.5, 3.0, 8.0, 9.0, 5000.0, 5000.0, 5001.0])
+    monkeypatch.setattr(console_module.time, "monotonic", lambda: next(clock))
+    with progress_bar("Pairs", 12_000, Console(file=file, width=80)) as advance:
+        for count in (1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000):
+            advance(count)
+        advance(4000)
+    assert file.getvalue().splitlines() == [
+        "Pairs: 3,000 of 12,000, 0:00:09 left",
+        "Pairs: 6,000 of 12,000, 0:00:10 left",
+        "Pairs: 8,000 of 12,000, 0:47:37 left",
+        "Pairs: 12,000 of 12,000",
+    ]
 
 
 def test_a_name_that_is_not_utf_8_and_what_steers_a_terminal_are_replaced(printed):

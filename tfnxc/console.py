@@ -5,6 +5,8 @@ import io
 import os
 import re
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,6 +68,8 @@ if not console.is_terminal:  # a log file or a pipe has no width of its own
 ProgressCallback = Callable[[int], object]
 """What long calls tell their progress to: called with the number of things done since the last time."""
 
+_FIRST_LINE, _MOST_APART = 1.0, 300.0  # seconds to the first line of progress, and between two
+
 SILENT = Console(quiet=True)
 """A console that prints nothing, for calls that were given none."""
 
@@ -84,11 +88,57 @@ def progress_bar(title: str, total: int | None, console: Console | None = consol
         yield advance
 
 
+class _Lines:
+    """Progress as lines: the first after a second, later ones further and further apart, the last at the end."""
+
+    def __init__(self, title: str, total: int | None, console: Console):
+        self._title, self._total, self._console = title, total, console
+        self._done, self._next, self._told = 0, _FIRST_LINE, 0
+        self._first: tuple[float, int] | None = None
+        self._alone = threading.Lock()  # pictures are read by several threads
+
+    def move(self, count: int, total: int | None = None) -> None:
+        with self._alone:
+            self._total = self._total if total is None else total
+            self._done += count
+            if self._first is None:
+                self._first = time.monotonic(), self._done
+            seconds = time.monotonic() - self._first[0]
+            if seconds >= self._next and self._done > self._first[1]:
+                self._next = seconds + min(seconds, _MOST_APART)
+                self._tell(seconds / (self._done - self._first[1]))
+
+    def end(self) -> None:
+        if self._told != self._done:
+            self._tell(0.0)
+
+    def _tell(self, seconds_each):
+        self._told, of = self._done, "" if self._total is None else f" of {self._total:,}"
+        left = (self._total or 0) - self._done
+        rest = f", {_clock(seconds_each * left)} left" if seconds_each and left > 0 else ""
+        self._console.print(plain(f"{self._title}: {self._done:,}{of}{rest}"))
+
+
+def _clock(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
 @contextlib.contextmanager
 def progress_bars(
     *tasks: tuple[str, int | None], console: Console | None = console
 ) -> Iterator[list[Callable[..., None]]]:
-    """Bars below each other, one for each `(title, total)`; gives the functions that move them."""
+    """Bars below each other, one for each `(title, total)`; gives the functions that move them.
+
+    Where the console is no terminal, each is a line now and then: how much is done, and about how long the rest takes.
+    """
+    if console is not None and not console.is_terminal:
+        lines = [_Lines(readable(title), total, console) for title, total in tasks]
+        yield [each.move for each in lines]
+        for each in lines:
+            each.end()
+        return
 
     def mover(progress, task):
         return lambda count, total=None: progress.update(task, advance=count, total=total)

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
+from tfnxc.datasets import ImageSet
 from tfnxc.errors import InputError
-from tfnxc.scoring import score_file
+from tfnxc.hashes import short_digest
+from tfnxc.scoring import Pictures, ScoreStore, model_scores
+from tfnxc.scoring.model_scores import ModelScores
 from tfnxc.scoring.pair_scorer import PairScorer
-from tfnxc.scoring.score_file import ModelScores, ScoreFile
-from tfnxc.scoring.test_time_augmentation import views
+from tfnxc.scoring.test_time_augmentation import View, views
 
 
 class InterruptedScoringError(Exception):
@@ -13,71 +15,114 @@ class InterruptedScoringError(Exception):
 
 
 class Scorer:
-    """Gives pair (i, j) the score i - j, of which some are 0, and may stop after some calls."""
+    """Stands for `PairScorer`: counts pictures and pairs, and may stop after some calls."""
 
-    def __init__(self, calls=None):
-        self.calls, self.asked = calls, []
+    batch_size = 4
+    calls, pictures, pairs = None, 0, 0
+
+    def __init__(self, model, images, *options):
+        type(self).pictures += len(images)
+        self._scorer, self._done = PairScorer(model, images, *options), 0
 
     def score(self, pairs, progress=None):
-        if self.calls is not None and len(self.asked) == self.calls:
+        if self._done == self.calls:
             raise InterruptedScoringError
-        self.asked.append(pairs.copy())
-        return (pairs[:, 0] - pairs[:, 1]).astype(np.float32)
+        self._done += 1
+        type(self).pairs += len(pairs)
+        return self._scorer.score(pairs, progress)
 
 
-def test_a_score_file_is_filled_once_and_goes_on_where_it_stood(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(score_file, "_BLOCK", 5)
+@pytest.fixture
+def scorer(monkeypatch):
+    found = type("CountedScorer", (Scorer,), {})
+    monkeypatch.setattr(model_scores, "PairScorer", found)
+    return found
+
+
+def test_scores_are_filled_once_and_go_on_where_they_stood(model, images, tmp_path, monkeypatch, scorer):
+    monkeypatch.setattr(model_scores, "_BLOCK", 5)
     needed = np.zeros((7, 7), bool)
     needed[1:7, 2:5] = True
-    file = ScoreFile(tmp_path, "model", images)
-    assert file.missing(needed) == 18 and np.isnan(file.read()).all()
+    scores = ModelScores(tmp_path, model, "digest", images, batch_size=4)
+    assert scores.missing(needed) == 18
+    scorer.calls = 1
     with pytest.raises(InterruptedScoringError):
-        file.fill(Scorer(calls=1), needed)
-    again = ScoreFile(tmp_path, "model", images)
+        scores.fill(needed)
+    again = ModelScores(tmp_path, model, "digest", images, batch_size=4)
     rest = again.missing(needed)
     assert 0 < rest < 18
-    scorer = Scorer()
-    again.fill(scorer, needed)
-    assert sum(map(len, scorer.asked)) == rest and again.missing(needed) == 0
-    expected = np.where(needed, np.subtract.outer(np.arange(7.0), np.arange(7.0)), np.nan)
-    np.testing.assert_array_equal(again.read(), expected)
-    np.testing.assert_array_equal(again.read([3, 0], [5, 2]), expected[[3, 0]][:, [5, 2]])
+    scorer.calls, scorer.pairs = None, 0
+    again.fill(needed)
+    assert scorer.pairs == rest and again.missing(needed) == 0
+    found, everyone = again.read(np.arange(7), np.arange(7)), np.arange(7)
+    expected = PairScorer(model, images, 4).score(np.argwhere(needed))
+    np.testing.assert_allclose(found[needed], expected, atol=1e-6)
+    assert np.isnan(found[~needed]).all()
+    np.testing.assert_array_equal(again.read(everyone[[3, 0]], everyone[[5, 2]]), found[[3, 0]][:, [5, 2]])
 
 
-def test_a_score_of_zero_is_a_score(images, tmp_path):
-    file = ScoreFile(tmp_path, "model", images)
-    file.fill(Scorer(), np.eye(7, dtype=bool))
-    assert file.missing(np.eye(7, dtype=bool)) == 0 and (np.diagonal(file.read()) == 0).all()
+def test_only_pictures_of_new_pairs_are_read_and_go_through_the_towers(model, images, tmp_path, scorer):
+    read = []
+    people = ImageSet(
+        "few", list("abcdefg"), np.zeros(7, int), np.zeros(7, int), lambda at: (read.append(at), images[at])[1]
+    )
+    needed = np.zeros((7, 7), bool)
+    needed[0, 2:4] = True
+    scores = ModelScores(tmp_path, model, "digest", Pictures(people, (40, 28)), batch_size=4)
+    scores.fill(needed)
+    assert sorted(read) == [0, 2, 3] and scorer.pictures == 3
+    needed[0, 5] = True
+    scores.fill(needed)
+    assert sorted(set(read)) == [0, 2, 3, 5] and scorer.pictures == 5 and scorer.pairs == 3
+    assert scores.towers(scores.lacking(needed)) == 0
+    # Another set with some of the same pictures finds their scores.
+    others = ModelScores(tmp_path, model, "digest", images[[3, 0]])
+    assert others.missing(np.array([[False, False], [True, False]])) == 0 < others.missing(np.eye(2, dtype=bool))
 
 
-def test_a_damaged_score_file_is_one_clear_error(images, tmp_path):
-    path = ScoreFile(tmp_path, "model", images).path
-    path.write_bytes(path.read_bytes()[:150])
+def test_the_speed_of_the_most_pairs_is_kept(model, images, tmp_path):
+    needed = np.ones((7, 7), bool)
+    scores = ModelScores(tmp_path, model, "digest", images, batch_size=4)
+    assert scores.pace is None
+    rate = scores.fill_lacking(scores.lacking(needed))
+    pace = ModelScores(tmp_path, model, "digest", images).pace
+    assert (pace.pairs, pace.pairs_per_second) == (49, rate) and pace.head > rate and pace.towers > 0
+    assert scores.fill_lacking(scores.lacking(needed)) is None and scores.pace == pace
+    more = np.concatenate([images, images[:1] // 2])
+    ModelScores(tmp_path, model, "digest", more, batch_size=4).fill(np.eye(8, dtype=bool))
+    assert scores.pace == pace  # of one pair it would say little
+    (tmp_path / "digest" / "pace.json").write_text("{}")
+    with pytest.raises(InputError, match=r"pace\.json: damaged\. Remove it"):
+        scores.pace  # noqa: B018
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_scores_of_version_0_1_are_taken_over(model, images, tmp_path, scorer, mirrored):
+    matrix = np.zeros((7, 7), np.float32)
+    matrix[2, 3:6], matrix[4, 4] = [0.25, -0.0, 0.75], 0.5
+    marks = "-first-mirrored" if mirrored else ""
+    other = tmp_path / f"digest-{'0' * 12}{marks}.npy"  # of another set
+    old = tmp_path / f"digest-{short_digest(images)}{marks}.npy"
+    for path in (old, other):
+        np.save(path, matrix)
+    shown = (View(False, (mirrored, False)),)
+    scores = ModelScores(tmp_path, model, "digest", images, shown)
+    needed = matrix.view(np.uint32) != 0
+    assert scores.missing(needed) == 0 and not old.exists() and other.exists()
+    np.testing.assert_array_equal(scores.read(np.arange(7), np.arange(7))[needed], matrix[needed])
+    old.write_bytes(other.read_bytes()[:150])
     with pytest.raises(InputError, match=r"\.npy: damaged\. Remove it"):
-        ScoreFile(tmp_path, "model", images)
+        ModelScores(tmp_path, model, "digest", images, shown).missing(needed)
 
 
-def test_scores_are_written_where_they_belong_and_a_full_disk_is_told(tmp_path, largest_file):
-    images = np.zeros((40, 1, 1, 3), np.uint8)
-    file, needed = ScoreFile(tmp_path, "model", images), np.random.default_rng(0).random((40, 40)) < 0.4
-    with pytest.raises(OSError, match="cannot be written") as caught, largest_file(200):
-        file.fill(Scorer(), needed)
-    assert caught.value.filename == str(file.path) and file.missing(needed) > needed.sum() / 2
-    file.fill(Scorer(), needed)
-    expected = np.where(needed, np.subtract.outer(np.arange(40.0), np.arange(40.0)), np.nan)
-    np.testing.assert_array_equal(ScoreFile(tmp_path, "model", images).read(), expected)
-
-
-def test_a_large_empty_score_file_takes_no_room(tmp_path):
-    path = ScoreFile(tmp_path, "model", np.zeros((5000, 1, 1, 3), np.uint8)).path
-    assert path.stat().st_size > 10**8 > 50 * 512 * path.stat().st_blocks
-
-
-def test_another_model_other_images_or_mirrored_ones_never_find_the_scores(images, tmp_path):
-    paths = {ScoreFile(tmp_path, "one", images).path, ScoreFile(tmp_path, "two", images).path}
-    paths.add(ScoreFile(tmp_path, "one", images[::-1]).path)
-    paths.update(ScoreFile(tmp_path, "one", images, mirrored).path for mirrored in [(True, False), (False, True)])
-    assert len(paths) == 5
+def test_another_model_other_images_or_mirrored_ones_never_find_the_scores(model, images, tmp_path):
+    needed = np.ones((7, 7), bool)
+    ModelScores(tmp_path, model, "one", images, batch_size=4).fill(needed)
+    assert ModelScores(tmp_path, model, "one", images).missing(needed) == 0
+    assert ModelScores(tmp_path, model, "two", images).missing(needed) == 49
+    assert ModelScores(tmp_path, model, "one", images + np.uint8(1)).missing(needed) == 49
+    for mirrored in ((True, False), (False, True)):
+        assert ModelScores(tmp_path, model, "one", images, (View(False, mirrored),)).missing(needed) == 49
 
 
 @pytest.mark.parametrize("both_orders", [False, True])
@@ -107,11 +152,9 @@ def test_scores_are_the_mean_over_the_ways_to_show_a_pair(model, images, tmp_pat
 def test_log_odds_are_averaged_over_the_ways_and_not_probabilities(model, images, tmp_path, monkeypatch):
     scores = ModelScores(tmp_path, model, "digest", images, views(both_orders=True))
     given = {(0, 1): 0.9, (1, 0): 0.5, (0, 2): 0.2, (2, 0): 0.2, (1, 2): 0.7}
-    (file,) = scores._files.values()
-    matrix = np.load(file.path, mmap_mode="r+")
-    for pair, score in given.items():
-        matrix[pair] = score
-    matrix.flush()
+    digests = Pictures.of(images).digests(np.array(list(given)))
+    ScoreStore(tmp_path / "digest").add(*digests.T, np.array(list(given.values())))
+    scores.missing(np.ones((7, 7), bool))  # knows the pictures from now on
     found = scores.log_odds(np.array([0, 1])[:, None], np.array([1, 2]))
     # log 9 and log 1 of the pair (0, 1); log 1/4 of both orders; (2, 1) was never scored, nor (1, 1).
     assert found[0] == pytest.approx([np.log(9) / 2, np.log(1 / 4)], abs=1e-6) and np.isnan(found[1]).all()
@@ -119,4 +162,3 @@ def test_log_odds_are_averaged_over_the_ways_and_not_probabilities(model, images
         [np.log(1 / 4), np.log(9) / 2], abs=1e-6
     )
     assert scores.read([0], [1]) == pytest.approx(np.array([[0.7]]))  # the head's own score is the mean of both
-    np.testing.assert_array_equal(file.at(np.array([0, 2]), np.array([1, 1])), np.float32([0.9, np.nan]))

@@ -111,8 +111,10 @@ def measured_scorers(run, state, tested):
     return sorted(others, key=lambda each: (SCORERS.index(each[0]), each[1] or 0))
 
 
-def measured(folders, baselines, files, dataset, data, split_name, partial, known_scorers=False, **options):
+def measured(folders, baselines, files, dataset, data, split_name, partial, known_scorers=False, call=None, **options):
     """The `Results` of each subject, one after the other; options are those of `evaluate`.
+
+    `call` is made in its place, such as `tfnxc.evaluation.estimate`.
 
     Where no scorer is named, it is the head of a run; with `known_scorers` also each other one that was measured on the
     same people.
@@ -120,6 +122,7 @@ def measured(folders, baselines, files, dataset, data, split_name, partial, know
     from tfnxc.evaluation import evaluate
     from tfnxc.runs import Run
 
+    evaluate = call or evaluate
     of_runs = {name: options.pop(name) for name in _OF_RUNS if name in options}
     named = of_runs.pop("scorer", ())
     tested = {}

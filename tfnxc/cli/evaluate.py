@@ -76,10 +76,15 @@ from tfnxc.evaluation import BASELINES, PROTOCOLS, TIES
 )
 @click.option("--all-pairs", is_flag=True, help="Score every pair, so that saved scores serve any protocol.")
 @click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say how many pairs and pictures there are to score, how long and in what memory.",
+)
+@click.option(
     "--to", "results", default="results", show_default=True, type=click.Path(), help="Folder of what is no run's own."
 )
 @as_json_option
-def evaluate(folders, baselines, files, results, as_json, **options):
+def evaluate(folders, baselines, files, results, dry_run, as_json, **options):
     """Measures runs by CMC and mean average precision on the test identities of their splits.
 
     Each figure carries its protocol, because figures of different protocols do not compare: cross-camera (probes from
@@ -90,6 +95,9 @@ def evaluate(folders, baselines, files, results, as_json, **options):
     says more. Several runs, one a split, are put together: mean, standard deviation and 95 % interval over splits.
     Published figures stand beside.
 
+    How many pairs there are, and about how long and in what memory they are scored, is said beforehand; with --dry-run
+    nothing else is done. Figures of some of the probes (--probes) carry the 95 % interval over their identities.
+
     The towers run once an image, the head once a pair. Scores are kept in the run, so that a stopped command goes on
     and other draws score only what is new. With --scorer embedding no pair is scored: vectors of pictures are compared,
     in a moment, also in a large gallery. --scorer both adds what the head says of each pair, or of a shortlist.
@@ -97,6 +105,8 @@ def evaluate(folders, baselines, files, results, as_json, **options):
     \b
     tfnxc evaluate runs/cuhk01-normxcorr
     tfnxc evaluate runs/split-*                                    mean and spread over splits
+    tfnxc evaluate runs/market --dry-run                           pairs, time and memory beforehand
+    tfnxc evaluate runs/market --probes 200                        an estimate with its interval, in minutes
     tfnxc evaluate runs/mine --both-orders --flips
     tfnxc evaluate runs/mine --protocol open-set --scorer both     people who may not be in the gallery
     tfnxc evaluate runs/mine --scorer embedding --scorer both --shortlist 100 --both-orders
@@ -119,6 +129,13 @@ def evaluate(folders, baselines, files, results, as_json, **options):
     save_to = options.pop("save_to")
     check_options(folders, baselines, files, options)
     check_scorers(options, save_to)
+    if dry_run:
+        from tfnxc.evaluation import estimate
+
+        for each in measured(folders, baselines, files, call=estimate, console=console if chief else None, **options):
+            if chief:
+                console.print(each)
+        return
     found = Results()
     for each in measured(folders, baselines, files, console=console if chief else None, **options):
         found = Results.join([found, each])

@@ -17,6 +17,32 @@ IMAGE_SIZE = (160, 60)
 
 
 @dataclasses.dataclass(frozen=True)
+class StampedReader:
+    """The `read` of an `ImageSet` that can recognize a picture without reading it.
+
+    Args:
+        read: As in `ImageSet`.
+        stamp: `index -> text` that changes when the picture does, such as its file with size and time of change.
+
+    Example:
+        >>> reader = StampedReader(lambda index: np.zeros((160, 60, 3), np.uint8), lambda index: f"black {index}")
+        >>> reader(3).shape, reader.stamp(3)
+        ((160, 60, 3), 'black 3')
+    """
+
+    read: Callable[[int], np.ndarray]
+    stamp: Callable[[int], str]
+
+    def __call__(self, index: int) -> np.ndarray:
+        """The picture at a position."""
+        return self.read(index)
+
+    def take(self, indices: np.ndarray) -> Self:
+        """The reader of the pictures at these positions."""
+        return type(self)(lambda index: self.read(indices[index]), lambda index: self.stamp(indices[index]))
+
+
+@dataclasses.dataclass(frozen=True)
 class ImageSet:
     """Pictures of people with the identity and the camera of each.
 
@@ -28,7 +54,7 @@ class ImageSet:
         identities: Integers, one a picture: who it is, 0 or above; or `tfnxc.identities.JUNK` or `DISTRACTOR`.
         cameras: Integers, one a picture: which camera took it (0 = A, 1 = B).
         read: `index -> uint8 array of shape (height, width, 3)`, RGB; raises `InputError` with the path in its message
-            where a picture cannot be read.
+            where a picture cannot be read. A `StampedReader` also recognizes pictures without reading them.
         probes: Booleans, one a picture: whether it is a probe where the data set or a split fixes that (Market-1501's
             `query`); a picture that is not belongs to the gallery. Defaults to `None`: the protocol decides.
         read_many: `(indices, size) -> their pictures of that size in turn`, where there is a faster way than one by
@@ -138,7 +164,9 @@ class ImageSet:
             paths=[self.paths[index] for index in indices],
             identities=self.identities[indices],
             cameras=self.cameras[indices],
-            read=lambda index: self.read(indices[index]),
+            read=self.read.take(indices)
+            if isinstance(self.read, StampedReader)
+            else lambda index: self.read(indices[index]),
             probes=None if self.probes is None else self.probes[indices],
             read_many=many and (lambda some, size: many(indices[some], size)),
         )

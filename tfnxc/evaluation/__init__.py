@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from tfnxc import metrics as _metrics
 from tfnxc.evaluation.baselines import BASELINES, Baseline
-from tfnxc.evaluation.evaluate import evaluate
+from tfnxc.evaluation.costs import Cost, Estimate, Estimates
+from tfnxc.evaluation.evaluate import estimate, evaluate
 from tfnxc.evaluation.probes import PROBE_KINDS, ProbeChoice
 from tfnxc.evaluation.results import Results
 from tfnxc.evaluation.saved_scores import SavedScores
@@ -24,6 +25,9 @@ __all__ = [
     "PROBE_KINDS",
     "SCORERS",
     "Baseline",
+    "Cost",
+    "Estimate",
+    "Estimates",
     "ProbeChoice",
     "Rankings",
     "Result",
@@ -36,6 +40,7 @@ __all__ = [
     "correlate",
     "default_protocol",
     "default_protocols",
+    "estimate",
     "evaluate",
     "find_correlation",
     "pair_correlation",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from rich.console import Console
 
+from tfnxc.console import plain
 from tfnxc.datasets import ImageSet, Split
 from tfnxc.errors import InputError
+from tfnxc.evaluation.costs import Estimate, Estimates
+from tfnxc.evaluation.probe_intervals import probe_interval
 from tfnxc.evaluation.results import Results
-from tfnxc.evaluation.scorer import Asked, check_open_set, protocols_of
+from tfnxc.evaluation.scorer import Asked, Scorer, check_open_set, protocols_of
 from tfnxc.evaluation.shortlists import shortlist_record, shortlisted
 from tfnxc.evaluation.summaries import Measured
 from tfnxc.evaluation.tested import default_protocols
@@ -20,12 +25,15 @@ from tfnxc.metrics import CMC, EvaluationPlan, get_protocol
 from tfnxc.number_checks import whole_number
 from tfnxc.runs import Result
 from tfnxc.runs.result import HEAD
+from tfnxc.scoring.pairs import Pairs
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from tfnxc.embedding import Embedding
     from tfnxc.evaluation.scorers import Subject
+
+_AT_ONCE = 1 << 23  # scores that are read together
 
 
 def evaluate(
@@ -119,6 +127,59 @@ def evaluate(
     References:
         SPEC section 5; docs/evaluation.md.
     """
+    draws: dict[str, Any] = {"repeats": repeats, "probes": probes, "seed": seed, "ties": ties}
+    who: dict[str, Any] = {"split": split, "data": data, "state": state, "held_back": held_back, "partial": partial}
+    how: dict[str, Any] = {"both_orders": both_orders, "flips": flips, "batch_size": batch_size, "strategy": strategy}
+    how |= {"scorer": scorer, "shortlist": shortlist, "embedding": embedding, "other_people": other_people}
+    found: list[Measured] = []
+    exhaustive: dict[tuple, CMC] = {}
+    for each, plans in _planned(subject, people, protocols, draws, all_pairs, console, **who, **how):
+        found += _measure(each, plans, all_pairs, exhaustive, console)
+    return Results(found)
+
+
+def estimate(
+    subject: Subject,
+    people: ImageSet | None = None,
+    *,
+    protocols: str | Iterable[str] | None = None,
+    repeats: int | None = None,
+    probes: int | None = None,
+    seed: int = 0,
+    ties: Literal["pessimistic", "optimistic"] = "pessimistic",
+    all_pairs: bool = False,
+    console: Console | None = None,
+    **options: Any,
+) -> Estimates:
+    """What `evaluate` would score, and about what time and memory that takes; nothing is scored and nothing written.
+
+    Arguments and errors are those of `evaluate`, of which the remaining ones are `options`. What was scored already
+    counts as done, as far as its pictures are recognized without reading them all.
+
+    Returns:
+        The `Estimates`: a `tfnxc.evaluation.Estimate` for each scorer and protocol. They print as a table.
+
+    Example:
+        >>> (one,) = estimate("colour-histogram", people, protocols="market")
+        >>> one.pairs, one.cost.pairs, one.cost.pictures
+        (528, 576, 24)
+    """
+    draws: dict[str, Any] = {"repeats": repeats, "probes": probes, "seed": seed, "ties": ties}
+    found: list[Estimate] = []
+    for scorer, plans in _planned(subject, people, protocols, draws, all_pairs, console, **options):
+        parts = [_read_by(scorer, plan, all_pairs) for plan in plans]
+        together = scorer.cost(functools.reduce(operator.or_, parts), _at_most(scorer, plans))
+        for plan, needed in zip(plans, parts, strict=True):
+            cost = scorer.cost(needed, _at_most(scorer, [plan])) if len(plans) > 1 else together
+            probes = max(sum(len(each.probes) for each in repeat) for repeat in plan.trials())
+            found.append(Estimate(scorer.tested, scorer.label, plan.protocol, probes, len(needed), cost, together))
+    return Estimates(found)
+
+
+def _planned(
+    subject, people, protocols, draws, all_pairs, console, *, scorer=HEAD, shortlist=None, batch_size=None, **options
+) -> Iterator[tuple[Scorer, list[EvaluationPlan]]]:
+    """The scorers of a subject, each with its plans; arguments and errors as in `evaluate`."""
     from tfnxc.evaluation.scorers import scorers  # it imports TensorFlow, which the package is imported without
 
     if not isinstance(people, ImageSet | None):
@@ -128,37 +189,40 @@ def evaluate(
         get_protocol(name)  # an unknown one fails before anything is read
     if batch_size is not None:
         whole_number("batch_size", batch_size, least=1)
-    draws: dict[str, Any] = {"repeats": repeats, "probes": probes, "seed": seed, "ties": ties}
-    who: dict[str, Any] = {"state": state, "held_back": held_back, "partial": partial, "other_people": other_people}
-    how: dict[str, Any] = {"both_orders": both_orders, "flips": flips, "batch_size": batch_size, "strategy": strategy}
     kinds = Asked.of(scorer, shortlist)
     if all_pairs and any(each is not None for each in kinds.shortlists):
         raise ValueError("all_pairs: no effect with a shortlist, outside of which no pair is scored; leave out.")
     check_open_set(kinds, asked)
     for kind in kinds.kinds:
         protocols_of(kind, asked, asked)  # one that is not of this scorer fails before anything is scored
-    how |= {"asked": kinds, "embedding": embedding}
-    found: list[Measured] = []
-    exhaustive: dict[tuple, CMC] = {}
-    for each in scorers(subject, people, split=split, data=data, **who, **how, console=console):
+    for each in scorers(subject, people, asked=kinds, batch_size=batch_size, **options, console=console):
         names = protocols_of(each.kind, asked, default_protocols(each.tested.dataset, each.people))
-        plans = [EvaluationPlan.of(name, each.people, **draws) for name in names]
-        found += _measure(each, plans, all_pairs, exhaustive, console)
-    return Results(found)
+        yield each, [EvaluationPlan.of(name, each.people, **draws) for name in names]
 
 
 def _measure(scorer, plans, all_pairs, exhaustive, console) -> Iterable[Measured]:
     """What each plan says of one scorer; `exhaustive` keeps what scorers of all pairs found, to be compared with."""
-    stages = [None if scorer.two_stages is None else scorer.two_stages(plan, console) for plan in plans]
+    parts = [_read_by(scorer, plan, all_pairs) for plan in plans]
+    together = functools.reduce(operator.or_, parts)
+    if console is not None:
+        cost = scorer.cost(together, _at_most(scorer, plans))
+        console.print(plain(f"{scorer.label}, {scorer.tested.split.name}: {cost.words}"))
+    stages = [
+        None if scorer.two_stages is None else scorer.two_stages(plan, needed, console)
+        for plan, needed in zip(plans, parts, strict=True)
+    ]
     listed = [
         None if each is None else shortlisted(scorer.label, plan, each, console)
         for plan, each in zip(plans, stages, strict=True)
     ]
-    read, rate = scorer.score(_needed(scorer, plans, listed, all_pairs), console)
-    for plan, staged, pairs in zip(plans, stages, listed, strict=True):
+    on_lists = [each for each in listed if each is not None]
+    if on_lists:
+        together = functools.reduce(operator.or_, on_lists)
+    read, rate = scorer.score(together, console)
+    for plan, needed, staged, pairs in zip(plans, parts, stages, listed, strict=True):
         try:
             of_trials = staged if scorer.trials is None else scorer.trials(plan)
-            curves = plan.measure_part(read(plan.rows, plan.columns) if of_trials is None else of_trials)
+            curves = plan.measure_part(_matrix(read, plan, needed) if of_trials is None else of_trials)
         except InputError as error:
             raise InputError(
                 f"{scorer.label} has no scores of some pairs that {plan.protocol} reads. Measure the run itself with "
@@ -171,27 +235,38 @@ def _measure(scorer, plans, all_pairs, exhaustive, console) -> Iterable[Measured
                 "no probes and count for nothing."
             )
         about = {**scorer.about, "test_identities": len(scorer.people.people), "pairs_per_second": rate}
+        about["probe_interval"] = probe_interval(plan, curves)
         key = scorer.kind, scorer.tested.dataset, scorer.tested.split.digest, plan.protocol
         if staged is None:
             exhaustive[key] = curves
         elif pairs is not None:
-            record = shortlist_record(staged.shortlist, plan, curves, int(pairs.sum()), rate, exhaustive.get(key))
+            record = shortlist_record(staged.shortlist, curves, len(pairs), len(needed), rate, exhaustive.get(key))
             about["shortlist"] = record
         result = Result.of(curves, scorer.label, scorer.prefix, plan.probes, **about)
         yield Measured(result, scorer.name, scorer.tested, scorer.folder, read if of_trials is None else None)
 
 
-def _needed(scorer, plans, listed, all_pairs):
-    """The pairs that have to be scored: those that plans read, or those on their shortlists; `None` where all are."""
-    if scorer.at_once:
+def _read_by(scorer, plan, all_pairs) -> Pairs:
+    """The pairs of pictures that a plan reads; every pair, where all are to be scored."""
+    return Pairs.all_of(len(scorer.people)) if all_pairs else Pairs.of_trials(plan.trials(), plan.rows, plan.columns)
+
+
+def _at_most(scorer, plans):
+    """How many pairs the shortlists of plans have together at most; `None` where there is no shortlist."""
+    if scorer.shortlist is None:
         return None
-    if scorer.two_stages is None:
-        needed = np.logical_or.reduce([plan.needed() for plan in plans])
-        if all_pairs:
-            needed |= ~np.eye(len(needed), dtype=bool)
-        return needed
-    needed = np.zeros((len(scorer.people),) * 2, bool)
-    for plan, pairs in zip(plans, listed, strict=True):
-        rows, columns = np.nonzero(pairs)
-        needed[plan.rows[rows], plan.columns[columns]] = True
-    return needed
+    trials = [trial for plan in plans for repeat in plan.trials() for trial in repeat]
+    lengths = [scorer.shortlist.lengths(np.array([trial.gallery.shape[-1]]))[0] for trial in trials]
+    return int(sum(length * len(trial.probes) for length, trial in zip(lengths, trials, strict=True)))
+
+
+def _matrix(read, plan, needed):
+    """The matrix (rows, columns) of a plan with the scores of the pairs that it reads; what it never reads is 0."""
+    rows, columns = plan.rows, plan.columns
+    scores = np.zeros((len(rows), len(columns)), np.float32)  # of which the system keeps what is written
+    row, column = np.isin(rows, needed.rows).nonzero()[0], np.isin(columns, needed.columns).nonzero()[0]
+    step = max(1, _AT_ONCE // max(1, len(column)))
+    for start in range(0, len(row), step):
+        block = row[start : start + step]
+        scores[np.ix_(block, column)] = read(rows[block], columns[column])
+    return scores

@@ -8,7 +8,6 @@ import functools
 import pathlib
 import shutil
 import tempfile
-import time
 import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -18,16 +17,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfnxc import models, ops
+from tfnxc import models
 from tfnxc.console import plain, progress_bar, progress_bars
 from tfnxc.distribution import worker_of
 from tfnxc.errors import InputError
-from tfnxc.evaluation.scorer import VECTORS, Asked, Scorer
+from tfnxc.evaluation.costs import Cost
+from tfnxc.evaluation.scorer import VECTORS, Asked, Filled, Scorer
+from tfnxc.evaluation.speed import Speed
 from tfnxc.evaluation.tested import Tested
 from tfnxc.hashes import weights_digest
 from tfnxc.runs.result import HEAD
-from tfnxc.scoring import ModelScores, views
+from tfnxc.scoring import ModelScores, Pairs, Pictures, views
 from tfnxc.scoring.hubs import KReciprocal, hubness
+from tfnxc.scoring.model_scores import pictures_of
 from tfnxc.scoring.two_stages import TwoStages
 from tfnxc.scoring.vectors import cosines, image_vectors
 
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
     from tfnxc.embedding import Embedding
 
 _BLOCK = 1 << 21  # combined scores at a time
-# What two cores do in a second, slow and fast, to say beforehand about how long a scoring takes.
-_PICTURES = (150, 450)
-_PAIRS = {"native": (1000, 3000), "python": (150, 450)}
 
 
 class Model(NamedTuple):
@@ -59,7 +58,7 @@ class Model(NamedTuple):
 def model_scorers(
     model: Model,
     tested: Tested,
-    pictures: Callable[[tuple[int, int]], np.ndarray],
+    pictures: Callable[[tuple[int, int]], Pictures],
     asked: Asked,
     embedding: Embedding | None,
     both_orders: bool = False,
@@ -86,20 +85,19 @@ def model_scorers(
             f"{model.name}: the embedding is of the model {embedding.card.model_digest}, and this is {digest}. Fit it "
             "to this one: tfnxc embed fit RUN."
         )
-    images = pictures(models.image_size(network))
+    shots = pictures(models.image_size(network))
     shown = views(both_orders, flips)
     about = {**model.about, "model_digest": digest, **tested.about(), "views": shown, "data": data}
     ways = [way for way, given in (("both-orders", both_orders), ("flips", flips)) if given]
     where = [] if tested.at_home else [tested.dataset, tested.split.name]
-    head = _Head(model, network, digest, images, shown, batch_size, strategy)
-    vectors = _Vectors(model.label, embedding, network, images, flips, references)
-    last = [way for way in asked.ways if way[0] not in VECTORS][-1:]
+    speed = Speed(network, strategy is None)
+    head = _Head(model, network, digest, shots, shown, batch_size, strategy, speed)
+    vectors = _Vectors(embedding, network, shots, flips, references, speed)
     for way in asked.ways:
         kind, shortlist = way
         if kind == HEAD:
-            fill = functools.partial(head.fill, model.label, release=[way] == last)
             prefix = "-".join([model.name, *where, *ways])
-            yield Scorer(model.label, prefix, tested, about, fill, model.folder)
+            yield Scorer(model.label, prefix, tested, about, head.fill, head.cost, model.folder)
             continue
         other = [] if own else [f"vectors {vectors.about['digest']}"]
         names = [kind, *(each.replace(" ", "-") for each in other), *([] if shortlist is None else [shortlist.mark])]
@@ -110,25 +108,28 @@ def model_scorers(
             known["views"] = views(flips=flips)
             prefix = "-".join([model.name, *names, *where, *(way for way in ways if way != "both-orders")])
             fill, trials = vectors.ways[kind]
-            yield Scorer(label, prefix, tested, known, fill, model.folder, kind, at_once=True, trials=trials)
+            cost = vectors.cost
+            yield Scorer(label, prefix, tested, known, fill, cost, model.folder, kind, at_once=True, trials=trials)
             continue
         known["combination"] = dataclasses.asdict(vectors.combination)
         prefix = "-".join([model.name, *names, *where, *ways])
         combined = _Combined(head, vectors, tested.part.cameras if kind == "both-camera" else None)
         stages = None if shortlist is None else functools.partial(combined.two_stages, shortlist)
-        fill = functools.partial(combined.fill, label, release=[way] == last)
-        shown_as = vectors.combination.probabilities
-        yield Scorer(label, prefix, tested, known, fill, model.folder, kind, False, stages, shown_as)
+        fill = functools.partial(combined.fill, label)
+        shown_as = {"shown": vectors.combination.probabilities, "two_stages": stages, "shortlist": shortlist}
+        yield Scorer(label, prefix, tested, known, fill, combined.cost, model.folder, kind, **shown_as)
+    shots.release()
+    head.release()
 
 
 class _Head:
     """The scores of the pair head, shared by the scorers that read them."""
 
-    def __init__(self, model, network, digest, images, shown, batch_size, strategy):
+    def __init__(self, model, network, digest, pictures, shown, batch_size, strategy, speed):
         # Workers have to score the same pairs, so that none may find scores of its own.
         keep = model.folder is not None and worker_of(strategy)[1] == 1
-        self._folder, self._pictures = model.folder / "scores" if keep else None, len(images)
-        self._made_of = network, digest, images, shown, batch_size, strategy
+        self._folder, self._pictures, self._speed = model.folder / "scores" if keep else None, pictures, speed
+        self._made_of = network, digest, pictures, shown, batch_size, strategy
 
     @functools.cached_property
     def scores(self) -> ModelScores:
@@ -139,28 +140,48 @@ class _Head:
             weakref.finalize(scores, shutil.rmtree, folder, ignore_errors=True)
         return scores
 
-    def fill(self, label, needed, console, release, told=False):
-        """Scores the pairs that are new; `told` says that their cost is told beforehand."""
-        if pairs := self.scores.missing(needed):
-            if told and console is not None:
-                speed = _PAIRS.get(ops.describe_implementation()["implementation"], _PAIRS["python"])
-                told = f"{label}: the head has {pairs} pairs to score, {_time(pairs, speed)} on two cores."
-                console.print(plain(told))
-            bars = ("Towers, once an image", self._pictures), ("Head, once a pair", pairs)
-            with progress_bars(*bars, console=console) as (tower, head):
-                self.scores.fill(needed, tower, head)
-        if release:
+    def fill(self, needed, console) -> Filled:
+        """Scores the pairs that are new."""
+        lacking = self.scores.lacking(needed)
+        pairs = sum(len(each) for several in lacking.values() for each in several)
+        if not pairs:
+            pace = self.scores.pace
+            return Filled(self.scores.read, 0, None if pace is None else pace.pairs_per_second)
+        bars = ("Towers, once an image", self.scores.towers(lacking)), ("Head, once a pair", pairs)
+        # Read before the bars: what reads shows one of its own.
+        self._pictures.images(pictures_of(lacking))
+        with progress_bars(*bars, console=console) as (tower, head):
+            rate = self.scores.fill_lacking(lacking, tower, head)
+        return Filled(self.scores.read, pairs, rate)
+
+    def cost(self, needed, most=None) -> Cost:
+        """What it costs to score the pairs that are new; `most` is how many at most, where a shortlist is drawn."""
+        known = not self._pictures.stamped
+        lacking = self.scores.lacking(needed, read=known)
+        pairs = sum(len(each) for several in lacking.values() for each in several)
+        pictures, towers = len(pictures_of(lacking)), self.scores.towers(lacking)
+        held = self._speed.bytes(pictures, towers) + 5 * needed.marked.size
+        if most is not None:
+            pairs = min(pairs, most)
+        seconds, measured = self._speed.seconds(towers, pairs, self.scores.pace)
+        seconds += self._pictures.seconds_to_read(pictures) if pairs and known and measured else 0
+        return Cost(pairs, towers if pairs else 0, seconds, held, not measured or most is not None)
+
+    def release(self):
+        """Lets go of model and pictures."""
+        if "scores" in self.__dict__:
             self.scores.release()
-        return self.scores.read, pairs
+        self._made_of = None
 
 
 class _Vectors:
-    """The vectors of the pictures, computed when the first scorer asks for them."""
+    """The vectors of the pictures, computed when a scorer asks for them."""
 
-    def __init__(self, label, embedding, network, images, flips, references):
-        self._label, self._embedding = label, embedding
-        self._made_of = network, images, flips, references
-        self._found = self._of_references = None
+    def __init__(self, embedding, network, pictures, flips, references, speed):
+        self._embedding, self._speed, self._references = embedding, speed, references
+        self._network, self._pictures, self._flips = network, pictures, flips
+        self._of_references = None
+        self._there = np.zeros(len(pictures), bool)
 
     @property
     def ways(self):
@@ -184,50 +205,57 @@ class _Vectors:
             "identities": sum(len(identities) for _, identities in card.fitted_on),
         }
 
-    def all(self, console) -> np.ndarray:
-        """The vectors of all pictures."""
-        if self._found is None:
-            network, images, flips, references = self._made_of
-            count = len(images)
-            if references is not None:
-                images = np.concatenate([images, references(images.shape[1:3])])
-            towers, begin = len(images) * (1 + flips), time.perf_counter()
-            if console is not None:
-                told = _time(towers, _PICTURES)
-                console.print(
-                    plain(f"{self._label}, embedding: the towers have {towers} pictures, {told} on two cores.")
-                )
-            with progress_bar("Embedding, once an image", towers, console) as advance:
-                found = image_vectors(self._embedding, models.split(network).tower, images, flips, advance)
-            self._made_of = None
-            self._found, self._of_references = found[:count], found[count:]
-            if console is not None:
-                seconds = time.perf_counter() - begin
-                console.print(plain(f"{self._label}, embedding: {towers} pictures in {seconds:.1f} s"))
-        return self._found
+    @functools.cached_property
+    def found(self) -> np.ndarray:
+        """The vectors of all pictures: float32, NaN where none is computed."""
+        return np.full((len(self._pictures), self._embedding.dimensions), np.nan, np.float32)
 
-    def fill(self, needed, console):
+    def of(self, needed: Pairs, console) -> np.ndarray:
+        """`found` with the vectors of the pictures of pairs."""
+        used = np.union1d(needed.rows, needed.columns)
+        new = used[~self._there[used]]
+        if len(new):
+            self.found[new] = self._computed(self._pictures.images(new), console)
+            self._there[new] = True
+        if self._references is not None and self._of_references is None:
+            self._of_references = self._computed(self._references(self._pictures.size), console)
+        return self.found
+
+    def _computed(self, images, console):
+        tower = models.split(self._network).tower
+        with progress_bar("Embedding, once an image", len(images) * (1 + self._flips), console) as advance:
+            return image_vectors(self._embedding, tower, images, self._flips, advance)
+
+    def cost(self, needed, most=None) -> Cost:
+        """What it costs to compute the vectors that are new; training pictures are not counted."""
+        used = np.union1d(needed.rows, needed.columns)
+        pictures = int(np.count_nonzero(~self._there[used]))
+        seconds, measured = self._speed.seconds(pictures * (1 + self._flips), 0, None)
+        held = self._speed.bytes(pictures, 0) + self.found.nbytes + 5 * needed.marked.size
+        return Cost(0, pictures * (1 + self._flips), seconds, held, not measured)
+
+    def fill(self, needed, console) -> Filled:
         """What reads cosines; no pair is scored one by one."""
-        return functools.partial(cosines, self.all(console)), 0
+        return Filled(functools.partial(cosines, self.of(needed, console)))
 
     def _fill_csls(self, needed, console):
         """What reads cosines less the hubness of both vectors."""
-        vectors = self.all(console)
-        half = hubness(vectors, self._of_references) / 2
+        vectors = self.of(needed, console)
+        half = np.full(len(vectors), np.nan, np.float32)
+        half[self._there] = hubness(vectors[self._there], self._of_references) / 2
 
         def read(rows, columns):
             return cosines(vectors, rows, columns) - half[np.asarray(rows)][:, None] - half[np.asarray(columns)]
 
-        return read, 0
+        return Filled(read)
 
     def _fill_k_reciprocal(self, needed, console):
         """What scores rows and columns as all probes and all of the gallery."""
-        vectors = self.all(console)
-        everyone = np.arange(len(vectors))
-        return KReciprocal(vectors, everyone, everyone).scores, 0
+        everyone = np.arange(len(self._pictures))
+        return Filled(KReciprocal(self.of(needed, console), everyone, everyone).scores)
 
     def _k_reciprocal_trials(self, plan):
-        return KReciprocal(self.all(None), plan.rows, plan.columns)
+        return KReciprocal(self.found, plan.rows, plan.columns)
 
 
 class _Combined:
@@ -236,22 +264,27 @@ class _Combined:
     def __init__(self, head, vectors, cameras):
         self._head, self._vectors, self._cameras = head, vectors, cameras
 
-    def fill(self, label, needed, console, release):
+    def fill(self, label, needed, console) -> Filled:
         """Scores the pairs of the head that are new; gives what reads combined scores."""
-        self._vectors.all(console)
+        self._vectors.of(needed, console)
         if console is not None:
             console.print(plain(f"{label}: {self._vectors.combination.describe()}"), soft_wrap=True)
-        _, pairs = self._head.fill(label, needed, console, release, told=True)
-        return self._read, pairs
+        return self._head.fill(needed, console)._replace(read=self._read)
 
-    def two_stages(self, shortlist, plan, console) -> TwoStages:
-        """The shortlists of a plan by the embedding, ordered by both."""
-        first = functools.partial(cosines, self._vectors.all(console))
+    def cost(self, needed, most=None) -> Cost:
+        """What it costs to compute vectors and to score pairs that are new."""
+        vectors, head = self._vectors.cost(needed), self._head.cost(needed, most)
+        together = vectors.pictures + head.pictures, vectors.seconds + head.seconds, max(vectors.bytes, head.bytes)
+        return Cost(head.pairs, *together, vectors.at_most or head.at_most)
+
+    def two_stages(self, shortlist, plan, needed, console) -> TwoStages:
+        """The shortlists of a plan by the embedding, ordered by both; `needed` are pairs whose pictures it compares."""
+        first = functools.partial(cosines, self._vectors.of(needed, console))
         return TwoStages(shortlist, plan.rows, plan.columns, first, self._pairs)
 
     def _pairs(self, rows, columns):
         """Scores of pairs, one a position in each."""
-        vectors = self._vectors.all(None)
+        vectors = self._vectors.found
         found = np.empty(len(rows), np.float32)
         step = _BLOCK // vectors.shape[1] + 1  # so many pairs have vectors of 8 MB a side
         for start in range(0, len(rows), step):
@@ -263,7 +296,7 @@ class _Combined:
     def _read(self, rows, columns):
         """Scores of all pairs of rows and columns; NaN where the head has not scored one."""
         rows, columns = np.asarray(rows), np.asarray(columns)
-        vectors = self._vectors.all(None)
+        vectors = self._vectors.found
         found = np.empty((len(rows), len(columns)), np.float32)
         step = max(1, _BLOCK // max(1, len(columns)))
         for start in range(0, len(rows), step):
@@ -296,11 +329,3 @@ def embedding_of(model: Model, given: Embedding | None) -> tuple[Embedding, bool
 
 def _same(one, other):
     return weights_digest(one.model) == weights_digest(other.model)
-
-
-def _time(count, speed):
-    """How long so many take at a speed between two, in words."""
-    slow, fast = (count / each for each in speed)
-    if slow < 60:
-        return f"at most {max(1, round(slow))} s"
-    return f"about {round(fast / 60)} to {round(slow / 60)} minutes" if fast >= 60 else f"at most {slow / 60:.0f} min"

@@ -24,7 +24,7 @@ from tfnxc.evaluation.tested import default_protocol, splits_of_run
 from tfnxc.metrics import Protocol, rank_lists
 from tfnxc.runs import Run
 from tfnxc.runs.result import HEAD
-from tfnxc.scoring import embed
+from tfnxc.scoring import Pairs, embed
 from tfnxc.visualization import MapRow, PairCorrelation, RankedProbe, Ranking
 
 # Galleries are drawn before they are ranked.
@@ -225,10 +225,11 @@ def _scorers(subjects, people, split, options, console) -> Iterator[tuple[Scorer
 def _rank(scorer, galleries, console):
     """The `RankedGallery` of each probe by one scorer."""
     ids = scorer.people.identities
-    needed = np.zeros((len(ids),) * 2, bool)
+    rows, columns = np.unique(list(galleries)), np.unique(np.concatenate(list(galleries.values())))
+    marked = np.zeros((len(rows), len(columns)), bool)
     for probe, gallery in galleries.items():
-        needed[probe, gallery] = True
-    read, _ = scorer.score(needed, console)
+        marked[np.searchsorted(rows, probe), np.searchsorted(columns, gallery)] = True
+    read, _ = scorer.score(Pairs(rows, columns, marked), console)
     found = {}
     for probe, gallery in galleries.items():
         scores = read([probe], gallery)

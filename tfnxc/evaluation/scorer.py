@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -14,11 +14,13 @@ from rich.console import Console
 from tfnxc.console import plain
 from tfnxc.datasets import ImageSet
 from tfnxc.errors import InputError
+from tfnxc.evaluation.costs import Cost
 from tfnxc.evaluation.summaries import Read
 from tfnxc.evaluation.tested import Tested
 from tfnxc.metrics import EvaluationPlan, get_protocol
 from tfnxc.metrics.ranking import TrialScores
 from tfnxc.runs.result import HEAD
+from tfnxc.scoring.pairs import Pairs
 from tfnxc.scoring.two_stages import Shortlist, TwoStages
 
 VECTORS = ("embedding", "embedding-csls", "embedding-k-reciprocal")
@@ -31,27 +33,41 @@ COMBINED = ("both", "both-camera")
 """Those of them that combine head and embedding, and may leave pairs out by a shortlist."""
 
 
+class Filled(NamedTuple):
+    """What filling gave: what reads scores, how many pairs were scored for it, and how fast.
+
+    The rate is in pairs a second: that of now, or of when the scores were made; `None` where nobody knows.
+    """
+
+    read: Read
+    pairs: int = 0
+    rate: float | None = None
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scorer:
     """A scorer of the pictures of one test part. It scores once, and then lets go of the model and the pictures.
 
-    `prefix` begins the names of its result files; `about` has fields of a `Result`; `fill` is like `score`, but gives
-    how many pairs were scored now; `folder` is that of its run; `kind` is one of `SCORERS`. `at_once` says that it has
-    the scores of all pairs, whichever are needed. `two_stages` gives those of a plan where a shortlist is drawn, and
-    `trials` those that depend on the gallery; `shown` makes of scores what pictures show below a rank.
+    `prefix` begins the names of its result files; `about` has fields of a `Result`; `fill` scores the pairs that are
+    needed; `cost` says what that would cost, with so many of them on shortlists at most; `folder` is that of its run;
+    `kind` is one of `SCORERS`. `at_once` says that it has the scores of all pairs of the pictures that are needed.
+    `two_stages` gives those of a plan where a `shortlist` is drawn, and `trials` those that depend on the gallery;
+    `shown` makes of scores what pictures show below a rank.
     """
 
     label: str
     prefix: str
     tested: Tested
     about: Mapping[str, Any]
-    fill: Callable[[np.ndarray | None, Console | None], tuple[Read, int]]
+    fill: Callable[[Pairs, Console | None], Filled]
+    cost: Callable[[Pairs, int | None], Cost]
     folder: pathlib.Path | None = None
     kind: str = HEAD
     at_once: bool = False
-    two_stages: Callable[[EvaluationPlan, Console | None], TwoStages] | None = None
+    two_stages: Callable[[EvaluationPlan, Pairs, Console | None], TwoStages] | None = None
     shown: Callable[[np.ndarray], np.ndarray] = np.asarray
     trials: Callable[[EvaluationPlan], TrialScores] | None = None
+    shortlist: Shortlist | None = None
 
     @property
     def name(self) -> str:
@@ -63,18 +79,16 @@ class Scorer:
         """The `ImageSet` of the test part."""
         return self.tested.part
 
-    def score(self, needed: np.ndarray | None, console: Console | None) -> tuple[Read, float | None]:
-        """Scores the pairs that a boolean matrix marks; gives what reads scores, and pairs a second, if any was new."""
+    def score(self, needed: Pairs, console: Console | None) -> tuple[Read, float | None]:
+        """Scores pairs; gives what reads scores, and pairs a second: those of now, or of when they were scored."""
         begin = time.perf_counter()
-        read, pairs = self.fill(needed, console)
+        read, pairs, rate = self.fill(needed, console)
         seconds = time.perf_counter() - begin
-        if not pairs:
-            return read, None
-        if console is not None:
+        if pairs and console is not None:
             console.print(
                 plain(f"{self.label}: {pairs} pairs in {seconds:.1f} s, {pairs / seconds:.0f} pairs a second")
             )
-        return read, pairs / seconds
+        return read, pairs / seconds if pairs and rate is None else rate
 
 
 @dataclasses.dataclass(frozen=True)

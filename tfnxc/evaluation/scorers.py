@@ -13,13 +13,14 @@ from rich.console import Console
 
 from tfnxc import models
 from tfnxc.console import plain, progress_bar
-from tfnxc.datasets import IMAGE_SIZE, ImageSet, open_dataset
+from tfnxc.datasets import ImageSet, open_dataset
 from tfnxc.embedding import Embedding
 from tfnxc.errors import InputError
 from tfnxc.evaluation.baselines import BASELINES, Baseline, FittedBaseline, LomoFeatures, PictureBaseline
+from tfnxc.evaluation.costs import Cost
 from tfnxc.evaluation.model_scorers import Model, embedding_of, model_scorers
 from tfnxc.evaluation.saved_scores import SavedScores
-from tfnxc.evaluation.scorer import Asked, Scorer
+from tfnxc.evaluation.scorer import Asked, Filled, Scorer
 from tfnxc.evaluation.tested import (
     AnySplit,
     Everyone,
@@ -32,6 +33,7 @@ from tfnxc.evaluation.tested import (
 from tfnxc.hashes import weights_digest
 from tfnxc.models.pretrained import pretrained_card
 from tfnxc.runs import Run, load_model
+from tfnxc.scoring import Pictures
 
 Subject: TypeAlias = Run | keras.Model | SavedScores | str | os.PathLike
 """What `tfnxc.evaluation.evaluate` takes."""
@@ -162,21 +164,19 @@ def scorers(
     described = LomoFeatures()
     for tested in every:
         if isinstance(subject, FittedBaseline):
-            yield _of_fitted(subject, tested, described)
+            yield _of_baseline(subject, tested, described)
             continue
-        pictures = functools.partial(_pictures, tested, console)
         if isinstance(subject, PictureBaseline):
-            images = pictures()
-            yield _of_baseline(subject, tested, lambda console, images=images: subject.compare(images, images))
+            yield _of_baseline(subject, tested)
         else:
             options = both_orders, flips, batch_size, strategy, data, references, own
+            pictures = functools.partial(_pictures, tested, console)
             yield from model_scorers(subject, tested, pictures, asked, embedding, *options)
 
 
-def _pictures(tested, console, size=IMAGE_SIZE):
-    """The pictures of a test part."""
-    with progress_bar(f"Reading pictures, {tested.split.name}", len(tested.part), console) as advance:
-        return tested.part.images(size, advance)
+def _pictures(tested, console, size):
+    """The pictures of a test part, which are read when they are needed."""
+    return Pictures(tested.part, size, f"Reading pictures, {tested.split.name}", console)
 
 
 def _references(model, embedding, people, data, console, size):
@@ -204,17 +204,17 @@ def _refuse(what, arguments):
         raise ValueError(f"{', '.join(given)}: no effect on {what}; leave out.")
 
 
-def _of_fitted(baseline, tested, described):
-    return _of_baseline(baseline, tested, lambda console: baseline.scores(tested, described, console))
-
-
-def _of_baseline(baseline, tested, all_scores):
+def _of_baseline(baseline, tested, *described):
     def fill(needed, console):
-        scores = all_scores(console)
-        return _reader(scores), scores.size
+        scores = baseline.scores(tested, needed, *described, console)
+        return Filled(_reader(scores, needed.rows, needed.columns, len(tested.part)), scores.size)
+
+    def cost(needed, most=None):
+        pictures, seconds, held = baseline.cost(tested, needed, *described)
+        return Cost(needed.marked.size, pictures, seconds, held)
 
     about = {**baseline.about(tested), **tested.about()}
-    return Scorer(baseline.label, f"{baseline.name}-{tested.dataset}-{tested.split.name}", tested, about, fill)
+    return Scorer(baseline.label, f"{baseline.name}-{tested.dataset}-{tested.split.name}", tested, about, fill, cost)
 
 
 def _of_saved(saved):
@@ -227,8 +227,23 @@ def _of_saved(saved):
     everyone = Everyone(tuple(people.people.tolist()), about["split"])
     for name in ("format", "versions"):
         about.pop(name, None)
-    return Scorer(label, saved.name, Tested(people, everyone), about, lambda *_: (_reader(scores.scores), 0))
+    everything = np.arange(len(people))
+    read = Filled(_reader(scores.scores, everything, everything, len(people)))
+    nothing = Cost(0, 0, 0.0, scores.scores.nbytes)
+    return Scorer(label, saved.name, Tested(people, everyone), about, lambda *_: read, lambda *_: nothing)
 
 
-def _reader(scores):
-    return lambda rows, columns: scores[np.ix_(rows, columns)]
+def _reader(scores, rows, columns, count):
+    """What reads a matrix of some rows and columns by positions; NaN beyond them."""
+    row_of, column_of = np.full(count, -1), np.full(count, -1)
+    row_of[rows], column_of[columns] = np.arange(len(rows)), np.arange(len(columns))
+
+    def read(asked_rows, asked_columns):
+        row, column = row_of[np.asarray(asked_rows)], column_of[np.asarray(asked_columns)]
+        if (row >= 0).all() and (column >= 0).all():
+            return scores[np.ix_(row, column)]
+        found = np.full((len(row), len(column)), np.nan, np.float32)
+        found[np.ix_(row >= 0, column >= 0)] = scores[np.ix_(row[row >= 0], column[column >= 0])]
+        return found
+
+    return read

@@ -11,14 +11,17 @@ from rich.console import Console
 from tfnxc.console import plain
 from tfnxc.metrics import CMC, EvaluationPlan, Spread
 from tfnxc.runs import Result
+from tfnxc.scoring.pairs import Pairs
 from tfnxc.scoring.two_stages import Shortlist, TwoStages
 
 
-def shortlisted(label: str, plan: EvaluationPlan, stages: TwoStages, console: Console | None) -> np.ndarray:
-    """Boolean matrix (rows, columns) of the pairs on the shortlists of a plan; says how many those are."""
-    pairs = stages.needed(plan.trials())
+def shortlisted(label: str, plan: EvaluationPlan, stages: TwoStages, console: Console | None) -> Pairs:
+    """The pairs on the shortlists of a plan; says how many those are."""
+    marked = stages.needed(plan.trials())
+    row, column = (np.flatnonzero(marked.any(axis=axis)) for axis in (1, 0))
+    pairs = Pairs(plan.rows[row], plan.columns[column], marked[np.ix_(row, column)])
     if console is not None:
-        count, all_of_them = np.count_nonzero(pairs), np.count_nonzero(plan.needed_part())
+        count, all_of_them = len(pairs), len(Pairs.of_trials(plan.trials(), plan.rows, plan.columns))
         told = f"{label}: {count} of the {all_of_them} pairs that {plan.protocol} reads are on a shortlist."
         console.print(plain(told))
     return pairs
@@ -26,9 +29,9 @@ def shortlisted(label: str, plan: EvaluationPlan, stages: TwoStages, console: Co
 
 def shortlist_record(
     shortlist: Shortlist,
-    plan: EvaluationPlan,
     curves: CMC,
     pairs: int,
+    pairs_exhaustive: int,
     rate: float | None = None,
     exhaustive: CMC | None = None,
 ) -> dict[str, Any]:
@@ -36,10 +39,10 @@ def shortlist_record(
 
     Args:
         shortlist: The `Shortlist`.
-        plan: What was measured.
         curves: The `CMC` of two stages, with the ranks of its matches.
         pairs: How many pairs the head scored for it.
-        rate: How many of them a second. Defaults to `None`: none was new.
+        pairs_exhaustive: How many it would have scored without.
+        rate: How many of them a second. Defaults to `None`: nobody knows.
         exhaustive: The `CMC` of the same draws by all pairs, to be compared with probe by probe. Defaults to `None`.
     """
     lengths = [shortlist.lengths(matches.gallery) for matches in curves.matches]
@@ -53,7 +56,7 @@ def shortlist_record(
         "inside": Spread.of(inside).to_dict(100),
         "mAP_found": Spread.of(found).to_dict(100),
         "pairs": pairs,
-        "pairs_exhaustive": int(np.count_nonzero(plan.needed_part())),
+        "pairs_exhaustive": pairs_exhaustive,
     }
     if rate is not None:
         record["milliseconds"] = 1000 * mean_length / rate

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from tfnxc.datasets import families
 from tfnxc.evaluation.open_sets import open_set_tables
+from tfnxc.evaluation.probe_intervals import interval_line
 from tfnxc.evaluation.shortlists import shortlist_line
 from tfnxc.files import replacing, write_json
 from tfnxc.hashes import short_digest
@@ -35,7 +36,7 @@ Read: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _FIGURES = (*(f"rank {k}" for k in REPORTED_RANKS), "mAP")
 _OF_MEMBERS = (
     *("split", "split_digest", "model_digest", "views", "state", "baseline", "fitted_identities"),
-    *("scorer", "embedding", "combination", "shortlist", "open_set"),
+    *("scorer", "embedding", "combination", "shortlist", "open_set", "probe_interval"),
 )  # what a summary says of each result that is in it
 _COLUMNS = (
     *map(Column, _FIGURES),
@@ -187,6 +188,10 @@ def cmc_tables(groups: Iterable[SplitGroup]) -> Iterator[Table | Text]:
             members = [(row.label, [member.result for member in row.members]) for row in opened]
             title = f"{dataset}, {family}, {opened[0].first.protocol}: detection and identification, in per cent"
             yield from open_set_tables(title, members)
+    for row in (row for rows in tables.values() for row in rows):
+        line = interval_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members])
+        if line is not None:
+            yield plain(line)
     for row in (row for rows in tables.values() for row in rows if row.first.shortlist is not None):
         yield note(shortlist_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members]))
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tfnxc.datasets import CATALOGUE
 from tfnxc.datasets.splits import families
+from tfnxc.evaluation.probe_intervals import interval_line
 from tfnxc.evaluation.shortlists import shortlist_line
 from tfnxc.metrics.cmc import REPORTED_RANKS
 from tfnxc.metrics.published import published_figures
@@ -72,12 +73,15 @@ def _group(name, run, results):
     for result in results:
         curves.setdefault(result.title, result)  # of one label that of the most probes, which comes first
     drawn = plot_cmc(curves, f"{title_of(first.dataset)}, {first.split}", _SHOWN, published)
-    caption = "Share of the probes matched within each rank; bands show a standard deviation over the draws."
+    caption = "Share of the probes matched within each rank; bands show a standard deviation over the draws"
+    some = any(each.probe_interval is not None for each in curves.values())
+    caption += ", and of results of some of the probes the 95 % interval over their identities." if some else "."
     return element(
         "section",
         element("h3", title),
         figure(f"{name}-curves", image(drawn, _alt(title, curves, published), "svg"), caption),
         _table(f"{name}-table", title, results, published),
+        *(paragraph(line) for each in results if (line := interval_line(each.title, [each])) is not None),
         *(paragraph(shortlist_line(each.title, [each])) for each in results if each.shortlist is not None),
     )
 

@@ -63,8 +63,12 @@ class Result:
             was one stage.
         open_set: What is known of probes whose identity is not in the gallery, as `CMC.open_set_record` gives it.
             Defaults to `None`: the protocol has none.
+        probe_interval: Where not all probes were measured, the 95 % interval of the figures by a bootstrap over their
+            identities, in per cent: `[low, high]` of `ranks`, `mAP` and `mINP`; `low` and `high` of the first ranks of
+            the curve; how many `identities`, `samples`, and the `seed`. Defaults to `None`: all were measured.
         data: Path of the data set. Defaults to `None`: that of the run.
-        pairs_per_second: Speed of scoring. Defaults to `None`: all scores were there before.
+        pairs_per_second: Speed of scoring; where all scores were there before, that of when most of the scores of the
+            model were made. Defaults to `None`: unknown, or no pair was scored one by one.
         versions: Versions that it was measured with, by name. Defaults to none.
         extra: Other entries of its file, by name. Defaults to none.
     """
@@ -93,6 +97,7 @@ class Result:
     scorer: str = HEAD
     shortlist: Mapping[str, Any] | None = None
     open_set: Mapping[str, Any] | None = None
+    probe_interval: Mapping[str, Any] | None = None
     data: str | None = None
     pairs_per_second: float | None = None
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -187,6 +192,7 @@ class Result:
         about |= {} if self.scorer == HEAD else {"scorer": self.scorer}
         about |= {} if self.shortlist is None else {"shortlist": dict(self.shortlist)}
         about |= {} if self.open_set is None else {"open_set": dict(self.open_set)}
+        about |= {} if self.probe_interval is None else {"probe_interval": dict(self.probe_interval)}
         return {
             **{name: getattr(self, name) for name in ("label", "protocol", "ties", *_COUNTS)},
             "unit": "per cent",
@@ -291,6 +297,18 @@ def _open_set(value):
     return {"strangers": int(value["strangers"]), "rates": rates, "absent": [list(each) for each in value["absent"]]}
 
 
+def _probe_interval(value):
+    known = {name: int(value[name]) for name in ("identities", "samples", "seed")}
+    known |= {"ranks": {str(k): _ends(value["ranks"][str(k)]) for k in REPORTED_RANKS}}
+    known |= {name: _ends(value[name]) for name in ("mAP", "mINP")}
+    return known | {name: [float(each) for each in value[name]] for name in ("low", "high")}
+
+
+def _ends(value):
+    low, high = map(float, value)
+    return [low, high]
+
+
 def _known_spread(value):
     return None if value is None else {key: value[key] for key in ("mean", "deviation", "interval95")}
 
@@ -302,6 +320,7 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys((*_TEXTS, "scorer"), str),
     "shortlist": _shortlist,
     "open_set": _open_set,
+    "probe_interval": _probe_interval,
     **dict.fromkeys((*_COUNTS, "epochs_done"), int),
     "pairs_per_second": float,
     "settings": lambda value: value if isinstance(value, RunSettings) else RunSettings.from_dict(value),

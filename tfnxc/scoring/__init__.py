@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING
 from tfnxc.lazy import lazy_names
 from tfnxc.scoring.colour_histogram import colour_histogram_features, colour_histogram_scores
 from tfnxc.scoring.lomo import lomo_features
+from tfnxc.scoring.pairs import Pairs
+from tfnxc.scoring.pictures import Pictures
+from tfnxc.scoring.score_store import ScoreStore
 from tfnxc.scoring.test_time_augmentation import View, views
 from tfnxc.scoring.two_stages import Shortlist, TwoStages
 
 if TYPE_CHECKING:
+    from tfnxc.scoring.model_scores import ModelScores
     from tfnxc.scoring.pair_head import Embedder, PairHead, embed
     from tfnxc.scoring.pair_scorer import PairScorer
-    from tfnxc.scoring.score_file import ModelScores, ScoreFile
     from tfnxc.scoring.vectors import cosines, image_vectors
 
 __all__ = [
@@ -19,7 +22,9 @@ __all__ = [
     "ModelScores",
     "PairHead",
     "PairScorer",
-    "ScoreFile",
+    "Pairs",
+    "Pictures",
+    "ScoreStore",
     "Shortlist",
     "TwoStages",
     "View",
@@ -34,6 +39,6 @@ __all__ = [
 
 # These import TensorFlow.
 _MODULES = dict.fromkeys(("Embedder", "embed", "PairHead"), "pair_head") | {"PairScorer": "pair_scorer"}
-_MODULES |= dict.fromkeys(("ModelScores", "ScoreFile"), "score_file")
+_MODULES |= {"ModelScores": "model_scores"}
 _MODULES |= dict.fromkeys(("cosines", "image_vectors"), "vectors")
 __getattr__, __dir__ = lazy_names(__name__, {name: f"{__name__}.{module}" for name, module in _MODULES.items()})

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfnxc.console import ProgressCallback
 from tfnxc.scoring.hsv import hsv_bins
 
 STRIPES = 6  # horizontal stripes of a picture: about head, shoulders, chest, hips, legs, feet
@@ -59,11 +60,34 @@ def colour_histogram_scores(probe_images: np.ndarray, gallery_images: np.ndarray
     """
     probes = colour_histogram_features(_check_images("probe_images", probe_images))
     gallery = colour_histogram_features(_check_images("gallery_images", gallery_images))
+    return histogram_intersections(probes, gallery)
+
+
+def histogram_intersections(
+    probes: np.ndarray, gallery: np.ndarray, progress: ProgressCallback | None = None
+) -> np.ndarray:
+    """What `colour_histogram_scores` gives, of features.
+
+    Args:
+        probes: float32 array of shape `(p, 288)`, from `colour_histogram_features`.
+        gallery: The same, `g` of them.
+        progress: Called with the number of pairs done, probe by probe. Defaults to `None`.
+
+    Returns:
+        float32 array of shape `(p, g)`, in [0, 1].
+
+    Example:
+        >>> features = colour_histogram_features(np.zeros((2, 160, 60, 3), np.uint8))
+        >>> histogram_intersections(features[:1], features)
+        array([[1., 1.]], dtype=float32)
+    """
     scores = np.empty((len(probes), len(gallery)), dtype=np.float32)
     common = np.empty_like(gallery)
     for probe, row in zip(probes, scores, strict=True):
         np.minimum(gallery, probe, out=common)
         np.sum(common, axis=1, out=row)
+        if progress is not None:
+            progress(len(gallery))
     scores /= STRIPES
     # Rounding may leave a picture 1e-7 above or below its likeness to itself; a share is at most 1.
     return np.minimum(scores, 1, out=scores)

@@ -182,8 +182,12 @@ def _draw_curve(axes, curve, number, count, last):
     marker = _MARKERS[number % len(_MARKERS)] if count > len(_STYLES) else ""
     points = {"marker": marker, "markersize": 3.5, "markevery": (number % 3, 3)}
     (line,) = axes.plot(shown, mean, style, color=colour, linewidth=1.4, **points)
-    low, high = np.clip([mean - deviation, mean + deviation], 0, 100)
-    axes.fill_between(shown, low, high, color=colour, alpha=0.2, linewidth=0)
+    interval = getattr(curve, "probe_interval", None)
+    if interval is None:
+        low, high = np.clip([mean - deviation, mean + deviation], 0, 100)
+    else:
+        low, high = (np.asarray(interval[end][: len(shown)]) for end in ("low", "high"))
+    axes.fill_between(shown[: len(low)], low, high, color=colour, alpha=0.2, linewidth=0)
     return line
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfnxc.datasets.image_set import ImageSet
+from tfnxc.datasets.image_set import ImageSet, StampedReader
 from tfnxc.datasets.prepared.manifest import FRAME, MANIFEST, Labels, Manifest, Records, damaged, read_index
 from tfnxc.errors import InputError
 from tfnxc.hashes import sha256_of
@@ -52,7 +52,8 @@ def prepared(folder: str | os.PathLike, verify: bool = False) -> ImageSet:
     pictures = _open(folder, verify)
     labels = pictures.labels
     known = labels.set_name, labels.names, labels.identities, labels.cameras
-    return ImageSet(*known, pictures.read, labels.probes, pictures.read_many, labels.people_names)
+    reader = StampedReader(pictures.read, pictures.stamp)
+    return ImageSet(*known, reader, labels.probes, pictures.read_many, labels.people_names)
 
 
 def broken_shards(folder: str | os.PathLike, progress: Callable[[int], object] | None = None) -> dict[str, str]:
@@ -142,6 +143,10 @@ class _Pictures:
     def read(self, index):
         with open(self._path(index), "rb") as file:
             return self._read(file, index)
+
+    def stamp(self, index):
+        """The shard of a picture, by its SHA-256, and its place there."""
+        return f"{self.manifest.shards[self.records.shards[index]].sha256} {self.records.offsets[index]}"
 
     def read_many(self, indices, size):
         """The pictures of these positions in turn, of a shard as one stream; `None` where another size is asked for."""

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
-from tfnxc.datasets.image_set import ImageSet
-from tfnxc.datasets.readers.folder import EXTENSIONS, matching, pictures
+from tfnxc.datasets.image_set import ImageSet, StampedReader
+from tfnxc.datasets.readers.folder import EXTENSIONS, file_stamp, matching, pictures
 from tfnxc.errors import InputError
 
 BOXES = ("labeled", "detected")  # who drew the boxes: people, or a pedestrian detector
@@ -98,7 +98,8 @@ def _from_mat(path, boxes):
     def read(at):
         return mat.read(boxes, *cells[at].tolist(), label=paths[at])
 
-    return ImageSet(f"cuhk03-{boxes}", paths, 1000 * pair + number, camera, read)
+    reader = StampedReader(read, lambda at: f"{file_stamp(path)} {paths[at]}")
+    return ImageSet(f"cuhk03-{boxes}", paths, 1000 * pair + number, camera, reader)
 
 
 def _from_pictures(folder, boxes):

@@ -7,7 +7,7 @@ import unicodedata
 
 import numpy as np
 
-from tfnxc.datasets.image_set import ImageSet
+from tfnxc.datasets.image_set import ImageSet, StampedReader
 from tfnxc.datasets.picture_file import read_picture
 from tfnxc.errors import InputError
 from tfnxc.identities import DISTRACTOR, JUNK
@@ -90,7 +90,17 @@ def pictures(name, paths, identities, cameras, probes=None, labels=None, **known
     """An `ImageSet` of picture files; `labels` are its paths where they are not those of the files."""
     paths = list(paths)
     shown = paths if labels is None else labels
-    return ImageSet(name, shown, identities, cameras, lambda index: read_picture(paths[index]), probes, **known)
+    reader = StampedReader(lambda index: read_picture(paths[index]), lambda index: file_stamp(paths[index]))
+    return ImageSet(name, shown, identities, cameras, reader, probes, **known)
+
+
+def file_stamp(path):
+    """A file with its size and when it was changed; raises `InputError` where it is gone."""
+    try:
+        known = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}).") from None
+    return f"{os.path.abspath(path)} {known.st_size} {known.st_mtime_ns}"
 
 
 def unseen(people, identities):
