@@ -36,7 +36,7 @@ def test_pictures_of_a_few_probes_and_scores_that_are_kept(trained):
     assert len(captions) == 5  # rankings of both, maps and correlation of each
     assert captions[0].count("NormXcorr has the true match at rank") == 2
     assert len(page.all("img")) == 6
-    (scores,) = (trained.folder / "scores").iterdir()
+    (scores,) = (trained.folder / "scores").rglob("*.scores")
     kept = scores.read_bytes()
     again = run("report", trained.folder, "--probes", 2)
     assert again.exit_code == 0 and scores.read_bytes() == kept and "Head, once a pair" not in again.output
