@@ -7,7 +7,6 @@ from tests.report.small_run import add_result, small_run
 from tests.report.test_page import pictures
 from tfnxc.report import report_page
 
-
 PHONE, SCREEN = 360, 1200
 MISHAPS = {"Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"}
 

@@ -191,7 +191,7 @@ def cmc_tables(groups: Iterable[SplitGroup]) -> Iterator[Table | Text]:
     for row in (row for rows in tables.values() for row in rows):
         line = interval_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members])
         if line is not None:
-            yield plain(line)
+            yield note(line)
     for row in (row for rows in tables.values() for row in rows if row.first.shortlist is not None):
         yield note(shortlist_line(f"{row.label}, {row.first.protocol}", [member.result for member in row.members]))
 
