@@ -159,6 +159,24 @@ def random_case(rng):
             return *shapes, geometry
 
 
+@pytest.mark.parametrize("batches", [(2, 1), (1, 2)])
+@pytest.mark.parametrize("search_size", [(None, None), (1, None), (1, 3)])
+def test_one_entry_against_many_in_float32(batches, search_size, rng):
+    """All channels together: products of matrices of which one side is a single one."""
+    x, y = (rng.normal(size=(batch, 1, 6, 2)).astype("float32") for batch in batches)
+    naive = oracle.AnyGeometry((3, 3), search_size)
+    expected = naive(x, y)
+    upstream = rng.normal(size=expected[:, :, :, 0].shape).astype("float32")
+    x, y = tf.constant(x), tf.constant(y)
+    with tf.GradientTape() as tape:
+        tape.watch([x, y])
+        out = norm_xcorr(x, y, 3, search_size, reduction="sum", output_axes=5)
+    np.testing.assert_allclose(out, expected.sum(axis=3), atol=1e-5)
+    spread = np.repeat(upstream[:, :, :, None], 2, axis=3)
+    for found, by in zip(tape.gradient(out, [x, y], upstream), naive.gradient(x, y, spread), strict=True):
+        np.testing.assert_allclose(found, by, atol=1e-4 * max(1, np.abs(by).max()))
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_random_geometries_equal_the_oracle(seed):
     rng = np.random.default_rng(seed)
@@ -306,17 +324,31 @@ def test_second_derivatives_at_flat_patches_are_finite(case, rng):
 
 
 @pytest.mark.parametrize("case", PENALIZED)
-def test_forward_mode_equals_finite_differences(case, rng):
+@pytest.mark.parametrize("graph", [False, True])
+def test_forward_mode_equals_finite_differences(case, graph, rng):
     *shapes, geometry = PENALIZED[case]
     x, y = (tf.constant(rng.normal(size=shape)) for shape in shapes)
     along = [tf.constant(rng.normal(size=shape)) for shape in shapes]
-    with tf.autodiff.ForwardAccumulator([x, y], along) as forward:
-        out = norm_xcorr(x, y, **geometry)
+
+    def moved(x, y):
+        with tf.autodiff.ForwardAccumulator([x, y], along) as forward:
+            out = norm_xcorr(x, y, **geometry)
+        return forward.jvp(out)
+
+    found = (tf.function(moved) if graph else moved)(x, y)
     above, below = (
         norm_xcorr(*(maps + sign * 1e-6 * by for maps, by in zip((x, y), along, strict=True)), **geometry)
         for sign in (1, -1)
     )
-    np.testing.assert_allclose(forward.jvp(out), (above - below) / 2e-6, atol=1e-7)
+    np.testing.assert_allclose(found, (above - below) / 2e-6, atol=1e-7)
+
+
+def test_forward_mode_from_outside_of_a_graph_says_what_to_do(rng):
+    x = tf.constant(rng.normal(size=(1, 4, 5, 1)))
+    traced = tf.function(lambda x: norm_xcorr(x, x, 3, 3))
+    with pytest.raises(LookupError, match=r"put the tf\.autodiff\.ForwardAccumulator into the function"):
+        with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)):
+            traced(x)
 
 
 def test_one_number_stands_for_both(rng):

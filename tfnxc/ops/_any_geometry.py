@@ -20,6 +20,8 @@ def correlation(x, y, geometry, epsilon, gradient, weights=None):
     of_x, of_y = _grids(x, y, geometry)
     x_patches = _normalized(*_extracted(x, geometry, *of_x), epsilon, gradient)
     y_patches = _normalized(*_extracted(y, geometry, *of_y), epsilon, gradient)
+    # TensorFlow's own product of batches (2, 1) and (1, 1) writes outside its memory (2.21, float32, with oneDNN).
+    x_patches, y_patches = of_one_batch(x_patches, y_patches)
     if weights is not None:
         x_patches *= weights[:, None]
     x_patches, y_patches = (_grouped(each, weights is not None) for each in (x_patches, y_patches))
@@ -28,6 +30,15 @@ def correlation(x, y, geometry, epsilon, gradient, weights=None):
     else:
         products = _by_rows(x_patches, y_patches, geometry, halo=of_y[0])
     return tf.transpose(products, [0, 2, 3, 1, 4, 5])
+
+
+def of_one_batch(x, y):
+    """Both, a batch known to be of 1 as often as the other has entries."""
+    if x.shape[0] == y.shape[0]:
+        return x, y
+    if x.shape[0] == 1:
+        return tf.repeat(x, tf.shape(y)[0], axis=0), y
+    return x, tf.repeat(y, tf.shape(x)[0], axis=0) if y.shape[0] == 1 else y
 
 
 def _grids(x, y, geometry):
@@ -129,12 +140,12 @@ def _grouped(patches, together):
 def _all_with_all(x, y):
     """Every patch of x with every patch of y."""
     batch, groups, rows, columns, _ = tf.unstack(tf.shape(x))
-    others, _, window_rows, window_columns, _ = tf.unstack(tf.shape(y))
+    _, _, window_rows, window_columns, _ = tf.unstack(tf.shape(y))
     numbers = x.shape[4]
     flat_x = tf.reshape(x, [batch, groups, rows * columns, numbers])
-    flat_y = tf.reshape(y, [others, groups, window_rows * window_columns, numbers])
+    flat_y = tf.reshape(y, [batch, groups, window_rows * window_columns, numbers])
     products = tf.matmul(flat_x, flat_y, transpose_b=True)
-    return tf.reshape(products, [tf.shape(products)[0], groups, rows, columns, window_rows, window_columns])
+    return tf.reshape(products, [batch, groups, rows, columns, window_rows, window_columns])
 
 
 def _by_rows(x, y, geometry, halo):
@@ -189,7 +200,6 @@ class _Nearby:
         x = tf.pad(x, [[0, 0]] * 3 + [[0, self._tiles * self._tile - self._width], [0, 0]])
         x = tf.reshape(x, [batch, groups, rows, self._tiles, self._tile, x.shape[4]])
         products = tf.matmul(x, tf.gather(y, self._held, axis=3), transpose_b=True)
-        batch = tf.shape(products)[0]  # of both
         flat = tf.reshape(products, [batch, groups, rows, self._tiles, self._tile * self._count])
         own = tf.gather(flat, self._kept.astype(np.int32), axis=4)
         own = tf.reshape(own, [batch, groups, rows, self._tiles * self._tile, self.columns])

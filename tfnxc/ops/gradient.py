@@ -58,13 +58,13 @@ def with_gradient(function, differentiable):
 
         return output, lambda upstream: backward(*inputs, upstream)
 
-    # TensorFlow derives forward-mode of each operation that an eager call runs, and the compiled ones have none.
+    # TensorFlow derives forward-mode of each operation as it runs or is traced, and the compiled ones have none.
     return lambda *inputs: differentiable(*inputs) if _in_forward_mode(inputs) else run(*inputs)
 
 
 def _in_forward_mode(tensors):
-    """Whether a `tf.autodiff.ForwardAccumulator` follows one of the tensors of an eager call."""
-    return tf.executing_eagerly() and bool(forwardprop_util.pack_tangents(tensors).tangents)
+    """Whether a `tf.autodiff.ForwardAccumulator` follows one of the tensors."""
+    return bool(forwardprop_util.pack_tangents(tensors).tangents)
 
 
 def gradients(function, *inputs_and_upstream):
@@ -73,7 +73,13 @@ def gradients(function, *inputs_and_upstream):
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         output = function(*inputs)
-    return tape.gradient(output, inputs, upstream)
+    found = tape.gradient(output, inputs, upstream)
+    if any(each is None for each in found):  # no tape records while TensorFlow takes a traced function apart
+        raise LookupError(
+            "a tf.function with an operation of tfnxc has no forward-mode from outside: put the "
+            "tf.autodiff.ForwardAccumulator into the function, or call it without tf.function."
+        )
+    return found
 
 
 def compiled(ops, name, inputs, plain, search_size, gradient=None, forward_inputs=(), **options):

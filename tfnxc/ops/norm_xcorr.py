@@ -6,7 +6,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from tfnxc.ops._any_geometry import correlation
+from tfnxc.ops._any_geometry import correlation, of_one_batch
 from tfnxc.ops._patches import MAP_SCALE, fold_patches, normalized_patches
 from tfnxc.ops._search import NearbyColumns, WholeRows
 from tfnxc.ops.arguments import (
@@ -53,7 +53,8 @@ def norm_xcorr(
     operation is not symmetric in `x` and `y`. Statistics and sums are computed in float32 at least, of differences from
     a patch's centre: values may have any offset and size, and a flat patch gives exactly 0.
 
-    The gradient is analytic, and has derivatives itself: a gradient penalty and forward-mode work.
+    The gradient is analytic, and has derivatives itself: a gradient penalty and forward-mode work. In a `tf.function`
+    the `tf.autodiff.ForwardAccumulator` has to be inside, not around it.
 
     Args:
         x: Tensor of shape `(batch, height, width, channels)`, of any floating point type. All sizes but the channels
@@ -129,7 +130,7 @@ def norm_xcorr(
         products = _of_any_geometry(x, y, geometry, epsilon, gradient, weights, native_cpu_ops(implementation))
         return tf.cast(_maps(products, x, y, geometry, weights is not None, output_axes), x.dtype)
     ops = native_ops(implementation)
-    x, y = _of_one_batch(x, y)
+    x, y = of_one_batch(x, y)
     options = {"patch_size": geometry.patch_size, "search_size": geometry.search_size}
     options |= {"epsilon": epsilon, "gradient": gradient}
 
@@ -233,15 +234,6 @@ def _of_any_geometry(x, y, geometry, epsilon, gradient, weights, ops):
     inputs = {"x": x, "y": y, "weights": [] if weights is None else [weights]}
     options = {each.name: getattr(geometry, each.name) for each in dataclasses.fields(geometry)}
     return compiled(ops, "norm_xcorr_any", inputs, plain, epsilon=epsilon, gradient=gradient, **options)
-
-
-def _of_one_batch(x, y):
-    """Both, a batch known to be of 1 as often as the other has entries."""
-    if x.shape[0] == y.shape[0]:
-        return x, y
-    if x.shape[0] == 1:
-        return tf.repeat(x, tf.shape(y)[0], axis=0), y
-    return x, tf.repeat(y, tf.shape(x)[0], axis=0) if y.shape[0] == 1 else y
 
 
 def _maps(products, x, y, geometry, together, output_axes):
