@@ -78,6 +78,9 @@ def check_wrong_inputs(layer_class, of_one_size=True):
             ([keras.Input((None, 5, 3))] * 2, r"all known but the batch; got x of shape \(None, None, 5, 3\)"),
             ([keras.Input(SHAPE), keras.Input((6, 4, 3))], r"one shape; got \(None, 6, 5, 3\) and \(None, 6, 4, 3\)"),
         ]
+    for given in ((None, tf.zeros((BATCH, *SHAPE))), ([[1.0, 2.0]], [[1.0, 2.0]])):
+        with pytest.raises(ValueError, match="list of two feature maps"):
+            layer_class()(*given)
     for symbolic, message in symbolic_inputs:
         with pytest.raises(ValueError, match=message):
             layer_class()(symbolic)

@@ -134,6 +134,7 @@ def test_wrong_inputs_are_refused():
         ({"stride": 0}, r"stride must be two positive integers \(rows, columns\); got 0"),
         ({"dilation": None}, "dilation must be an integer or a pair of integers; got None"),
         ({"padding": "full"}, r"padding must be one of \('same', 'valid', 'masked'\); got 'full'"),
+        ({"reduction": np.ones(3)}, r"reduction must be one of .*got array\(\[1., 1., 1.\]\)"),
         ({"reduction": "max"}, r"reduction must be one of \('sum', 'mean', 'learned'\); got 'max'"),
         ({"output_axes": 3}, r"output_axes must be one of \(4, 5\); got 3"),
         ({"patch_size": (1, 1)}, "at least 2 pixels.*got"),

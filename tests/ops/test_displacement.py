@@ -83,6 +83,17 @@ def test_nan_stays_with_its_position():
         assert np.isfinite(found[0]).all() and np.isnan(found[1]).all()
 
 
+def test_places_may_be_ruled_out_by_minus_infinity():
+    scores = bumps([(2.3, 3.75)], (5, 7))
+    scores[0, 0, 0, 1], scores[0, 0, 0, :, 6] = -np.inf, -np.inf
+    with tf.GradientTape() as tape:
+        at = tf.constant(scores)
+        tape.watch(at)
+        found = best_displacement(at)
+    np.testing.assert_allclose(found[0, 0, 0], (0, 0.75), atol=1e-12)
+    assert np.isfinite(tape.gradient(found, at)).all()
+
+
 @pytest.mark.parametrize("method", ["hard", "soft"])
 def test_a_shift_of_maps_is_recovered(method, rng):
     x = rng.normal(size=(1, 20, 24, 3))
@@ -111,6 +122,7 @@ def test_compiled_equals_eager(method, jit_compile, rng):
         ({"dilation": 0}, "dilation must be two positive integers"),
         ({"origin": "top"}, r"origin must be one of \('centre', 'first'\); got 'top'"),
         ({"origin": ("first",)}, "or a pair of them"),
+        ({"origin": None}, "or a pair of them; got None"),
         ({"method": "argmax"}, r"method must be one of \('hard', 'soft'\); got 'argmax'"),
         ({"temperature": 0}, "temperature must be a positive, finite number; got 0"),
     ],

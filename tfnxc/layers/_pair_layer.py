@@ -92,7 +92,7 @@ class PairLayer(keras.layers.Layer):
 
     def _pair(self, inputs):
         """The two maps, checked: `build` sees the shapes of the first call only."""
-        self._shapes(tf.nest.map_structure(lambda maps: maps.shape, inputs))
+        self._shapes(tf.nest.map_structure(lambda maps: getattr(maps, "shape", None), inputs))
         return inputs
 
 

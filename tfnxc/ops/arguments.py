@@ -188,7 +188,7 @@ def check_layout(value):
 
 def one_of(name, value, known):
     """The one of those `known` that equals `value`."""
-    if value not in known:
+    if getattr(value, "shape", ()) != () or value not in known:  # an array equals nothing and everything
         raise ValueError(f"{name} must be one of {known}; got {value!r}.")
     return known[known.index(value)]
 

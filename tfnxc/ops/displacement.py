@@ -35,8 +35,8 @@ def best_displacement(
         temperature: Positive number, for `"soft"`: the smaller, the nearer to `"hard"`. Defaults to `0.05`, of scores
             in (-1, 1).
         subpixel: For `"hard"`: whether the displacement is refined, along each axis, to the top of the parabola through
-            the highest score and those beside it, by at most half a step; at an edge of the window it is not. The
-            gradient of the refinement reaches those scores. Defaults to `True`.
+            the highest score and those beside it, by at most half a step; at an edge of the window, or beside a
+            score of minus infinity, it is not. The gradient of the refinement reaches those scores. Defaults to `True`.
 
     Returns:
         Tensor of shape `(batch, rows, columns, 2)`, of float32 or of the type of `scores` where that is float64: rows
@@ -84,8 +84,8 @@ def check_scores(name, shape, dtype):
 
 def check_origin(value):
     """`value`, one of `ORIGINS` or a pair of them, as a pair."""
-    pair = (value, value) if isinstance(value, str) else tuple(value)
-    if len(pair) != 2:
+    pair = (value, value) if isinstance(value, str) else value
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
         raise ValueError(f"origin must be one of {ORIGINS}, or a pair of them; got {value!r}.")
     return tuple(one_of("origin", each, ORIGINS) for each in pair)
 
@@ -129,7 +129,7 @@ def _to_top(flat, best, index, size, step):
     beside = tf.where(inside, step, 0)
     before, middle, after = score(best - beside), score(best), score(best + beside)
     curvature = 2 * middle - before - after
-    curved = inside & (curvature > 0)
+    curved = inside & (curvature > 0) & tf.math.is_finite(curvature)
     slope = (after - before) / (2 * tf.where(curved, curvature, tf.ones_like(curvature)))
     return tf.where(curved, slope, tf.zeros_like(slope))
 
