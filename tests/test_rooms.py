@@ -38,6 +38,7 @@ FLOORS = (
         "lazy",
         "locks",
         "number_checks",
+        "tables",
         "version",
     ),
 )

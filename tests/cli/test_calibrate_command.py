@@ -1,9 +1,12 @@
 """`tfnxc calibrate` as a user runs it."""
 
+import json
+
 import pytest
 
 from tests.cli.run_command import error_of, run
 from tests.evaluation.embedded_run import embedded_run, small_model
+from tfnxc.console import console
 from tfnxc.evaluation import calibration
 from tfnxc.runs import Run
 
@@ -36,6 +39,10 @@ def test_thresholds_tables_and_a_diagram(folder, tmp_path):
     for each in both.after.bins:
         assert f"{each.predicted:.2f}, {each.observed:.2f} ({each.matches + each.strangers})" in words
     assert picture.read_bytes().startswith(b"\x89PNG")
+    table = result.output[: result.output.index("Calibration: ")]
+    assert max(map(len, table[table.index("People: ") :].splitlines())) <= console.width == 80
+    again = run("calibrate", folder, "--json")
+    assert json.loads(again.stdout) == json.loads(json.dumps(found.to_dict())) and "Calibration: " in again.stderr
 
 
 def test_errors_are_one_line(folder, tmp_path):

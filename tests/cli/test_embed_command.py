@@ -1,5 +1,7 @@
 """The command `tfnxc embed`: what it prints and what it refuses."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -33,9 +35,10 @@ def test_fitting_anew_is_the_same(fitted):
     folder, _ = fitted
     before = Run.open(folder).embedding().card
     words = "--on", "synthetic", "--split", "random-80-0", "--identities", 10
-    again = run_command(folder, *words)
+    again = run_command(folder, *words, "--json")
     assert again.exit_code == 0, again.output
     assert Run.open(folder).embedding().card == before
+    assert json.loads(again.stdout) == json.loads(json.dumps(before.to_dict()))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tfnxc.metrics import EvaluationPlan, cmc
 from tfnxc.models import split
 from tfnxc.runs import Result
 from tfnxc.scoring import embed
-from tfnxc.serving import CARD, embedding_card, export_run
+from tfnxc.serving import CARD, embedding_card, export_run, verify_export
 from tfnxc.training import Recipe, Run, RunSettings
 
 
@@ -114,6 +114,8 @@ def test_what_cannot_be_measured_is_not_written(trained, tmp_path):
 
 def test_the_library_call_is_the_command_without_a_word(trained, tmp_path, capsys):
     path = export_run(trained.folder, "mine", tmp_path / "served", version=3)
+    verified = json.loads(run("export", "--verify", path, "--json").stdout)
+    assert verified == {"export": str(path), "files": verify_export(path)}
     assert path == tmp_path / "served" / "mine" / "3" and capsys.readouterr().out == ""
     assert json.loads((path / CARD).read_text())["model_digest"] == trained.model_digest()
     for name in ("no name", "../up", ""):

@@ -1,12 +1,16 @@
 """Commands that print tables, on 80 columns and with long names; and the same as JSON."""
 
 import json
+import pathlib
+import re
 
+import click
 import numpy as np
 import pytest
 from rich.cells import cell_len
 
 from tests.cli.run_command import run
+from tfnxc.cli import main
 from tfnxc.console import console
 from tfnxc.datasets import synthetic
 from tfnxc.evaluation import Results, SavedScores, evaluate
@@ -49,7 +53,7 @@ def fits(result, *names):
 def test_data_sets_and_splits():
     assert "36,036" in fits(run("datasets", "list"), "cuhk03-detected", "cuhk03-classic-1260", "market1501")
     fits(run("splits"), "cuhk03-767-detected", "cuhk03-classic-1260")
-    fits(run("splits", "cuhk03-767-labeled"))
+    fits(run("splits", "grid-125"), "grid-125-10")
     assert "3228d12c0a7e" in fits(run("splits", "cuhk01-486"), "cuhk01-486-10")
 
 
@@ -106,3 +110,17 @@ def test_published_figures_and_summaries_are_in_the_json(scores):
     assert {"method", "ranks", "protocol", "source"} <= record["published"][0].keys()
     assert len({each["method"] for each in record["published"]}) == len(record["published"])
     assert "NormXcorr (paper)" in str(found) and max(map(cell_len, str(found).splitlines())) <= 80
+
+
+def test_the_page_lists_every_command_that_gives_json():
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `tfnxc ([a-z -]+)` \|", page, re.MULTILINE)
+    assert sorted(listed) == sorted(_with_json(main))
+
+
+def _with_json(group):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from (f"{name} {each}" for each in _with_json(command))
+        elif any("--json" in option.opts for option in command.params):
+            yield name

@@ -45,8 +45,11 @@ def train(campus, tmp_path):
 
 def test_the_options_reach_the_training(trained, train, tmp_path):
     options = ["--split", "random-2-0", "--positives", "cross-camera", "--negatives", "uniform", "--pool", 7]
-    result = train(*options, "--hard-share", 0.25, "--checkpoint-seconds", 60)
+    result = train(*options, "--hard-share", 0.25, "--checkpoint-seconds", 60, "--json")
     assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert record == json.loads(json.dumps(Run.open(tmp_path / "run").to_dict())) and record["split"] == "random-2-0"
+    assert (record["epochs_done"], record["best_epoch"], record["figures"]) == (0, None, {})
     (given,) = trained
     run, recipe, start, (images, identities, cameras, _) = given.run, given.recipe, given.start, given.pictures
     assert (start.model, start.seed, start.search_size, len(images)) == ("normxcorr", 0, None, 12)

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from tests.cli.run_command import error_of, run
+from tfnxc.console import console
 from tfnxc.search import SHORTLIST, Gallery
 from tfnxc.search._files import MANIFEST
 
@@ -46,6 +47,10 @@ def test_index_again_add_delete_compact_and_check(index, model_file, crops, tmp_
     assert result.exit_code == 0, result.output
     assert "1 added" in result.output and "6 pictures" in result.output and "Everything is as it was" in result.output
     assert Gallery(index).cameras == {"a": 5, "door": 1}
+    held = json.loads(run("index", index, "--json").stdout)
+    assert held == Gallery(index).summary() and held["cameras"] == {"a": 5, "door": 1}
+    again = json.loads(run("index", index, "--add", listed, "--json").stdout)
+    assert (again["added"], again["known"], again["broken"], again["unread"]) == (0, 1, [], [])
     (segment,) = index.glob("*.segment")
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1
@@ -75,6 +80,8 @@ def test_search_with_filters_json_and_a_picture(index, crops, tmp_path):
     assert found["combination"] in " ".join(result.output.split()) and json.loads(to.read_text())["combination"] is None
     matches = json.loads(to.read_text())["probes"][0]["matches"]
     assert f"{matches[0]['score']:.4f}" in by_cosine.output and matches[0]["probability"] is None
+    alone = run("search", index, first, "--scorer", "embedding", "--top", 3, "--json")
+    assert json.loads(alone.stdout) == json.loads(to.read_text())
     listed = tmp_path / "day.csv"
     listed.write_text(f"path,time\n{other},2025-03-31T17:00\n")
     assert "1 have changed" in run("index", index, "--add", listed, "--update").output
@@ -192,3 +199,27 @@ def test_what_a_search_without_matches_says(index, crops, tmp_path, model_file):
     for words in ([], ["--until", "1999-12-31"]):
         assert "nothing found; the index is empty" in run("search", index, probe, *words).output
     assert "no picture of camera a; the index is empty" in error_of("search", index, probe, "--camera", "a")
+
+
+def test_what_stands_behind_json_is_no_picture_that_is_written_over(index, crops):
+    first, second, *_ = sorted((crops / "a").iterdir())
+    before = second.read_bytes()
+    assert f"--json {second}: expected a file to write, or nothing. Give --json last." in error_of(
+        "search", index, first, "--json", second
+    )
+    assert "Give --json last" in error_of("audit", index, "--json", index)
+    assert second.read_bytes() == before
+
+
+def test_matches_fit_eighty_columns(index, crops, tmp_path, monkeypatch):
+    monkeypatch.setattr(console, "_width", 80)
+    first, second, *_ = sorted((crops / "a").iterdir())
+    name = "a-picture-with-a-name-of-many-letters-that-a-program-made-0007.png"
+    listed, camera = tmp_path / "long.csv", "the-camera-in-the-hall-with-the-long-table-and-the-door"
+    (tmp_path / name).write_bytes(second.read_bytes())
+    listed.write_text(f"path,camera,time\n{name},{camera},2026-03-31T17:00\n")
+    assert run("index", index, "--add", listed).exit_code == 0
+    found = run("search", index, first, "--scorer", "embedding", "--top", 12)
+    listing = [line for line in found.output.splitlines() if line.startswith("  ")]
+    assert max(map(len, listing)) <= 80 and name in "".join("".join(listing).split())
+    assert camera in found.output and "time 2026-03-31T17:00:00+00:00" in " ".join(found.output.split())

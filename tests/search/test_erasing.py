@@ -163,6 +163,7 @@ def test_the_commands(gallery, pictures, tmp_path):
     assert "search" in shown and "top=3" in shown and pictures[0].name not in shown
     assert json.loads((tmp_path / "log.json").read_text())[0]["parts"][0]["content"] == {"probe": pictures[0].name}
     head = Gallery(folder).audit.head
+    assert json.loads(run("audit", folder, "--json").stdout) == json.loads((tmp_path / "log.json").read_text())
     assert f"1 entries, all as they were written. The last seal: {head}" in run("audit", folder, "--verify").output
     assert "nobody can be asked" in error_of("erase", folder, "--identity", "0")
     receipt = tmp_path / "receipt.json"
@@ -171,7 +172,8 @@ def test_the_commands(gallery, pictures, tmp_path):
     assert len(json.loads(receipt.read_text())["pictures"]) == 4
     assert run("audit", folder, "--verify", "--head", head).exit_code == 0
     assert "no entry has the seal" in error_of("audit", folder, "--verify", "--head", "0" * 63 + "1")
-    assert "8 pictures erased, 0 left" in run("erase", folder, "--keep-days", "1", "--yes").output
+    rest = run("erase", folder, "--keep-days", "1", "--yes", "--json")
+    assert len(json.loads(rest.stdout)["pictures"]) == 8 and "8 pictures erased, 0 left" in rest.stderr
     assert "give both" in error_of("audit", folder, "--head", head)
     assert "nothing to erase" in error_of("erase", folder)
     assert "a file of the index" in error_of("erase", folder, "x", "--receipt", folder / "manifest.json", "--yes")
