@@ -44,7 +44,7 @@ def test_a_baseline_on_all_splits_and_its_scores_measured_again(campus, families
     to = tmp_path / "results"
     found = evaluate(
         "--baseline", "colour-histogram", "--dataset", "cuhk01", "--data", campus, "--split", "few", "--to", to,
-        "--save-scores", tmp_path / "scores", "--repeats", 2,
+        "--save-scores", tmp_path / "scores", "--all-pairs", "--repeats", 2,
     )  # fmt: skip
     assert found.exit_code == 0, found.output
     expected = []
@@ -77,6 +77,14 @@ def test_a_baseline_on_all_splits_and_its_scores_measured_again(campus, families
     assert record["split"] == splits[0].name and record["split_digest"] == splits[0].digest
 
 
+def test_a_dry_run_says_what_it_would_cost_and_does_nothing(campus, families, tmp_path):
+    arguments = ("--baseline", "colour-histogram", "--dataset", "cuhk01", "--data", campus, "--split", "few")
+    told = evaluate(*arguments, "--dry-run", "--to", tmp_path / "results", "--save-scores", tmp_path / "scores")
+    assert told.exit_code == 0, told.output
+    assert told.output.count("to score") == 2 and told.output.count("colour histogram, together") == 2
+    assert not (tmp_path / "results").exists() and not (tmp_path / "scores").exists()
+
+
 def test_a_fitted_baseline_on_all_splits_beside_another(campus, families, tmp_path):
     both = ("--baseline", "colour-histogram", "--baseline", "lomo-xqda", "--dataset", "cuhk01", "--data", campus)
     found = evaluate(*both, "--split", "few", "--to", tmp_path, "--repeats", 2, "--protocol", "cross-camera")
@@ -90,7 +98,7 @@ def test_a_fitted_baseline_on_all_splits_beside_another(campus, families, tmp_pa
 def test_a_run_is_not_tested_on_whom_it_was_trained_on(campus, families, tmp_path):
     folder = tmp_path / "run"
     arguments = ["train", "cuhk01", "--data", campus, "--split", "random-3-1", "--run", folder, "--epochs", 1,
-                 "--batch-size", 8]  # fmt: skip
+                 "--batch-size", 8, "--recipe", "published"]  # fmt: skip
     assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
     assert "trained on" in error_of(folder, "--split", "random-3-2") and "would mean nothing" in error_of(
         folder, "--split", "random-3-2"
@@ -122,7 +130,7 @@ def test_the_best_model_is_measured_and_by_nobody_whom_it_saw(campus, families, 
 def test_held_back_people_are_tested_and_nobody_else(campus, tmp_path):
     folder = tmp_path / "run"
     arguments = ["train", "cuhk01", "--data", campus, "--split", "random-1-0", "--run", folder, "--epochs", 1,
-                 "--batch-size", 8, "--validate", 2]  # fmt: skip
+                 "--batch-size", 8, "--recipe", "published", "--validate", 2]  # fmt: skip
     assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
     record = json.loads((folder / "run.json").read_text())
     fitted = Split.from_dict(record["split"]).hold_back(2, 0)
@@ -175,6 +183,8 @@ def trained_run(campus, folder, split="random-3-1", dataset="cuhk01"):
         1,
         "--batch-size",
         8,
+        "--recipe",
+        "published",
     ]
     assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
     return folder

@@ -97,7 +97,7 @@ def test_the_speed_of_the_most_pairs_is_kept(model, images, tmp_path):
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_scores_of_version_0_1_are_taken_over(model, images, tmp_path, scorer, mirrored):
+def test_scores_of_an_older_form_are_taken_over(model, images, tmp_path, scorer, mirrored):
     matrix = np.zeros((7, 7), np.float32)
     matrix[2, 3:6], matrix[4, 4] = [0.25, -0.0, 0.75], 0.5
     marks = "-first-mirrored" if mirrored else ""

@@ -57,10 +57,10 @@ class Result:
             `tfnxc.evaluation.SCORERS`.
         shortlist: What is known of two stages: `asked` (pictures, or the share of a gallery), the mean `length` in
             pictures, `inside` (the share of true matches in it), `mAP_found` (with those outside counted as not
-            found), how many `pairs` the head scored, and `pairs_exhaustive`; where pairs were new, the `milliseconds`
-            of the head a probe; where all pairs were measured too, `to_exhaustive`, the difference to them in `rank 1`
-            and `mAP`, each a `mean` and the `standard_error` over probes. Shares in per cent. Defaults to `None`: there
-            was one stage.
+            found), how many `pairs` the head scored, and `pairs_exhaustive`; where their speed is known, the
+            `milliseconds` of the head a probe; where all pairs were measured too, `to_exhaustive`, the difference to
+            them in `rank 1` and `mAP`, each a `mean` and the `standard_error` over probes. Shares in per cent. Defaults
+            to `None`: there was one stage.
         open_set: What is known of probes whose identity is not in the gallery, as `CMC.open_set_record` gives it.
             Defaults to `None`: the protocol has none.
         probe_interval: Where not all probes were measured, the 95 % interval of the figures by a bootstrap over their

@@ -255,7 +255,7 @@ class ModelScores:
         return pairs / seconds
 
     def _take_over(self, mirrored):
-        """Takes over scores of version 0.1: a matrix of all pictures, in a file whose name has a digest of them."""
+        """Takes over scores of an older form: a matrix of all pictures, in a file whose name has a digest of them."""
         for path in [path for path, each in self._old.items() if each == mirrored]:
             del self._old[path]
             try:

@@ -18,7 +18,8 @@ def cmc(folders, baselines, files, ranks, published, path, dpi, **options):
     """Draws CMC curves, a panel for each data set and protocol (Figure 1).
 
     The legend is sorted by rank 1. A band is one standard deviation: over splits where runs with the same settings were
-    trained on several, otherwise over the draws of the gallery. Without --scorer the pair head of a run is drawn, and
+    trained on several, otherwise over the draws of the gallery; with --probes it is the 95 % interval over the
+    identities of the probes. Without --scorer the pair head of a run is drawn, and
     beside it each other scorer that tfnxc evaluate has measured on these people. Of published methods there are points
     at the ranks that are known; the legend says under which protocol, ? where the source does not say. Do not compare
     across protocols.
