@@ -76,6 +76,14 @@ def test_what_was_scored_is_not_read_again_where_pictures_are_recognized(run, mo
     assert (told.cost.pairs, told.cost.pictures) == (0, 0) and told.cost.words == "nothing to score"
 
 
+def test_a_measurement_keeps_the_speed_that_it_had(run):
+    first = [evaluate(run, protocols=name, repeats=1, batch_size=8)[0] for name in ("cross-camera", "market")]
+    again = [evaluate(run, protocols=name, repeats=1)[0] for name in ("cross-camera", "market")]
+    assert [each.pairs_per_second for each in again] == [each.pairs_per_second for each in first]
+    assert first[0].pairs_per_second != first[1].pairs_per_second
+    assert [each.to_dict() for each in again] == [each.to_dict() for each in first]
+
+
 def test_an_estimate_scores_nothing_and_says_what_evaluate_will_score(run):
     options = {"scorer": ["head", "embedding"], "protocols": ["cross-camera", "paper"], "repeats": 2}
     found = estimate(run, **options)

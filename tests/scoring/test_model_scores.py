@@ -4,7 +4,7 @@ import pytest
 from tfnxc.datasets import ImageSet
 from tfnxc.errors import InputError
 from tfnxc.hashes import short_digest
-from tfnxc.scoring import Pictures, ScoreStore, model_scores
+from tfnxc.scoring import Pairs, Pictures, ScoreStore, model_scores
 from tfnxc.scoring.model_scores import ModelScores
 from tfnxc.scoring.pair_scorer import PairScorer
 from tfnxc.scoring.test_time_augmentation import View, views
@@ -91,6 +91,15 @@ def test_the_speed_of_the_most_pairs_is_kept(model, images, tmp_path):
     more = np.concatenate([images, images[:1] // 2])
     ModelScores(tmp_path, model, "digest", more, batch_size=4).fill(np.eye(8, dtype=bool))
     assert scores.pace == pace  # of one pair it would say little
+    few, others = Pairs.of(np.eye(7, dtype=bool)), Pairs.of(needed)
+    assert scores.rate(few) == scores.rate(others) == rate
+    scores.keep_rate(few, 2.5)
+    again = ModelScores(tmp_path, model, "digest", images)
+    again.missing(few)
+    assert again.rate(few) == 2.5 and again.rate(others) == rate
+    (tmp_path / "digest" / "rates.json").write_text("[]")
+    with pytest.raises(InputError, match=r"rates\.json: damaged\. Remove it"):
+        again.rate(few)
     (tmp_path / "digest" / "pace.json").write_text("{}")
     with pytest.raises(InputError, match=r"pace\.json: damaged\. Remove it"):
         scores.pace  # noqa: B018

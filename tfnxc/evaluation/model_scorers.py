@@ -145,13 +145,14 @@ class _Head:
         lacking = self.scores.lacking(needed)
         pairs = sum(len(each) for several in lacking.values() for each in several)
         if not pairs:
-            pace = self.scores.pace
-            return Filled(self.scores.read, 0, None if pace is None else pace.pairs_per_second)
+            return Filled(self.scores.read, 0, self.scores.rate(needed))
         bars = ("Towers, once an image", self.scores.towers(lacking)), ("Head, once a pair", pairs)
         # Read before the bars: what reads shows one of its own.
         self._pictures.images(pictures_of(lacking))
         with progress_bars(*bars, console=console) as (tower, head):
             rate = self.scores.fill_lacking(lacking, tower, head)
+        if rate is not None:
+            self.scores.keep_rate(needed, rate)
         return Filled(self.scores.read, pairs, rate)
 
     def cost(self, needed, most=None) -> Cost:

@@ -67,8 +67,8 @@ class Result:
             identities, in per cent: `[low, high]` of `ranks`, `mAP` and `mINP`; `low` and `high` of the first ranks of
             the curve; how many `identities`, `samples`, and the `seed`. Defaults to `None`: all were measured.
         data: Path of the data set. Defaults to `None`: that of the run.
-        pairs_per_second: Speed of scoring; where all scores were there before, that of when most of the scores of the
-            model were made. Defaults to `None`: unknown, or no pair was scored one by one.
+        pairs_per_second: Speed of scoring; where all scores were there before, that of when they were made, or that of
+            the largest scoring of the model. Defaults to `None`: unknown, or no pair was scored one by one.
         versions: Versions that it was measured with, by name. Defaults to none.
         extra: Other entries of its file, by name. Defaults to none.
     """

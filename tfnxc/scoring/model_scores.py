@@ -27,7 +27,8 @@ from tfnxc.scoring.test_time_augmentation import View, views
 
 _BLOCK = 1 << 14  # pairs between two writes to disk
 _READ = 1 << 22  # scores looked at together
-_PACE = "pace.json"
+_PACE, _RATES = "pace.json", "rates.json"
+_MOST_RATES = 1000
 
 
 class Pace(NamedTuple):
@@ -113,6 +114,34 @@ class ModelScores:
             return None
         except (ValueError, TypeError):
             raise InputError(f"{self._pace_file}: damaged. Remove it: speed is then measured again.") from None
+
+    def rate(self, needed: Pairs) -> float | None:
+        """Pairs a second that `keep_rate` kept of these pairs, or else those of `pace`; `None` where there are none.
+
+        Raises:
+            InputError: If what is kept is damaged.
+        """
+        pace = self.pace
+        return self._rates().get(self._key(needed), None if pace is None else pace.pairs_per_second)
+
+    def keep_rate(self, needed: Pairs, rate: float) -> None:
+        """Keeps the pairs a second of a scoring that these pairs were needed for."""
+        rates = {**self._rates(), self._key(needed): rate}
+        write_json(self._pace_file.with_name(_RATES), dict(list(rates.items())[-_MOST_RATES:]))
+
+    def _rates(self):
+        path = self._pace_file.with_name(_RATES)
+        try:
+            return {str(key): float(rate) for key, rate in parse_json(path.read_text(encoding="utf-8")).items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError, AttributeError):
+            raise InputError(f"{path}: damaged. Remove it: speed is then measured again.") from None
+
+    def _key(self, needed):
+        """A digest of pairs by what their pictures show."""
+        sides = (self._pictures.digests(each).tobytes() for each in (needed.rows, needed.columns))
+        return short_digest(b"".join([*sides, np.packbits(needed.marked).tobytes()]))
 
     def missing(self, needed: Pairs | np.ndarray) -> int:
         """How many scores the pairs (probe, gallery) still lack, given as `Pairs` or a boolean matrix."""
