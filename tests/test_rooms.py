@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1] / "tfnxc"
 
 FLOORS = (
     ("cli",),
-    ("report", "service"),
+    ("demo", "report", "service"),
     ("search", "serving"),
     ("web",),
     ("training",),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -219,6 +221,18 @@ def folded(text: str, width: int) -> list[str]:
             lines += whole
         lines.append(line)
     return lines
+
+
+def as_text(renderable: Any) -> str:
+    """What a console of 80 columns without colours shows of tables and notes.
+
+    Example:
+        >>> as_text(note("a note"))
+        'a note'
+    """
+    file = io.StringIO()
+    Console(file=file, width=80, color_system=None, highlight=False).print(renderable)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 def note(text: str) -> Text:

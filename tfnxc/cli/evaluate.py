@@ -2,7 +2,8 @@
 
 import click
 
-from tfnxc.cli._options import OTHER_PEOPLE, SCORER, SHORTLIST, check_options, check_scorers, measured
+from tfnxc.cli._measuring import measured
+from tfnxc.cli._options import OTHER_PEOPLE, SCORER, SHORTLIST, check_options, check_scorers
 from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.datasets import CATALOGUE
 from tfnxc.errors import InputError
@@ -132,9 +133,13 @@ def evaluate(folders, baselines, files, results, dry_run, as_json, **options):
     if dry_run:
         from tfnxc.evaluation import estimate
 
+        told = []
         for each in measured(folders, baselines, files, call=estimate, console=console if chief else None, **options):
-            if chief:
+            told += each.to_dict()
+            if chief and not as_json:
                 console.print(each)
+        if chief and as_json:
+            print_json(told)
         return
     found = Results()
     for each in measured(folders, baselines, files, console=console if chief else None, **options):

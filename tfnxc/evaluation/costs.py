@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 
-from tfnxc.console import plain
 from tfnxc.evaluation.tested import Tested
+from tfnxc.tables import Column, Table, as_text, note
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +67,13 @@ class Estimate:
     cost: Cost
     together: Cost
 
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON has of it."""
+        about = {"label": self.label, "dataset": self.tested.dataset, "split": self.tested.split.name}
+        counts = {"protocol": self.protocol, "probes": self.probes, "pairs": self.pairs}
+        costs = {"cost": dataclasses.asdict(self.cost), "together": dataclasses.asdict(self.together)}
+        return {**about, **counts, **costs}
+
 
 class Estimates(Sequence[Estimate]):
     """The `Estimate`s of `tfnxc.evaluation.estimate`, which print as a table."""
@@ -87,10 +92,17 @@ class Estimates(Sequence[Estimate]):
         """Who would be tested, each split once."""
         return list({(each.tested.dataset, each.tested.split.digest): each.tested for each in self}.values())
 
+    def to_dict(self) -> list[dict[str, Any]]:
+        """What JSON has of them: `seconds`, `bytes` and counts of each scorer and protocol, and of all its protocols.
+
+        Example:
+            >>> [(each["protocol"], each["cost"]["pairs"]) for each in estimate("colour-histogram", people).to_dict()]
+            [('cross-camera', 2400), ('paper', 4560)]
+        """
+        return [each.to_dict() for each in self]
+
     def __str__(self) -> str:
-        file = io.StringIO()
-        Console(file=file, width=80, color_system=None, highlight=False).print(self)
-        return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+        return as_text(self)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         tables: dict[tuple[str, str], Table] = {}
@@ -98,17 +110,23 @@ class Estimates(Sequence[Estimate]):
         for each in self:
             key = each.tested.dataset, each.tested.split.name
             if key not in tables:
-                tables[key] = Table(title=plain(", ".join(key)), title_justify="left", box=box.SIMPLE_HEAD)
-                tables[key].add_column("scorer, protocol", overflow="fold")
-                for name in ("probes", "pairs", "to score", "pictures", "time", "memory"):
-                    tables[key].add_column(name, justify="right", no_wrap=True)
+                tables[key] = Table(", ".join(key), _COLUMNS, heading="scorer, protocol")
             counts = f"{each.probes:,}", f"{each.pairs:,}"
-            tables[key].add_row(plain(f"{each.label}, {each.protocol}"), *counts, *_cells(each.cost))
+            tables[key].add_row(f"{each.label}, {each.protocol}", *counts, *_cells(each.cost))
             if each is last[each.tested, each.label] and each.cost is not each.together:
-                tables[key].add_row(plain(f"{each.label}, together"), "", "", *_cells(each.together))
+                tables[key].add_row(f"{each.label}, together", "", "", *_cells(each.together))
         yield from tables.values()
         if any(each.cost.at_most for each in self):
-            yield "\u2264: at most. Pictures are those described or shown to a tower, mirrored ones counted again."
+            yield note(
+                "\u2264: at most. Pictures are those described or shown to a tower, mirrored ones counted again."
+            )
+
+
+_COLUMNS = (
+    Column("probes", aside="{} probes"),
+    Column("pairs", aside="{} pairs"),
+    *map(Column, ("to score", "pictures", "time", "memory")),
+)
 
 
 def _cells(cost):

@@ -146,7 +146,7 @@ def estimate(
     repeats: int | None = None,
     probes: int | None = None,
     seed: int = 0,
-    ties: Literal["pessimistic", "optimistic"] = "pessimistic",
+    ties: Literal["pessimistic", "optimistic", "expected"] = "pessimistic",
     all_pairs: bool = False,
     console: Console | None = None,
     **options: Any,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import io
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from tfnxc.evaluation.saved_scores import SavedScores
 from tfnxc.evaluation.summaries import Measured, SplitGroup, cmc_tables, grouped, write_plot
 from tfnxc.metrics import TITLES
 from tfnxc.runs import Result
+from tfnxc.tables import as_text
 
 if TYPE_CHECKING:
     from tfnxc.evaluation.tested import Tested
@@ -78,9 +78,7 @@ class Results(Sequence[Result]):
         return f"Results({', '.join(each.name for each in self)})"
 
     def __str__(self) -> str:
-        file = io.StringIO()
-        Console(file=file, width=80, color_system=None, highlight=False).print(self)
-        return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+        return as_text(self)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from cmc_tables(self.groups)

@@ -2,7 +2,8 @@
 
 import click
 
-from tfnxc.cli._options import check_options, check_scorers, measured
+from tfnxc.cli._measuring import measured
+from tfnxc.cli._options import check_options, check_scorers
 from tfnxc.cli.plot._options import PAIRS, PEOPLE, RUNS, file_options, like_evaluate, save
 from tfnxc.errors import InputError
 
