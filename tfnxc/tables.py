@@ -63,10 +63,10 @@ class Table:
         >>> print("\\n".join(table.lines(22)))
         Data sets
         <BLANKLINE>
-           pictures  on disk
-         ────────────────────
+            pictures  on disk
+         ─────────────────────
          cuhk01
-              3,884  a folder
+               3,884  a folder
     """
 
     def __init__(self, title: str, columns: Iterable[Column], heading: str = ""):

@@ -16,9 +16,7 @@ def measured_scorers(run, state, tested):
 
 
 def measured(folders, baselines, files, dataset, data, split_name, partial, known_scorers=False, call=None, **options):
-    """The `Results` of each subject, one after the other; options are those of `evaluate`.
-
-    `call` is made in its place, such as `tfnxc.evaluation.estimate`.
+    """The `Results` of each subject in turn, or what another `call` gives of the options of `evaluate`.
 
     Where no scorer is named, it is the head of a run; with `known_scorers` also each other one that was measured on the
     same people.

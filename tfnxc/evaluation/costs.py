@@ -96,8 +96,9 @@ class Estimates(Sequence[Estimate]):
         """What JSON has of them: `seconds`, `bytes` and counts of each scorer and protocol, and of all its protocols.
 
         Example:
-            >>> [(each["protocol"], each["cost"]["pairs"]) for each in estimate("colour-histogram", people).to_dict()]
-            [('cross-camera', 2400), ('paper', 4560)]
+            >>> estimates = tfnxc.evaluation.estimate("colour-histogram", people, protocols="market")
+            >>> [(each["protocol"], each["probes"], each["cost"]["pairs"]) for each in estimates.to_dict()]
+            [('market', 24, 576)]
         """
         return [each.to_dict() for each in self]
 
