@@ -1,4 +1,5 @@
 import io
+import re
 
 import keras
 import numpy as np
@@ -92,6 +93,35 @@ def test_where_the_output_is_no_terminal_it_prints_a_line_an_epoch(clock):
         "epoch 2/3  steps 4/4  pairs/s 10.0  loss 0.5000  accuracy 0.6250  learning rate 0.125  "
         "val_rank_1 0.2500  val_loss 2.0000  time left 0:00:09",
     ]
+
+
+def test_a_long_epoch_has_lines_of_its_own_without_a_terminal(clock):
+    console = plain()
+    table = LiveTable(console, batch_size=10)
+    begin(table, steps=100, epochs=1)
+    run(table, clock, 0, [12.0] * 100, {"loss": 0.5})
+    lines = console.file.getvalue().splitlines()
+    assert [line.split("  ")[1] for line in lines] == [f"steps {step}/100" for step in range(10, 101, 10)]
+    assert all("loss 1.0000" in line and "time left 0:" in line for line in lines[:-1])
+    console = plain()
+    table = LiveTable(console, batch_size=10)
+    begin(table, steps=100, epochs=1)
+    run(table, clock, 0, [1.0] * 100, {"loss": 0.5})  # a tenth takes 10 seconds, and lines are 30 apart
+    assert [line.split("  ")[1] for line in console.file.getvalue().splitlines()] == [
+        f"steps {step}/100" for step in (30, 60, 90, 100)
+    ]
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", console.file.getvalue())
+
+
+def test_how_many_steps_are_left_may_be_told(clock):
+    console = plain()
+    left = [None, 7]
+    table = LiveTable(console, batch_size=10, steps_left=lambda: left.pop(0))
+    begin(table, steps=4, epochs=9)
+    run(table, clock, 0, (1, 1, 1, 1), {"loss": 1.0})
+    run(table, clock, 1, (1, 1, 1, 1), {"loss": 1.0})
+    first, second = console.file.getvalue().splitlines()
+    assert "time left" not in first and second.endswith("time left 0:00:07")
 
 
 def test_an_epoch_of_one_step_and_hours_that_are_left(clock):

@@ -59,13 +59,73 @@ def test_the_options_reach_the_training(trained, train, tmp_path):
     assert run.settings.recipe.negatives == "uniform" and sorted(set(identities)) == list(run.split.train)
 
 
-def test_a_command_that_is_asked_to_end_says_how_to_go_on(train, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["tfnxc.training.train"], "fit", lambda *_: signal.raise_signal(signal.SIGTERM))
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_asked_to_end_says_where_it_stopped_and_how_to_go_on(
+    train, tmp_path, monkeypatch, number, status
+):
+    module, run = sys.modules["tfnxc.training.train"], tmp_path / "run"
+
+    def ended_by(act):
+        monkeypatch.setattr(module, "fit", lambda *_: (act(), signal.raise_signal(number)))
+        before = signal.getsignal(number)
+        result = train("--split", "random-2-0", "--epochs", 70)
+        assert result.exit_code == status and signal.getsignal(number) is before
+        return result.output.rstrip().rpartition("\n")[2]
+
+    def saved(file, epochs):
+        def act():
+            (run / file).touch()
+            Run.open(run).note_progress(epochs, 18)
+
+        return act
+
+    assert ended_by(lambda: None) == "Stopped before the first step was saved. The same command begins anew."
+    ends = " The same command goes on from there."
+    assert ended_by(saved("model.keras", 6)) == "Stopped after epoch 6 of 70; saved." + ends
+    assert ended_by(saved("checkpoint.keras", 6)) == "Stopped in epoch 7 of 70; saved." + ends
+    told = "Stopped after the last epoch, before the embedding was fitted. The same command fits it."
+    assert ended_by(saved("model.keras", 70)) == told
+
+
+def test_a_command_that_is_stopped_before_it_trains_ends_without_a_traceback(train, monkeypatch):
+    monkeypatch.setattr("tfnxc.datasets.open_dataset", None)
+    monkeypatch.setattr("tfnxc.training.make_deterministic", lambda: signal.raise_signal(signal.SIGINT))
     result = train("--split", "random-2-0")
-    assert result.exit_code == 143 and signal.getsignal(signal.SIGTERM) is before
-    line = f"Asked to end. {tmp_path / 'run'} keeps what was trained; the same command goes on with it."
-    assert result.output.rstrip().endswith(line)
+    assert result.exit_code == 130 and not result.output
+
+
+def test_only_one_option_says_how_long_a_training_is(trained, train):
+    for words, told in (
+        (["--minutes", 1, "--epochs", 2], "--minutes and --epochs each say how long the training is"),
+        (["--epochs", 2, "--steps", 5], "--epochs and --steps each say how long the training is"),
+    ):
+        result = train("--split", "random-2-0", *words)
+        assert result.exit_code == 1 and told in result.output
+    for minutes in ("0", "-1"):
+        assert train("--split", "random-2-0", "--minutes", minutes).exit_code == 2
+    result = train("--split", "random-2-0", "--minutes", "nan")
+    assert result.exit_code == 1 and "minutes must be a number above 0; got nan" in result.output
+    assert not trained
+
+
+def test_minutes_and_steps_take_the_place_of_epochs(trained, train, tmp_path):
+    result = train("--split", "random-2-0", "--minutes", 2.5)
+    assert result.exit_code == 0 and "pictures are few" not in result.output
+    assert trained[0].run.settings.minutes == 2.5 and trained[0].recipe == Recipe.named()
+    (tmp_path / "run" / "model.keras").touch()
+    trained[0].run.note_length(400, 399)  # what the first steps told
+    assert train("--split", "random-2-0", "--minutes", 2.5).exit_code == 0
+    assert trained[1].run.settings.recipe.steps == 399
+    result = train("--split", "random-2-0", "--minutes", 3)
+    assert result.exit_code == 1 and "(minutes: 2.5 there, 3.0 now)" in result.output
+    folder = tmp_path / "steps"
+    assert train("--split", "random-2-0", "--steps", 399, "--run", folder).exit_code == 0
+    assert trained[-1].recipe == Recipe.named(steps=399) and trained[-1].run.settings.minutes is None
+    (folder / "model.keras").touch()
+    trained[-1].run.note_length(400, 399)
+    assert train("--split", "random-2-0", "--steps", 399, "--run", folder).exit_code == 0
+    result = train("--split", "random-2-0", "--steps", 400, "--run", folder)
+    assert result.exit_code == 1 and "(steps: 399 there, 400 now)" in result.output
 
 
 def test_a_run_that_an_earlier_version_began_goes_on(trained, train, tmp_path):

@@ -112,6 +112,7 @@ def test_settings_stand_beside_the_published_recipe(page):
     assert {"0.5", "2"} == set(page.texts("strong")) - {"bold"}
     rows = dict(page.rows("Who trains and who tests"))
     assert rows["People who test"] == "3" and rows["Epochs finished"] == "2 of 2"
+    assert rows["Recipe"] == "published with learning rate 0.5"
 
 
 def test_tables_have_captions_and_scopes_and_boxes_that_scroll_by_keyboard(page):

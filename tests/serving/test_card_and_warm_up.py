@@ -103,7 +103,7 @@ def test_the_card_of_a_run_has_the_results_of_the_very_model(tmp_path):
         {"dataset": "grid", "training_identities": 3},
     ]
     assert card["split"] == {"name": "mine", "digest": split.digest} and "viper" in card["licence"]["weights"]
-    training = {"epochs_done": 5, "settings": run.settings.to_dict(), "versions": run.versions}
+    training = {"recipe": "published", "epochs_done": 5, "settings": run.settings.to_dict(), "versions": run.versions}
     assert card["training"] == training and card["model_digest"] == own
     assert card["embedding"] == f"none, because the run has none; tfnxc embed fit {tmp_path} fits one"
     assert card["thresholds"] == f"none, because the run has none; tfnxc calibrate {tmp_path} makes them"

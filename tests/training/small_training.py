@@ -77,6 +77,7 @@ def small_training(
     validate_every=1,
     patience=None,
     callbacks=(),
+    minutes=None,
     **execution,
 ):
     """Trains the tiny model in a folder, by arrays."""
@@ -86,6 +87,7 @@ def small_training(
             folder,
             TrainingData.of_arrays(make_images(), IDENTITIES, cameras, domains, SPLIT),
             recipe,
+            minutes=minutes,
             start=Start(model, weights=weights, seed=seed),
             validation=Validation(0, validate_every, patience, *ranked),
             callbacks=callbacks,

@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -39,7 +40,7 @@ from tfnxc.errors import InputError
 from tfnxc.locks import LOCK
 from tfnxc.scoring.colour_histogram import colour_histogram_scores
 from tfnxc.training import Recipe, Run, make_deterministic
-from tfnxc.training.ending import saving_when_asked_to_end
+from tfnxc.training.ending import saving_when_asked_to_end, where_it_stopped
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BROKEN = {"nan.json", "nan_batch.npz"}
@@ -192,9 +193,9 @@ def test_hard_negatives_are_found_once_an_epoch_and_kept_for_its_rest(tmp_path, 
 class Asked(keras.callbacks.Callback):
     """Asks the process to end, in a step or behind the last one of an epoch, a number of times."""
 
-    def __init__(self, epoch, step, times=1):
+    def __init__(self, epoch, step, times=1, number=signal.SIGTERM):
         super().__init__()
-        self._at, self._times, self._epoch = (epoch, step), times, 0
+        self._at, self._times, self._epoch, self._number = (epoch, step), times, 0, number
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -202,7 +203,7 @@ class Asked(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         if (self._epoch, batch) == self._at:
             for _ in range(self._times):
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(self._number)
 
 
 def test_a_training_that_is_asked_to_end_saves_first_and_goes_on_to_the_same_end(tmp_path, whole):
@@ -217,12 +218,37 @@ def test_a_training_that_is_asked_to_end_saves_first_and_goes_on_to_the_same_end
         model = small_training(folder, callbacks=[count])
         assert count.steps == 3 * STEPS - (STEPS + step + 1)
         assert_like_the_whole(whole, folder, model)
-    with pytest.raises(SystemExit), saving_when_asked_to_end():  # at the second time it does not wait
-        small_training(tmp_path / "twice", callbacks=[Asked(1, 0, times=2)])
-    assert names(tmp_path / "twice") == WHILE_TRAINING and Run.open(tmp_path / "twice").epochs_done == 1
+    for times, kept in ((2, {"checkpoint.keras"}), (3, set())):  # at the third time it does not wait
+        folder = tmp_path / f"{times} times"
+        with pytest.raises(SystemExit) as ended, saving_when_asked_to_end():
+            small_training(folder, callbacks=[Asked(1, 0, times, signal.SIGINT)])
+        assert ended.value.code == 130
+        assert names(folder) == WHILE_TRAINING | kept and Run.open(folder).epochs_done == 1
+        at_once = "Stopped at once after epoch 1 of 3. The same command goes on from what was saved last."
+        saved = "Stopped in epoch 2 of 3; saved. The same command goes on from there."
+        assert where_it_stopped(folder) == (saved if kept else at_once)
     with pytest.raises(SystemExit), saving_when_asked_to_end():  # no step is made
         os.kill(os.getpid(), signal.SIGTERM)
         signal.sigtimedwait([], 1)  # not before the signal is handled
+
+
+def test_whoever_asks_again_while_it_saves_gets_a_whole_checkpoint(tmp_path, whole, monkeypatch):
+    replace = files.os.replace
+
+    def asks(source, target):
+        if pathlib.Path(target).name == "checkpoint.keras":
+            for _ in range(5):
+                signal.raise_signal(signal.SIGINT)
+        replace(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended, saving_when_asked_to_end():
+        patch.setattr(files.os, "replace", asks)
+        small_training(tmp_path, callbacks=[At(1, 0, lambda: None)], checkpoint_seconds=0)
+    assert ended.value.code == 130 and names(tmp_path) == WHILE_TRAINING - {
+        "model.keras",
+        "history.csv",
+    } | {"checkpoint.keras"}
+    assert_like_the_whole(whole, tmp_path, small_training(tmp_path))
 
 
 def test_a_damaged_file_is_one_clear_error_that_says_how_to_go_on(tmp_path):
@@ -580,7 +606,8 @@ def test_a_console_has_a_line_an_epoch(tmp_path, capsys):
     console = Console(file=io.StringIO(), width=40)
     # The table takes the place of the bar, whatever `verbose` says.
     small_training(tmp_path, console=console, validation=validation(), verbose=1)
-    first, *lines = console.file.getvalue().splitlines()
+    first, second, *lines = console.file.getvalue().splitlines()
+    assert re.fullmatch(r"36 pairs: 3 epochs of 12 pairs in 2 steps; about 0\.\d GB of memory\.", second)
     lines = [line for line in lines if not line.startswith("Embedding: ")]  # the bars after the training
     about = f"on 4 identities of arrays, split mine ({small.SPLIT.digest}), into {tmp_path}"
     assert first == f"Training tiny by the recipe {RECIPE.title} {about}"

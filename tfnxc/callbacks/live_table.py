@@ -1,8 +1,9 @@
-"""A table of a training that grows while it runs, or one line an epoch where the output is no terminal."""
+"""A table of a training that grows while it runs, or lines where the output is no terminal."""
 
 import atexit
 import math
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import keras
@@ -16,6 +17,7 @@ from tfnxc.callbacks.learning_rate import learning_rate
 from tfnxc.console import plain
 
 _SECONDS_BETWEEN_DRAWINGS = 0.5
+_SECONDS_BETWEEN_LINES, _LINES_AN_EPOCH = 30.0, 10
 _RATE_IN_LOGS = ("learning_rate", "lr")  # left out: the table has a column for the learning rate
 
 
@@ -26,7 +28,7 @@ class LiveTable(keras.callbacks.Callback):
     whatever begins with `val_`, and the time left, which includes validation and pauses. Pairs per second leave out
     the first step of an epoch, which waits for the pipeline and for tracing, unless it is the only one. If the console
     is too narrow, the last `val_` columns are left out first, then the last of the others. Where the output is no
-    terminal, it prints one line an epoch instead.
+    terminal, it prints one line an epoch instead, and within a long one at most ten more, 30 seconds apart or more.
 
     Call `fit` with `verbose=0`, and put this last in the list of callbacks, so that it sees what the others add to the
     logs. A console holds one live display at a time: run no progress bar beside it. `fit` tells callbacks nothing of
@@ -38,6 +40,8 @@ class LiveTable(keras.callbacks.Callback):
         pairs_per_epoch: Pairs in an epoch; its last step may be smaller. Defaults to `None`: all steps are full.
         first_step: Step of the first epoch at which a resumed training begins. Defaults to `0`.
         rows: Finished epochs that stay visible, 1 or more. Defaults to `10`.
+        steps_left: Function that gives the steps to come, `None` where that is not known yet. Defaults to `None`: all
+            epochs have as many.
 
     Raises:
         ValueError: If `batch_size` or `rows` is below 1, or `first_step` below 0.
@@ -55,7 +59,13 @@ class LiveTable(keras.callbacks.Callback):
     _now = staticmethod(time.monotonic)
 
     def __init__(
-        self, console: Console, batch_size: int, pairs_per_epoch: int | None = None, first_step: int = 0, rows: int = 10
+        self,
+        console: Console,
+        batch_size: int,
+        pairs_per_epoch: int | None = None,
+        first_step: int = 0,
+        rows: int = 10,
+        steps_left: Callable[[], int | None] | None = None,
     ):
         super().__init__()
         if batch_size < 1 or rows < 1 or first_step < 0:
@@ -64,7 +74,7 @@ class LiveTable(keras.callbacks.Callback):
                 f"got {batch_size}, {rows} and {first_step}."
             )
         self._console, self._visible, self._skipped = console, rows, first_step
-        self._batch_size, self._pairs_per_epoch = batch_size, pairs_per_epoch
+        self._batch_size, self._pairs_per_epoch, self._steps_left = batch_size, pairs_per_epoch, steps_left
         self._live: Live | None = None
         self._steps: int | None = None  # of an epoch, once known
         self._begin: float | None = None  # of the first step's end
@@ -104,6 +114,7 @@ class LiveTable(keras.callbacks.Callback):
             self._steps = self._skipped + self.params["steps"]
         # Moments (time, step) of the epoch: its begin, the end of its first step, the end of its last one so far.
         self._moments = [(self._now(), self._skipped)]
+        self._said = self._moments[0]
         self._draw({})
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -114,7 +125,9 @@ class LiveTable(keras.callbacks.Callback):
         else:
             self._steps_since += moment[1] - self._moments[-1][1]
         self._moments = [*self._moments[:2], moment]
-        if moment[0] - self._drawn >= _SECONDS_BETWEEN_DRAWINGS:
+        if self._live is None:
+            self._say_if_due(logs)
+        elif moment[0] - self._drawn >= _SECONDS_BETWEEN_DRAWINGS:
             self._draw(logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -124,10 +137,21 @@ class LiveTable(keras.callbacks.Callback):
         row = self._row(logs)
         self._finished, self._skipped = [*self._finished, row][-self._visible :], 0
         if self._live is None:
-            line = "  ".join(f"{name} {text}" for name, text in row.items() if text)
-            self._console.print(plain(line), soft_wrap=True)
+            self._say(row)
         else:
             self._live.update(self._table(self._finished), refresh=True)
+
+    def _say_if_due(self, logs):
+        """Prints a line within an epoch; its last step has the line of the epoch."""
+        (begin, first), (now, step) = self._said, self._moments[-1]
+        enough = self._steps is None or first + self._steps / _LINES_AN_EPOCH <= step < self._steps
+        if enough and now - begin >= _SECONDS_BETWEEN_LINES:
+            self._said = now, step
+            self._say(self._row(logs))
+
+    def _say(self, row):
+        line = "  ".join(f"{name} {text}" for name, text in row.items() if text)
+        self._console.print(plain(line), soft_wrap=True)
 
     def _draw(self, logs):
         self._drawn = self._now()
@@ -161,8 +185,13 @@ class LiveTable(keras.callbacks.Callback):
         """Hours, minutes and seconds that the steps to come take at the speed so far."""
         if self._steps is None or not self._steps_since:
             return ""
-        epochs = self.params["epochs"] - self._epoch
-        steps = 0 if self.model.stop_training else epochs * self._steps - self._moments[-1][1]
+        if self._steps_left is None:
+            steps = (self.params["epochs"] - self._epoch) * self._steps - self._moments[-1][1]
+        else:
+            steps = self._steps_left()
+        if steps is None:
+            return ""
+        steps = 0 if self.model.stop_training else steps
         minutes, seconds = divmod(round(steps * (self._now() - self._begin) / self._steps_since), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 

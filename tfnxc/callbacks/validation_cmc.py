@@ -95,7 +95,7 @@ class ValidationCMC(keras.callbacks.Callback):
         _check(images, identities, cameras)
         _check_people(identities, cameras, get_protocol(protocol))
         self.history: list[tuple[int, dict[str, float]]] = []
-        self._scorer = None
+        self._scorer: PairScorer | None = None
         self._pair_model, self._every, self._views = model, every, views(both_orders=both_orders)
         self._options = {"protocol": protocol, "repeats": repeats, "seed": seed, "probes": probes}
         self._choose(images, identities, cameras)
@@ -140,14 +140,15 @@ class ValidationCMC(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Puts the figures into the logs, measured anew where an evaluation is due."""
         if (epoch + 1) % self._every == 0 or epoch + 1 == self.params["epochs"]:
-            self.history.append((epoch, self._figures()))
+            self.history.append((epoch, self.measure()))
         if self.history:
             logs.update(self.history[-1][1])
 
     def _ranked_model(self):
         return self.model if self._pair_model is None else self._pair_model
 
-    def _figures(self):
+    def measure(self) -> dict[str, float]:
+        """The figures of the model as it is."""
         if self._scorer is None:
             self._scorer = PairScorer(self._ranked_model(), self._images, _SCORED_AT_ONCE)
         else:

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import signal
 
 import click
 
@@ -23,6 +24,12 @@ from tfnxc.errors import InputError
 @click.option("--search", "search_size", help="Search window, e.g. 5x5 or 5xall. Default: the model's own.")
 @click.option("--run", "folder", default=None, help="Run folder. Default: runs/DATASET-MODEL.", type=click.Path())
 @recipe_options
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Time for the training, in the place of --epochs: the learning rate has fallen to its end by then. Rankings "
+    "by --validate count; reading the pictures before and fitting the embedding after do not.",
+)
 @click.option(
     "--with",
     "others",
@@ -63,30 +70,42 @@ from tfnxc.errors import InputError
     "--checkpoint-seconds", default=300.0, type=click.FloatRange(0), help="Time between checkpoints inside an epoch."
 )
 @as_json_option
-def train(
-    dataset, data, folder, recipe_name, others, model, validate, patience, strategy_name, seed, as_json, **options
-):
+def train(**options):
     """Trains a model with the recipe that ranks held-back people best, unless --recipe or other options say otherwise.
 
     The run folder receives the settings, the model before and after training, and the history. The same command on the
-    same folder goes on where it was stopped or killed, and ends with the same model. SIGTERM saves before it ends.
+    same folder goes on where it was stopped or killed, and ends with the same model. Ctrl-C and SIGTERM save first.
+    It takes as long as its recipe needs, or as --minutes says.
 
     \b
-    tfnxc train synthetic --epochs 5
+    tfnxc train synthetic --minutes 5
     tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
     tfnxc train cuhk01 --data cuhk01/campus --recipe published --run runs/published
     tfnxc train cuhk01 --data cuhk01/campus --with cuhk03-labeled=cuhk-03.mat --run runs/both
     tfnxc train viper --data viper --from runs/both
     tfnxc train grid --data underground_reid --from pretrained
     """
+    try:
+        _train(**options)
+    except KeyboardInterrupt:  # before there was anything to save
+        raise SystemExit(128 + signal.SIGINT) from None
+
+
+def _train(
+    dataset, data, folder, recipe_name, others, model, validate, patience, strategy_name, seed, minutes, as_json, **options
+):
     from tfnxc import training
     from tfnxc.callbacks import TensorBoard
     from tfnxc.console import console
     from tfnxc.distribution import is_chief, training_strategy
-    from tfnxc.training.ending import saving_when_asked_to_end
+    from tfnxc.training.ending import saving_when_asked_to_end, where_it_stopped
 
     if patience and not validate:
         raise InputError("--patience looks at the people of --validate; say how many are held back.")
+    long = {"--minutes": minutes, "--epochs": options["epochs"], "--steps": options["steps"]}
+    if sum(bool(each) for each in long.values()) > 1:
+        given = " and ".join(name for name, value in long.items() if value)
+        raise InputError(f"{given} each say how long the training is; give one of them.")
     tower = tower_of(options)
     training.make_deterministic()
     strategy = training_strategy(strategy_name)  # before TensorFlow does anything else: several workers have to meet
@@ -96,7 +115,7 @@ def train(
     data = training.TrainingData(open_dataset(dataset, data), options["split_name"], sets, *promised, data)
     folder = pathlib.Path(folder or f"runs/{dataset}-{model}")
     fitted = data.holding_back(validate, seed) if validate else data
-    begins = {"after_another": options["weights"] is not None, "console": console}
+    begins = {"after_another": options["weights"] is not None, "minutes": minutes, "console": console}
     recipe = training.choose_recipe(folder, fitted, recipe_name, **begins, **recipe_changes(options))
     start = training.Start(model, _search_size(options["search_size"]), options["weights"], seed, tower)
     with saving_when_asked_to_end():
@@ -105,17 +124,20 @@ def train(
                 folder,
                 data,
                 recipe,
+                minutes=minutes,
                 start=start,
                 validation=training.Validation(validate, options["validate_every"], patience),
                 callbacks=[TensorBoard(folder / "tensorboard")] if options["tensorboard"] else [],
                 execution=training.Execution(strategy, options["checkpoint_seconds"], console),
             )
         except SystemExit:
-            console.print(f"Asked to end. {folder} keeps what was trained; the same command goes on with it.")
+            console.print(where_it_stopped(folder))
             raise
     done, best = run.epochs_done, run.epochs_of("best")
     if run.stopped_early:
-        console.print(f"Stopped after {done} of {recipe.epochs} epochs: {patience} rankings without a better.")
+        console.print(
+            f"Stopped after {done} of {run.settings.recipe.epochs} epochs: {patience} rankings without a better."
+        )
     console.print(f"Trained. Measure it with: tfnxc evaluate {run.folder}")
     if best not in (0, done):
         console.print(f"The best by --validate is that of epoch {best}: --state best measures it.")

@@ -11,12 +11,13 @@ from tfnxc.errors import InputError
 from tfnxc.recipes.recipe import Recipe
 
 
-def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+def make_optimizer(recipe: Recipe, steps: int | None) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe.
 
     Args:
         recipe: The `Recipe`.
-        steps: Steps of the whole training, over which a cosine falls to 0.
+        steps: Steps of the whole training, over which a cosine falls to 0; `None` where somebody else sets the rate,
+            which begins as that of the first step.
 
     Returns:
         A Keras optimizer; with `precision="mixed_float16"` one that scales the loss.
@@ -30,7 +31,9 @@ def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     """
     rate: Any = recipe.learning_rate
     schedules = keras.optimizers.schedules
-    if recipe.schedule == "published":
+    if steps is None:
+        rate = 0.0 if recipe.warmup else rate
+    elif recipe.schedule == "published":
         rate = schedules.InverseTimeDecay(rate, decay_steps=1, decay_rate=1e-4)
     elif recipe.warmup:
         falling = max(1, steps - recipe.warmup)

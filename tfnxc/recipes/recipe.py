@@ -17,7 +17,7 @@ LEAST_PAIRS = 150_000
 _RATE_AFTER_ANOTHER = 0.002
 """Highest learning rate of `grouped` where a training begins with the weights of another (docs/cuhk01.md)."""
 
-_LENGTH = ("epochs",)
+_LENGTH = ("epochs", "steps")
 """Fields that say how long a training is, and nothing of how."""
 
 
@@ -98,6 +98,12 @@ class Recipe:
         "How often training goes through the positive pairs, or with groups through the images. If left out, few "
         "images get more epochs than the recipe has.",
         Range(1),
+    )
+    steps: int = _setting(
+        0,
+        "Steps after which the training ends, also within an epoch, in the place of the epochs; 0 for none. What a "
+        "training of so many minutes came to, this repeats.",
+        Range(0),
     )
     pairs: str = _setting(
         "separate",
@@ -183,7 +189,7 @@ class Recipe:
 
     @property
     def title(self) -> str:
-        """The nearest recipe of `RECIPES` by name, and what differs from it except for the number of epochs.
+        """The nearest recipe of `RECIPES` by name, and what differs from it except for the length.
 
         Example:
             >>> Recipe.named("grouped", learning_rate=0.002, epochs=200).title

@@ -46,6 +46,7 @@ def _data(run):
         "People who train": len(run.split.train),
         "People who test": len(run.split.test),
         "Also trained on": ", ".join(f"{title_of(dataset)} ({len(people)} people)" for dataset, people in before),
+        "Recipe": run.settings.recipe.title,
         "Epochs finished": epochs_finished(run),
     }
     return [row for row in rows.items() if row[1] != ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import pathlib
@@ -300,9 +301,26 @@ class Run:
             raise InputError(f"{path}: damaged. The tfnxc train command that began the run writes it anew.")
         return found
 
-    def note_progress(self, epochs: int, pairs_per_epoch: int, stopped_early: bool = False) -> None:
-        """Notes how many epochs `model.keras` was trained for, of how many pairs, and whether validation ended it."""
-        progress = {"epochs_done": epochs, "pairs_done": epochs * pairs_per_epoch, "stopped_early": stopped_early}
+    def note_length(self, epochs: int, steps: int) -> None:
+        """Notes how long the training is, where its settings left that open: epochs, the last maybe cut, and steps."""
+        recipe = dataclasses.replace(self.settings.recipe, epochs=epochs, steps=steps)
+        self.settings = dataclasses.replace(self.settings, recipe=recipe)
+        self._record["settings"] = self.settings.to_dict()
+        write_json(self.folder / "run.json", self._record)
+
+    def note_progress(
+        self, epochs: int, pairs_per_epoch: int, stopped_early: bool = False, pairs: int | None = None
+    ) -> None:
+        """Notes how far `model.keras` was trained.
+
+        Args:
+            epochs: Epochs that are done.
+            pairs_per_epoch: Pairs of an epoch.
+            stopped_early: Whether validation ended the training. Defaults to `False`.
+            pairs: Pairs that are done. Defaults to `None`: those of whole epochs.
+        """
+        pairs = epochs * pairs_per_epoch if pairs is None else pairs
+        progress = {"epochs_done": epochs, "pairs_done": pairs, "stopped_early": stopped_early}
         write_json(self.folder / "progress.json", progress)
 
     def history(self) -> History | None:

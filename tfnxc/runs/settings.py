@@ -11,7 +11,15 @@ from tfnxc.recipes.recipe import Recipe
 
 _OLD_NAMES = {"passes": "epochs", "people": "identities_per_group", "places": "domains"}  # in runs of version 0.1
 _WRITTEN = {"others": "with", "weights": "from"}  # what `run.json` calls a field where that is not its name
-_OPTIONAL = ("others", "domains", "weights", "other_people", "validate", "given")  # written where they are set
+_OPTIONAL = (
+    "others",
+    "domains",
+    "weights",
+    "other_people",
+    "validate",
+    "given",
+    "minutes",
+)  # written where they are set
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +39,7 @@ class RunSettings:
         validate: How many training identities are held back to validate on. Defaults to `0`.
         given: Fingerprint of the tower or the model that was given in the place of one that tfnxc builds. Defaults to
             `None`: none was.
+        minutes: The time that the training has, which decides its steps. Defaults to `None`: the recipe says how many.
         extra: Further settings by name, in plain types. Defaults to none.
 
     Example:
@@ -52,6 +61,7 @@ class RunSettings:
     other_people: bool = False
     validate: int = 0
     given: str | None = None
+    minutes: float | None = None
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self):
@@ -94,9 +104,14 @@ class RunSettings:
             raise InputError(f"{path}: {error}") from None
 
     def differences(self, other: RunSettings) -> list[tuple[str, Any, Any]]:
-        """The settings that differ: `(name, own value, value of the other)`, sorted by the names in `run.json`."""
+        """The settings that differ: `(name, own value, value of the other)`, sorted by the names in `run.json`.
+
+        What the time or the steps decide does not: the epochs, and of a time the steps too.
+        """
         own, others = self.to_dict(), other.to_dict()
-        names = sorted(own.keys() | others.keys())
+        decided = {"epochs"} if self.recipe.steps and other.recipe.steps else set()
+        decided = {"epochs", "steps"} if self.minutes and other.minutes else decided
+        names = sorted((own.keys() | others.keys()) - decided)
         return [(name, own.get(name), others.get(name)) for name in names if own.get(name) != others.get(name)]
 
 
@@ -114,6 +129,7 @@ _KINDS |= {
     **dict.fromkeys(("seed", "validate"), ("a whole number, 0 or above", _is_count)),
     "search_size": ("a list of rows and columns", lambda value: _types(value) in (None, [int, int], [int, type(None)])),
     "others": ("a list of names", lambda value: isinstance(_types(value), list) and set(_types(value)) <= {str}),
+    "minutes": ("a number above 0", lambda value: type(value) in (int, float) and 0 < value < float("inf")),
     **dict.fromkeys(("weights", "given"), ("a digest", lambda value: value is None or isinstance(value, str))),
 }
 _WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}

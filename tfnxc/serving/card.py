@@ -89,6 +89,7 @@ def run_card(run: Run, state: str = "trained") -> dict[str, Any]:
             "under data",
         },
         "training": {
+            "recipe": run.settings.recipe.title,
             "epochs_done": run.epochs_of(state),
             "settings": run.settings.to_dict(),
             "versions": run.versions,

@@ -1,6 +1,7 @@
 """Fits the model of a run, from its start or from the last checkpoint."""
 
 import contextlib
+import time
 
 import keras
 import numpy as np
@@ -20,8 +21,13 @@ from tfnxc.training.checkpoint import KeepProgress, load_latest
 from tfnxc.training.distribution import check_same_start, share_of, written_run
 from tfnxc.training.ending import end_if_asked, steps
 from tfnxc.training.epoch_negatives import EpochNegatives
+from tfnxc.training.estimate import announcement
 from tfnxc.training.gradient_accumulation import accumulating
+from tfnxc.training.length import KeepToTime, Length
 from tfnxc.training.metric_loss import with_metric_loss
+
+_TRIAL = 60.0
+"""Seconds that have to be left for a ranking to be tried, so that a plan knows how long it takes."""
 
 
 def fit(run, pictures, recipe, start, weights, validation, callbacks, execution):
@@ -36,29 +42,48 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         run.check_record()
         written.remove_temporary()
         digests = _digests(pairs, pictures.domains)
-        model, means = load_latest(run)
+        model, means, kept = load_latest(run)
+        length = Length(recipe, pairs, run.settings.minutes, kept)
         if model is None:
             written.begin(digests)
-            model = _new_model(written, start, pairs, recipe, weights)
+            model = _new_model(written, start, pairs, recipe, weights, length)
         elif model.name != start.name:
             raise InputError(f"{run.folder} holds a model {model.name}; asked for was {start.name}.")
         fitted = _fitted(model, recipe, strategy)
-        epoch, step = divmod(int(model.optimizer.iterations), pairs.steps_per_epoch)
+        made = int(model.optimizer.iterations)
+        epoch, step = divmod(made, pairs.steps_per_epoch)
         negatives = EpochNegatives(run, written, model, pairs, recipe, strategy)
         check_same_start(strategy, model, seed=start.seed, negatives=negatives.kept(epoch), pictures=digests)
         written.check_pictures(digests)
-        written.note_progress(epoch, pairs.pairs_per_epoch)
+        epochs_done, pairs_done = length.progress(made)
+        written.note_progress(epochs_done, pairs.pairs_per_epoch, pairs=pairs_done)
+        if length.is_open and length.total is not None:
+            written.note_length(length.epochs, length.total)
         ranked, early = _ranked(run, model, validation, epoch)
-        progress = KeepProgress(written, model, pairs, execution.checkpoint_seconds, step, means)
+        timed = KeepToTime(length, _between(ranked, validation), lambda: planned())
+        progress = KeepProgress(written, model, pairs, execution.checkpoint_seconds, timed, step, means)
         guard = StopOnNaN(written.folder, negatives.batch_at, 1, step)
         console = execution.console
-        table = console and LiveTable(console, pairs.batch_size, pairs.pairs_per_epoch, step)
+
+        def left():
+            return None if length.total is None else length.total - int(fitted.optimizer.iterations)
+
+        table = console and LiveTable(console, pairs.batch_size, pairs.pairs_per_epoch, step, steps_left=left)
         bar = 0 if table else 1 if execution.verbose == "auto" else execution.verbose
         # Each sees in the logs what those before it add: validation comes before what is written, shown or watched.
         behind = [each for each in (early, table) if each is not None]
         behind += [FollowChief(strategy)] if worker_of(strategy)[1] > 1 else []
-        listeners = _Listeners([*ranked, progress, guard, *callbacks, *behind], fitted, bar, recipe.epochs)
+        clock = [timed] if length.is_open and is_chief(strategy) else []  # the others follow the chief
+        listeners = _Listeners([*clock, *ranked, progress, guard, *callbacks, *behind], fitted, bar, length)
+
+        def planned():
+            written.note_length(length.epochs, length.total)
+            listeners.tell()
+            execution.say(_plan(length, timed))
+
         if not told_by_chief(strategy, early is not None and not step and early.is_over(epoch)):
+            if not length.is_over(made):
+                execution.say(announcement(model, recipe, pairs, length, made))
             # The table here ends its live display also after Ctrl-C.
             with steps(), table or contextlib.nullcontext(), worker_losses_named():
                 _fit_epochs(fitted, share, negatives, epoch, step, listeners)
@@ -70,10 +95,43 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
                 "keeps that batch (nan_batch.npz, nan.json) and the last good model, if there was one. Try a smaller "
                 "learning rate."
             )
-        done = int(model.optimizer.iterations) // pairs.steps_per_epoch
-        if early is not None and done < recipe.epochs and early.is_over(done):
-            written.note_progress(done, pairs.pairs_per_epoch, stopped_early=True)
+        made = int(model.optimizer.iterations)
+        done, pairs_done = length.progress(made)
+        if early is not None and done < length.epochs and early.is_over(done):
+            written.note_progress(done, pairs.pairs_per_epoch, stopped_early=True, pairs=pairs_done)
+        if clock and length.minutes is not None and length.is_over(made):
+            execution.say(_repeated(length, made, timed))
         return model
+
+
+def _between(ranked, validation):
+    """What gives the seconds between two epochs, if there are so many left: those of a ranking, by one on trial."""
+
+    def seconds(left):
+        if not ranked or left < _TRIAL:
+            return 0.0
+        begin = time.monotonic()
+        ranked[0].measure()
+        return (time.monotonic() - begin) / validation.every
+
+    return seconds
+
+
+def _plan(length, timed):
+    """What a plan by the clock says."""
+    used, again = timed.elapsed() / 60, "" if length.changes == 0 else " now, because the pace has changed"
+    epochs = f"{length.total / length.pairs.steps_per_epoch:.3g} epochs"
+    return f"After {used:.2g} of {length.minutes:g} minutes: {length.total:,} steps in all, {epochs}{again}."
+
+
+def _repeated(length, made, timed):
+    """What a training by the clock says at its end."""
+    took = f"{made:,} steps in {timed.elapsed() / 60:.3g} minutes"
+    if length.changes == 0:
+        return f"{took}: --steps {made} in the place of --minutes does the same again."
+    return (
+        f"{took}. As the pace changed, so did the fall of the learning rate: --steps {made} does not repeat it exactly."
+    )
 
 
 def _digests(pairs, domains):
@@ -85,7 +143,7 @@ def _digests(pairs, domains):
     return {"pictures": len(pairs.images), "pixels": checksum([pairs.images]), **known}
 
 
-def _new_model(run, start, pairs, recipe, weights):
+def _new_model(run, start, pairs, recipe, weights, length):
     """The compiled model that a training begins with, with the weights of another if given; the run keeps it."""
     keras.utils.set_random_seed(start.seed)
     model = built(start, pairs.images.shape[1:], recipe)
@@ -94,7 +152,7 @@ def _new_model(run, start, pairs, recipe, weights):
     with replacing(run.model_path("initial")) as new:
         model.save(new)
     # With the published loss, also where another is fitted: the saved model is one of single pairs.
-    optimizer = make_optimizer(recipe, recipe.epochs * pairs.steps_per_epoch)
+    optimizer = make_optimizer(recipe, None if length.sets_rates else length.total or 1)
     model.compile(optimizer, make_loss(Recipe()), metrics=["accuracy"])
     return model
 
@@ -149,28 +207,36 @@ def _ranked(run, model, validation, epoch):
 def _fit_epochs(fitted, share, negatives, first_epoch, step, listeners):
     """Trains from a step of an epoch to the end, or until a callback stops it."""
     # A call an epoch: what hard negatives an epoch has is known when the one before it is over.
-    for epoch in range(first_epoch, listeners.epochs):
+    epoch, length = first_epoch, listeners.length
+    while not length.is_over(epoch * share.steps_per_epoch + step):
         batches = share.one_epoch(epoch, step, negatives.of_epoch(epoch, step))
-        listeners.expect(share.steps_per_epoch - step)
+        listeners.expect(epoch, step)
         number = {"initial_epoch": epoch, "epochs": epoch + 1}
         fitted.fit(batches, **number, verbose=listeners.verbose, shuffle=False, callbacks=listeners)
         end_if_asked()
         if fitted.stop_training:
             break
-        step = 0
+        epoch, step = epoch + 1, 0
 
 
 class _Listeners(keras.callbacks.CallbackList):
     """The callbacks of one training that calls `fit` several times: it begins once and ends once."""
 
-    def __init__(self, callbacks, model, verbose, epochs):
-        self.epochs, self.verbose, self._began = epochs, verbose, False
+    def __init__(self, callbacks, model, verbose, length):
+        self.length, self.verbose, self._began, self._steps = length, verbose, False, 0
         super().__init__(callbacks, add_history=True, add_progbar=verbose != 0, model=model)
-        self.expect(0)
+        self.tell()
 
-    def expect(self, steps):
-        """Says how many steps the next call of `fit` makes."""
-        self.set_params({"verbose": self.verbose, "epochs": self.epochs, "steps": steps})
+    def expect(self, epoch, step):
+        """Says that the next call of `fit` goes through an epoch from a step on."""
+        per_epoch, total = self.length.pairs.steps_per_epoch, self.length.total
+        end = per_epoch if total is None else min(per_epoch, total - epoch * per_epoch)
+        self._steps = end - step
+        self.tell()
+
+    def tell(self):
+        """Tells the callbacks how many epochs there are, and the steps of the current call of `fit`."""
+        self.set_params({"verbose": self.verbose, "epochs": self.length.epochs, "steps": self._steps})
 
     def on_train_begin(self, logs=None):
         if not self._began:

@@ -22,6 +22,7 @@ def choose_recipe(
     name: str | None = None,
     *,
     after_another: bool = False,
+    minutes: float | None = None,
     console: Console | None = None,
     **changes: Any,
 ) -> Recipe:
@@ -36,6 +37,7 @@ def choose_recipe(
         data: The `TrainingData`, without those held back.
         name: The name of a recipe. Defaults to `None`: `"grouped"`.
         after_another: Whether the training begins with the weights of another. Defaults to `False`.
+        minutes: Time for the training, in the place of epochs. Defaults to `None`: the recipe says how long it is.
         console: It is told what is not as the recipe has it, and if the run has another recipe. Defaults to `None`.
         **changes: Fields of the recipe with other values.
 
@@ -47,18 +49,28 @@ def choose_recipe(
         >>> choose_recipe("runs/none", data).epochs, choose_recipe("runs/none", data, epochs=5).epochs
         (6250, 5)
     """
-    known = _under_way(run)
-    found, refused = [], None
-    for each in (name,) if name is not None else (DEFAULT, *_EARLIER_DEFAULTS):
+    names = [name] if name is not None else [DEFAULT, *_EARLIER_DEFAULTS]
+    # What the time, or the steps, decide in the place of the recipe.
+    decided = {"epochs", "steps"} if minutes is not None else {"epochs"} if changes.get("steps") else set()
+    fixed, known = {*changes, *decided}, _under_way(run)
+    found: list[tuple[Recipe, list[str]]] = []
+    refused = None
+    for each in names:
         try:
-            found += _suited(Recipe.named(each, **changes), data, after_another, changes)
-        except InputError as error:
-            refused = refused or error
-    nearest = min(found, key=lambda each: 0 if known is None else _distance(each[0], known), default=None)
-    if refused is not None and (nearest is None or nearest[0] != known):
+            found += _suited(Recipe.named(each, **changes), data, after_another, fixed)
+        except InputError as error:  # what is no change of an earlier default may be one of today's
+            refused = error if each == names[0] else refused
+    begun_with = {} if known is None else {key: value for key, value in vars(known).items() if key not in decided}
+
+    def distance(number):
+        return sum(getattr(found[number][0], key) != value for key, value in begun_with.items())
+
+    nearest = min(range(len(found)), key=distance, default=-1)
+    goes_on = known is not None and nearest >= 0 and not distance(nearest)
+    if refused is not None and not goes_on:
         raise refused
-    recipe, notes = nearest
-    if recipe == known and (refused is not None or nearest is not found[0]):
+    recipe, notes = found[nearest]
+    if goes_on and (nearest or refused is not None):
         notes = [f"the run was begun with the recipe {recipe.title} and goes on with it; a new run takes {DEFAULT}."]
     for note in notes:
         Execution(console=console).say(f"Note: {note}")
@@ -85,10 +97,13 @@ def _under_way(run):
     return run.settings.recipe if run is not None and run.begun else None
 
 
-def _suited(recipe, data, after_another, changes):
-    """`(recipe, notes)`: for these pictures, and what is to be said of it; then what earlier versions made of it."""
+def _suited(recipe, data, after_another, fixed):
+    """`(recipe, notes)`: for these pictures, and what is to be said of it; then what earlier versions made of it.
+
+    Fields in `fixed` stay as they are.
+    """
     slower, notes = recipe, []
-    if after_another and "learning_rate" not in changes:
+    if after_another and "learning_rate" not in fixed:
         slower = recipe.after_another()
     if slower != recipe:
         notes = [
@@ -96,7 +111,7 @@ def _suited(recipe, data, after_another, changes):
             "weights; --learning-rate says otherwise."
         ]
     for each, told in ((slower, notes), (recipe, [])) if notes else ((recipe, []),):
-        longer, more = (each, []) if "epochs" in changes else _long_enough(each, data)
+        longer, more = (each, []) if "epochs" in fixed else _long_enough(each, data)
         yield longer, [*told, *more]
 
 
@@ -106,7 +121,3 @@ def _long_enough(recipe, data):
         return recipe, []
     few = f"{longer.epochs} epochs, not {recipe.epochs}, because {len(data)} pictures are few; --epochs says otherwise."
     return longer, [few]
-
-
-def _distance(one, other):
-    return sum(value != getattr(other, name) for name, value in vars(one).items())

@@ -1,35 +1,54 @@
-"""Ending a training when its process is asked to, by SIGTERM, which schedulers and containers send before they kill."""
+"""Ending a training when its process is asked to: by Ctrl-C, or by SIGTERM, which schedulers send before they kill."""
 
 import contextlib
+import os
+import pathlib
 import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
 
-STATUS = 128 + signal.SIGTERM
-"""What the process ends with, as if the signal had ended it."""
+from tfnxc.runs import Run
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_TIMES = 3
+"""Asked so often, a training does not wait for its step."""
 
 
 class _Asked:
-    """Whether steps are being made, and whether the process has been asked to end since they began."""
+    """Whether steps are being made, or something saved, and how the process has been asked to end since they began."""
 
-    steps = False
-    to_end = False
+    steps = saving = at_once = False
+    times = 0
+    signal: int | None = None
 
 
-def _note(*_: Any) -> None:
-    # Asked a second time, it does not wait for the step.
-    if not _Asked.steps or _Asked.to_end:
-        raise SystemExit(STATUS)
-    _Asked.to_end = True
+def _note(number: int, _: Any) -> None:
+    _Asked.times += 1
+    _Asked.signal = _Asked.signal or number
+    if _Asked.steps and (_Asked.saving or _Asked.times < _TIMES):
+        if _Asked.times == 1:
+            with contextlib.suppress(OSError):  # no print: the signal may have come in the middle of one
+                os.write(2, b"Stopping: this step, or a ranking under way, is finished and saved first.\n")
+        return
+    _Asked.at_once = _Asked.steps
+    raise SystemExit(_status())
+
+
+def _status():
+    """What the process ends with, as if the signal had ended it."""
+    return 128 + int(_Asked.signal or signal.SIGTERM)
 
 
 @contextlib.contextmanager
 def saving_when_asked_to_end() -> Iterator[None]:
-    """A block in which SIGTERM has a training save after its step, and ends the process with the status 143.
+    """A block in which Ctrl-C and SIGTERM have a training save after its step, and end the process.
 
-    Where no steps are made, the process ends at once; what was trained before is saved then. Python handles signals in
-    the main thread alone: elsewhere this changes nothing.
+    The status is 130 or 143, as if the signal had ended it. Where no steps are made, the process ends at once; what was
+    trained before is saved then. Asked again, it still saves; only the third time does it not wait for the step, and
+    never does it leave a file half written. Python handles signals in the main thread alone: elsewhere this changes
+    nothing.
 
     Example:
         >>> with saving_when_asked_to_end():
@@ -39,29 +58,69 @@ def saving_when_asked_to_end() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _note)
+    _forget()
+    before = {each: signal.signal(each, _note) for each in SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _forget():
+    _Asked.times, _Asked.signal, _Asked.at_once = 0, None, False
 
 
 @contextlib.contextmanager
 def steps() -> Iterator[None]:
     """The block in which steps are made; whoever makes them asks `asked_to_end` after each."""
-    _Asked.steps, _Asked.to_end = True, False
+    _forget()
+    _Asked.steps = True
     try:
         yield
     finally:
         _Asked.steps = False
 
 
+@contextlib.contextmanager
+def saving() -> Iterator[None]:
+    """The block in which a training saves what it reached: whoever asks it to end waits for that, however often."""
+    _Asked.saving = True
+    try:
+        yield
+    finally:
+        _Asked.saving = False
+
+
 def asked_to_end() -> bool:
     """Whether the process has been asked to end since the steps began."""
-    return _Asked.to_end
+    return _Asked.signal is not None
 
 
 def end_if_asked() -> None:
     """Ends the process if it has been asked to since the steps began; what was reached is saved."""
-    if _Asked.to_end:
-        raise SystemExit(STATUS)
+    if asked_to_end():
+        raise SystemExit(_status())
+
+
+def where_it_stopped(folder: str | os.PathLike) -> str:
+    """What to tell a user whose training in a run folder was asked to end: where it stopped, and how it goes on.
+
+    Example:
+        >>> where_it_stopped("runs/none")
+        'Stopped before the training began. The same command begins it.'
+    """
+    folder = pathlib.Path(folder)
+    if not (folder / "run.json").exists():
+        return "Stopped before the training began. The same command begins it."
+    run = Run.open(folder)
+    done, epochs = run.epochs_done, run.settings.recipe.epochs
+    if run.model_path().exists() and run.unfinished is None:
+        return "Stopped after the last epoch, before the embedding was fitted. The same command fits it."
+    begun = run.model_path("checkpoint").exists()
+    where = f"in epoch {done + 1} of {epochs}" if begun or not done else f"after epoch {done} of {epochs}"
+    if _Asked.at_once:
+        return f"Stopped at once {where}. The same command goes on from what was saved last."
+    if not begun and not done:
+        return "Stopped before the first step was saved. The same command begins anew."
+    return f"Stopped {where}; saved. The same command goes on from there."

@@ -20,6 +20,7 @@ from tfnxc.training.choice import choose_recipe
 from tfnxc.training.data import Pictures, TrainingData
 from tfnxc.training.distribution import start_run
 from tfnxc.training.embedding import embed_after_training
+from tfnxc.training.length import check_minutes
 from tfnxc.training.options import Execution, Start, Validation
 
 
@@ -28,6 +29,7 @@ def train(
     data: TrainingData,
     recipe: Recipe | str | None = None,
     *,
+    minutes: float | None = None,
     start: Start | str | keras.Model = "normxcorr",
     validation: Validation | int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -44,6 +46,12 @@ def train(
         data: The `TrainingData`.
         recipe: The `Recipe`; or the name of one, which `choose_recipe` suits to the data. Defaults to `None`: the one
             that ranks held-back people best, `"grouped"`.
+        minutes: Time for the training, in the place of the recipe's epochs and steps. The first steps, in the warm-up
+            where the recipe has one, tell how many there will be, and the learning rate falls to its end by then;
+            where the pace changes, so does the plan. It ends in the last tenth of the time, as a rule. Rankings of the
+            validation count, and time that an earlier start used; reading the pictures before and fitting the embedding
+            after do not. What it came to is noted as the recipe's `steps`, by which the training can be repeated, bit
+            for bit unless the pace changed. Defaults to `None`.
         start: The `Start`, the name of an architecture, or a model as from `tfnxc.models.pair_model`. Defaults to
             `"normxcorr"`.
         validation: The `Validation`, or how many training identities are held back and ranked after each epoch, at
@@ -76,7 +84,7 @@ def train(
     if not isinstance(callbacks, Sequence):
         raise ValueError(f"callbacks must be a list of Keras callbacks; got {type(callbacks).__name__}.")
     ranked = validation if isinstance(validation, Validation) else Validation(validation or 0)
-    execution = execution or Execution()
+    minutes, execution = check_minutes(minutes), execution or Execution()
     execution = dataclasses.replace(execution, strategy=training_strategy(execution.strategy))
     if not is_chief(execution.strategy):  # the chief speaks for all
         execution = dataclasses.replace(execution, console=None, verbose=0)
@@ -86,7 +94,9 @@ def train(
     _check_size(start, data.pictures, ranked.pictures)
     if not isinstance(recipe, Recipe):
         after_another = start.weights is not None
-        recipe = choose_recipe(run, fitted, recipe, after_another=after_another, console=execution.console)
+        recipe = choose_recipe(
+            run, fitted, recipe, after_another=after_another, minutes=minutes, console=execution.console
+        )
     make_optimizer(recipe, 1)  # an unknown optimizer fails before the pictures are read
     if recipe.metric_loss and execution.strategy is not None:
         raise InputError("metric_loss is of trainings on one device: leave out the strategy, or the metric loss.")
@@ -110,6 +120,7 @@ def train(
         other_people=data.other_people,
         validate=ranked.identities,
         given=start.given,
+        minutes=minutes,
     )
     for note in (note for each in (data.people, *data.others) for note in each.notes()):
         execution.say(f"Note: {note}")
