@@ -113,6 +113,15 @@ def test_a_start_before_there_was_a_plan_makes_one():
     assert 0.9 * 600 <= second.timed.elapsed() <= 600
 
 
+def test_a_time_that_is_short_for_the_warm_up_shortens_it():
+    training = Training(1)  # a step a second
+    rates = training.run()
+    assert len(rates) < 4 * WARM.warmup and training.length.changes > 0
+    assert max(rates) == pytest.approx(WARM.learning_rate, rel=0.02) and rates[-1] < 0.02 * WARM.learning_rate
+    few = Length(dataclasses.replace(WARM, steps=40), PAIRS)
+    assert [few.rate(step) for step in (0, 5, 10, 40)] == pytest.approx([0, 0.0015, 0.003, 0])
+
+
 @pytest.mark.parametrize("minutes", [1e-6, 0.1])
 def test_little_time_still_makes_a_step(minutes):
     training = Training(minutes, seconds_of=lambda step: 20.0 if step == 0 else 0.5)

@@ -4,9 +4,26 @@ import dataclasses
 
 import click
 
+from tfnxc.errors import InputError
 from tfnxc.recipes import DEFAULT, RECIPES, Recipe
 
 _RANGES = {int: click.IntRange, float: click.FloatRange}
+
+
+MINUTES = click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Time for the training, in the place of --epochs: the learning rate has fallen to its end by then. Rankings "
+    "by --validate count; reading the pictures before and fitting the embedding after do not.",
+)
+
+
+def check_one_length(minutes, options):
+    """Refuses more than one of the options that say how long a training is."""
+    lengths = {"--minutes": minutes, "--epochs": options["epochs"], "--steps": options["steps"]}
+    given = [name for name, value in lengths.items() if value]
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} each say how long the training is; give one of them.")
 
 
 def recipe_options(command):

@@ -8,7 +8,7 @@ import click
 
 from tfnxc.cli._options import OTHER_PEOPLE, SEED
 from tfnxc.cli._printing import as_json_option, print_json
-from tfnxc.cli._recipe import recipe_changes, recipe_options
+from tfnxc.cli._recipe import MINUTES, check_one_length, recipe_changes, recipe_options
 from tfnxc.cli._tower import tower_of, tower_options
 from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
@@ -24,12 +24,7 @@ from tfnxc.errors import InputError
 @click.option("--search", "search_size", help="Search window, e.g. 5x5 or 5xall. Default: the model's own.")
 @click.option("--run", "folder", default=None, help="Run folder. Default: runs/DATASET-MODEL.", type=click.Path())
 @recipe_options
-@click.option(
-    "--minutes",
-    type=click.FloatRange(0, min_open=True),
-    help="Time for the training, in the place of --epochs: the learning rate has fallen to its end by then. Rankings "
-    "by --validate count; reading the pictures before and fitting the embedding after do not.",
-)
+@MINUTES
 @click.option(
     "--with",
     "others",
@@ -75,7 +70,6 @@ def train(**options):
 
     The run folder receives the settings, the model before and after training, and the history. The same command on the
     same folder goes on where it was stopped or killed, and ends with the same model. Ctrl-C and SIGTERM save first.
-    It takes as long as its recipe needs, or as --minutes says.
 
     \b
     tfnxc train synthetic --minutes 5
@@ -92,7 +86,19 @@ def train(**options):
 
 
 def _train(
-    dataset, data, folder, recipe_name, others, model, validate, patience, strategy_name, seed, minutes, as_json, **options
+    dataset,
+    data,
+    folder,
+    recipe_name,
+    others,
+    model,
+    validate,
+    patience,
+    strategy_name,
+    seed,
+    minutes,
+    as_json,
+    **options,
 ):
     from tfnxc import training
     from tfnxc.callbacks import TensorBoard
@@ -102,10 +108,7 @@ def _train(
 
     if patience and not validate:
         raise InputError("--patience looks at the people of --validate; say how many are held back.")
-    long = {"--minutes": minutes, "--epochs": options["epochs"], "--steps": options["steps"]}
-    if sum(bool(each) for each in long.values()) > 1:
-        given = " and ".join(name for name, value in long.items() if value)
-        raise InputError(f"{given} each say how long the training is; give one of them.")
+    check_one_length(minutes, options)
     tower = tower_of(options)
     training.make_deterministic()
     strategy = training_strategy(strategy_name)  # before TensorFlow does anything else: several workers have to meet

@@ -16,8 +16,7 @@ def make_optimizer(recipe: Recipe, steps: int | None) -> keras.optimizers.Optimi
 
     Args:
         recipe: The `Recipe`.
-        steps: Steps of the whole training, over which a cosine falls to 0; `None` where somebody else sets the rate,
-            which begins as that of the first step.
+        steps: Steps of the whole training, over which a cosine falls to 0; `None` for a rate that somebody else sets.
 
     Returns:
         A Keras optimizer; with `precision="mixed_float16"` one that scales the loss.
@@ -31,14 +30,12 @@ def make_optimizer(recipe: Recipe, steps: int | None) -> keras.optimizers.Optimi
     """
     rate: Any = recipe.learning_rate
     schedules = keras.optimizers.schedules
-    if steps is None:
-        rate = 0.0 if recipe.warmup else rate
-    elif recipe.schedule == "published":
+    if recipe.schedule == "published":
         rate = schedules.InverseTimeDecay(rate, decay_steps=1, decay_rate=1e-4)
-    elif recipe.warmup:
+    elif steps is not None and recipe.warmup:
         falling = max(1, steps - recipe.warmup)
         rate = schedules.CosineDecay(0.0, falling, warmup_target=rate, warmup_steps=recipe.warmup)
-    elif recipe.schedule == "cosine":
+    elif steps is not None and recipe.schedule == "cosine":
         rate = schedules.CosineDecay(rate, steps)
     name = recipe.optimizer.lower()
     kind = _optimizer_class(name)

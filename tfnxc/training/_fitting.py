@@ -60,7 +60,13 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         if length.is_open and length.total is not None:
             written.note_length(length.epochs, length.total)
         ranked, early = _ranked(run, model, validation, epoch)
-        timed = KeepToTime(length, _between(ranked, validation), lambda: planned())
+
+        def planned():
+            written.note_length(length.epochs, length.total)
+            listeners.tell()
+            execution.say(timed.plan_in_words())
+
+        timed = KeepToTime(length, _between(ranked, validation), planned)
         progress = KeepProgress(written, model, pairs, execution.checkpoint_seconds, timed, step, means)
         guard = StopOnNaN(written.folder, negatives.batch_at, 1, step)
         console = execution.console
@@ -75,11 +81,6 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         behind += [FollowChief(strategy)] if worker_of(strategy)[1] > 1 else []
         clock = [timed] if length.is_open and is_chief(strategy) else []  # the others follow the chief
         listeners = _Listeners([*clock, *ranked, progress, guard, *callbacks, *behind], fitted, bar, length)
-
-        def planned():
-            written.note_length(length.epochs, length.total)
-            listeners.tell()
-            execution.say(_plan(length, timed))
 
         if not told_by_chief(strategy, early is not None and not step and early.is_over(epoch)):
             if not length.is_over(made):
@@ -100,7 +101,7 @@ def fit(run, pictures, recipe, start, weights, validation, callbacks, execution)
         if early is not None and done < length.epochs and early.is_over(done):
             written.note_progress(done, pairs.pairs_per_epoch, stopped_early=True, pairs=pairs_done)
         if clock and length.minutes is not None and length.is_over(made):
-            execution.say(_repeated(length, made, timed))
+            execution.say(timed.end_in_words(made))
         return model
 
 
@@ -115,23 +116,6 @@ def _between(ranked, validation):
         return (time.monotonic() - begin) / validation.every
 
     return seconds
-
-
-def _plan(length, timed):
-    """What a plan by the clock says."""
-    used, again = timed.elapsed() / 60, "" if length.changes == 0 else " now, because the pace has changed"
-    epochs = f"{length.total / length.pairs.steps_per_epoch:.3g} epochs"
-    return f"After {used:.2g} of {length.minutes:g} minutes: {length.total:,} steps in all, {epochs}{again}."
-
-
-def _repeated(length, made, timed):
-    """What a training by the clock says at its end."""
-    took = f"{made:,} steps in {timed.elapsed() / 60:.3g} minutes"
-    if length.changes == 0:
-        return f"{took}: --steps {made} in the place of --minutes does the same again."
-    return (
-        f"{took}. As the pace changed, so did the fall of the learning rate: --steps {made} does not repeat it exactly."
-    )
 
 
 def _digests(pairs, domains):
@@ -153,6 +137,8 @@ def _new_model(run, start, pairs, recipe, weights, length):
         model.save(new)
     # With the published loss, also where another is fitted: the saved model is one of single pairs.
     optimizer = make_optimizer(recipe, None if length.sets_rates else length.total or 1)
+    if length.sets_rates:
+        optimizer.learning_rate = length.rate(0)
     model.compile(optimizer, make_loss(Recipe()), metrics=["accuracy"])
     return model
 

@@ -60,8 +60,8 @@ class Length:
     Attributes:
         total: Steps of the whole training; `None` where the time decides and no plan is made yet.
         seconds: Time that was used before this start.
-        changes: How often the rest of a schedule that has begun to fall was stretched or shortened, so that the number
-            of steps alone does not repeat it.
+        changes: How often a plan changed the schedule of the steps that were made already, or how fast the rest of it
+            falls, so that the number of steps alone does not repeat the training.
     """
 
     recipe: Recipe
@@ -114,11 +114,9 @@ class Length:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step from 0 on, where `sets_rates`: as `make_optimizer` has it, within rounding."""
-        highest, warmup = self.recipe.learning_rate, self.recipe.warmup
-        if step < warmup and not self.changes:
-            return highest * step / warmup
+        highest, warmup = self.recipe.learning_rate, self._warmup()
         if self._first is None:  # nothing falls before there is a plan
-            return highest
+            return highest * min(step, warmup) / warmup if warmup else highest
         place = self._first
         if self.total > self._since:
             place = self._place + (self._first - self._place) * (step - self._since) / (self.total - self._since)
@@ -127,12 +125,16 @@ class Length:
         fallen = min(1.0, (place - warmup) / max(1, self._first - warmup))
         return highest * (1 + math.cos(math.pi * fallen)) / 2
 
+    def _warmup(self):
+        """Steps of the warm-up, which takes a quarter of a training at most."""
+        return self.recipe.warmup if self._first is None else min(self.recipe.warmup, self._first // 4)
+
     def plan(self, step: int, total: int) -> None:
         """Decides after a step how many there are in all; the rate goes on from where it is."""
-        warm_up = step <= self.recipe.warmup and not self.changes
-        if self._first is None or warm_up or not self.sets_rates:
+        rises = step <= self.recipe.warmup and not self.changes
+        if self._first is None or rises or not self.sets_rates:
             self._first = self.total = total
-            self.changes += self.sets_rates and not warm_up
+            self.changes += self.sets_rates and not (rises and self._warmup() == self.recipe.warmup)
             return
         if self.total > self._since:
             self._place += (self._first - self._place) * (step - self._since) / (self.total - self._since)
@@ -175,6 +177,22 @@ class KeepToTime(keras.callbacks.Callback):
     def state(self) -> dict[str, float] | None:
         """What the next start needs to know; `None` where the time does not decide."""
         return None if self.length.minutes is None else self.length.state(self.elapsed())
+
+    def plan_in_words(self) -> str:
+        """What the clock says of the steps to come."""
+        length = self.length
+        used = f"After {self.elapsed() / 60:.2g} of {length.minutes:g} minutes"
+        again = "" if length.changes == 0 else " now, because the pace has changed"
+        return (
+            f"{used}: {length.total:,} steps in all, {length.total / length.pairs.steps_per_epoch:.3g} epochs{again}."
+        )
+
+    def end_in_words(self, made: int) -> str:
+        """What the clock says at the end, after so many steps."""
+        took = f"{made:,} steps in {self.elapsed() / 60:.3g} minutes"
+        if self.length.changes == 0:
+            return f"{took}: --steps {made} in the place of --minutes does the same again."
+        return f"{took}. The pace changed, and the learning rate with it: --steps {made} repeats that only roughly."
 
     def on_train_begin(self, logs: Any = None) -> None:
         """The clock goes on; the first step gets its rate."""
