@@ -158,6 +158,20 @@ def test_damaged_names_are_one_clear_error(tmp_path, names):
         Run.open(tmp_path)
 
 
+def test_a_length_that_was_open_is_noted_and_the_run_stays_the_same(tmp_path):
+    run = Run.start(tmp_path / "run", settings(minutes=5.0), SPLIT)
+    assert not run.begun
+    run.note_length(epochs=4, steps=31)
+    run.note_progress(4, pairs_per_epoch=30, pairs=93)
+    found = Run.open(run.folder)
+    assert found.settings == run.settings and (run.settings.recipe.epochs, run.settings.recipe.steps) == (4, 31)
+    assert (found.pairs_done, found.unfinished) == (93, None)
+    run.model_path().touch()
+    assert run.begun
+    again = Run.start(run.folder, settings(minutes=5.0), SPLIT)
+    assert again.settings.recipe.steps == 31
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"epochs_done": "1"}', '{"epochs_done": -1}', "\xff"])
 def test_damaged_progress_is_one_clear_error(tmp_path, text):
     run = Run.start(tmp_path / "run", settings(), SPLIT)

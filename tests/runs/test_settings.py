@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from tfnxc.errors import InputError
@@ -52,9 +54,23 @@ def test_differences_are_told_by_the_names_that_are_written():
     assert WHOLE.differences(WHOLE) == []
 
 
+def test_what_a_time_or_a_number_of_steps_decides_is_no_difference():
+    def of(minutes=None, **length):
+        return dataclasses.replace(WHOLE, recipe=dataclasses.replace(WHOLE.recipe, **length), minutes=minutes)
+
+    assert of(20.0).to_dict()["minutes"] == 20.0 and RunSettings.from_dict(of(20.0).to_dict()) == of(20.0)
+    assert of(20.0, epochs=9, steps=80).differences(of(20.0)) == []
+    assert of(20.0, epochs=9, steps=80).differences(of(30.0)) == [("minutes", 20.0, 30.0)]
+    assert of(epochs=9, steps=80).differences(of(steps=80)) == []
+    assert of(epochs=9, steps=80).differences(of(steps=81)) == [("steps", 80, 81)]
+    assert of(epochs=9).differences(of(epochs=8)) == [("epochs", 9, 8)]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        ({"minutes": 0}, "minutes must be a number above 0; got 0"),
+        ({"minutes": "20"}, "minutes must be a number above 0; got '20'"),
         ([], "expected the settings of a run by name; got list"),
         ({"epochs": "3"}, "epochs must be a whole number; got '3'"),
         ({"passes": 3.5}, "epochs must be a whole number; got 3.5"),
