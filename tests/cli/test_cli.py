@@ -195,3 +195,12 @@ def test_a_colour_histogram_is_above_chance_and_far_from_perfect_on_the_embedded
     images = tested.images()
     plan = EvaluationPlan("cross-camera", tested.identities, tested.cameras)
     assert 0.05 < plan.measure(colour_histogram_scores(images, images)).rank(1) < 0.4  # chance is 0.01
+
+
+def test_ctrl_c_ends_a_command_with_a_line_and_its_status(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tfnxc.cli.datasets.count_dataset", interrupted)
+    found = run("datasets", "info", "synthetic")
+    assert (found.exit_code, found.stderr) == (130, "Stopped.\n")

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import signal
 import sys
 
 import click
@@ -14,10 +15,16 @@ from tfnxc.files import refusal
 
 @contextlib.contextmanager
 def errors_in_one_line():
-    """A block in which what a user gave, and what the system refuses, ends the command with a line and status 1."""
+    """A block in which what a user gave, and what the system refuses, ends the command with a line and status 1.
+
+    Ctrl-C ends it with status 130, as shells have it.
+    """
     try:
         yield
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+        raise SystemExit(128 + signal.SIGINT) from None
     except InputError as error:
         raise click.ClickException(readable(str(error))) from None
     except OSError as error:

@@ -1,5 +1,7 @@
 """The options of a tower in the place of the model's own."""
 
+import re
+
 import click
 
 from tfnxc.errors import InputError
@@ -39,3 +41,13 @@ def tower_of(options):
     if freeze:
         tower.trainable = False
     return tower
+
+
+def search_size_of(text):
+    """(rows, columns) of a text such as 5x5 or 5xall; None for None."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d*[13579])x(\d*[13579]|all)", text)
+    if not match:
+        raise InputError(f"--search takes odd rows x odd columns or all, such as 5x5 or 5xall; got {text!r}.")
+    return int(match[1]), None if match[2] == "all" else int(match[2])

@@ -123,26 +123,21 @@ def evaluate(folders, baselines, files, results, dry_run, as_json, **options):
         raise InputError("nothing to measure: name a run folder, --scores FILE.npz, or --baseline colour-histogram.")
     from tfnxc.console import console
     from tfnxc.distribution import is_chief, strategy_named
-    from tfnxc.evaluation import Results
+    from tfnxc.evaluation import Results, estimate
 
     options["strategy"] = strategy_named(options.pop("strategy_name"))
     chief = is_chief(options["strategy"])  # it speaks and writes for all workers
     save_to = options.pop("save_to")
     check_options(folders, baselines, files, options)
     check_scorers(options, save_to)
+    options["console"] = console if chief else None
     if dry_run:
-        from tfnxc.evaluation import estimate
-
-        told = []
-        for each in measured(folders, baselines, files, call=estimate, console=console if chief else None, **options):
-            told += each.to_dict()
-            if chief and not as_json:
-                console.print(each)
-        if chief and as_json:
-            print_json(told)
+        costs = list(measured(folders, baselines, files, call=estimate, **options))
+        if chief:
+            print_json([each for cost in costs for each in cost.to_dict()]) if as_json else console.print(*costs)
         return
     found = Results()
-    for each in measured(folders, baselines, files, console=console if chief else None, **options):
+    for each in measured(folders, baselines, files, **options):
         found = Results.join([found, each])
         if chief:
             each.save_results(results)

@@ -1,15 +1,13 @@
 """`tfnxc train`."""
 
 import pathlib
-import re
-import signal
 
 import click
 
 from tfnxc.cli._options import OTHER_PEOPLE, SEED
 from tfnxc.cli._printing import as_json_option, print_json
 from tfnxc.cli._recipe import MINUTES, check_one_length, recipe_changes, recipe_options
-from tfnxc.cli._tower import tower_of, tower_options
+from tfnxc.cli._tower import search_size_of, tower_of, tower_options
 from tfnxc.datasets import CATALOGUE, open_dataset
 from tfnxc.errors import InputError
 
@@ -65,27 +63,7 @@ from tfnxc.errors import InputError
     "--checkpoint-seconds", default=300.0, type=click.FloatRange(0), help="Time between checkpoints inside an epoch."
 )
 @as_json_option
-def train(**options):
-    """Trains a model with the recipe that ranks held-back people best, unless --recipe or other options say otherwise.
-
-    The run folder receives the settings, the model before and after training, and the history. The same command on the
-    same folder goes on where it was stopped or killed, and ends with the same model. Ctrl-C and SIGTERM save first.
-
-    \b
-    tfnxc train synthetic --minutes 5
-    tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
-    tfnxc train cuhk01 --data cuhk01/campus --recipe published --run runs/published
-    tfnxc train cuhk01 --data cuhk01/campus --with cuhk03-labeled=cuhk-03.mat --run runs/both
-    tfnxc train viper --data viper --from runs/both
-    tfnxc train grid --data underground_reid --from pretrained
-    """
-    try:
-        _train(**options)
-    except KeyboardInterrupt:  # before there was anything to save
-        raise SystemExit(128 + signal.SIGINT) from None
-
-
-def _train(
+def train(
     dataset,
     data,
     folder,
@@ -100,6 +78,19 @@ def _train(
     as_json,
     **options,
 ):
+    """Trains a model with the recipe that ranks held-back people best, unless --recipe or other options say otherwise.
+
+    The run folder receives the settings, the model before and after training, and the history. The same command on the
+    same folder goes on where it was stopped or killed, and ends with the same model. Ctrl-C and SIGTERM save first.
+
+    \b
+    tfnxc train synthetic --minutes 5
+    tfnxc train cuhk01 --data cuhk01/campus --split cuhk01-486-01
+    tfnxc train cuhk01 --data cuhk01/campus --recipe published --run runs/published
+    tfnxc train cuhk01 --data cuhk01/campus --with cuhk03-labeled=cuhk-03.mat --run runs/both
+    tfnxc train viper --data viper --from runs/both
+    tfnxc train grid --data underground_reid --from pretrained
+    """
     from tfnxc import training
     from tfnxc.callbacks import TensorBoard
     from tfnxc.console import console
@@ -120,7 +111,7 @@ def _train(
     fitted = data.holding_back(validate, seed) if validate else data
     begins = {"after_another": options["weights"] is not None, "minutes": minutes, "console": console}
     recipe = training.choose_recipe(folder, fitted, recipe_name, **begins, **recipe_changes(options))
-    start = training.Start(model, _search_size(options["search_size"]), options["weights"], seed, tower)
+    start = training.Start(model, search_size_of(options["search_size"]), options["weights"], seed, tower)
     with saving_when_asked_to_end():
         try:
             run = training.train(
@@ -154,13 +145,3 @@ def _named_path(text):
     if name not in CATALOGUE:
         raise InputError(f"--with takes NAME=PATH, the name one of {', '.join(CATALOGUE)}; got {text!r}.")
     return name, path or None
-
-
-def _search_size(text):
-    """(rows, columns) of a text such as 5x5 or 5xall; None for None."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d*[13579])x(\d*[13579]|all)", text)
-    if not match:
-        raise InputError(f"--search takes odd rows x odd columns or all, such as 5x5 or 5xall; got {text!r}.")
-    return int(match[1]), None if match[2] == "all" else int(match[2])
