@@ -14,6 +14,8 @@ from PIL import Image
 
 import tfnxc
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).resolve().parents[1] / "tfnxc"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

@@ -12,6 +12,8 @@ from tfnxc import layers, losses, models, optimizers
 from tfnxc.embedding import StatisticsPooling
 from tfnxc.keras_registry import SERIALIZABLE, stand_in
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "tfnxc"
 
 LOADING = """

@@ -6,6 +6,8 @@ import re
 import keras
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PAGE = (pathlib.Path(__file__).resolve().parents[1] / "docs" / "towers.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 

@@ -30,6 +30,7 @@ def test_it_does_all_that_keras_asks_of_a_layer(arguments, tmp_path, keras_seed)
 GEOMETRY = {"patch_size": (2, 3), "search_size": (3, 5), "stride": (2, 1), "dilation": (1, 2), "padding": "valid"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -242,6 +242,7 @@ MODES = [(case, mode) for case in CASES for mode in ("graph", "unknown sizes")]
 MODES += [(case, "xla") for case in ("stride, dilation", "template", "masked")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "mode"), MODES)
 def test_compiled_equals_eager(case, mode, rng):
     x, y, geometry = maps_of(case, rng)
@@ -284,6 +285,7 @@ PENALIZED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PENALIZED)
 @pytest.mark.parametrize("graph", [False, True])
 def test_second_derivatives_equal_finite_differences(case, graph, rng):
@@ -323,6 +325,7 @@ def test_second_derivatives_at_flat_patches_are_finite(case, rng):
     assert all(np.isfinite(each).all() for each in tape.gradient(value, [x, y]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PENALIZED)
 @pytest.mark.parametrize("graph", [False, True])
 def test_forward_mode_equals_finite_differences(case, graph, rng):

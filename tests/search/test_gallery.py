@@ -610,6 +610,7 @@ def search_shard(folder, probes):
     return Gallery(folder).search(probes, top=6, exhaustive=True)
 
 
+@pytest.mark.distributed
 def test_two_processes_search_a_shard_each_and_together_find_what_one_index_has(
     tmp_path, gallery, model_file, pictures
 ):

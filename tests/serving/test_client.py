@@ -19,6 +19,8 @@ from tests.serving.sent_pictures import encoded
 from tests.serving.small_export import SHAPE, images, small_embedding, small_model
 from tfnxc.serving import export_model
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "serving_client.py"
 PICTURES = 35  # more than a request holds
 

@@ -51,6 +51,7 @@ EXPORTERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_every_operation_is_a_stock_one(model, exporter, implementation, tmp_path, rng):
     """With the compiled op loaded and already used by the model, too."""
@@ -63,6 +64,7 @@ def test_every_operation_is_a_stock_one(model, exporter, implementation, tmp_pat
     assert not [name for name in used if ">" in name or "PyFunc" in name], used
 
 
+@pytest.mark.slow
 def test_it_holds_no_gradient(model, implementation, tmp_path):
     """TensorFlow never lets go of the gradients that it loads, and warns of those that it does not find."""
     graph = graph_of(export_model(model, tmp_path, embedding=small_embedding(model))).graph_def

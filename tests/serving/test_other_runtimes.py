@@ -13,6 +13,8 @@ from tfnxc import layers, models
 from tfnxc.keras_line import KERAS_2
 from tfnxc.serving import VARIANTS, export_model
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 1e-4
 
 

@@ -7,6 +7,8 @@ from tfnxc.errors import InputError
 from tfnxc.models import BUILDERS, split
 from tfnxc.serving import export_model, rounded_weights
 
+pytestmark = pytest.mark.slow
+
 
 def bytes_of_weights(path):
     return sum(file.stat().st_size for file in (path / "variables").glob("variables.data*"))

@@ -18,6 +18,8 @@ from tfnxc.models import normxcorr, split
 from tfnxc.scoring import PairHead, embed
 from tfnxc.serving import CARD, export_model
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "vector_database.py"
 REASON = "qdrant-client is not installed: pip install -e .[vectors]"
 WITHOUT_TFNXC = """

@@ -22,6 +22,8 @@ from tfnxc.training import (
     train,
 )
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe.named("grouped", epochs=1, batch_size=9, warmup=0)
 QUIET = Execution(verbose=0)
 

@@ -19,6 +19,8 @@ from tfnxc.serving.variants import variant
 from tfnxc.training import Execution, Pictures, Recipe, Run, Start, TrainingData, Validation, fit_embedding, train
 from tfnxc.training.gradient_accumulation import accumulating
 
+pytestmark = pytest.mark.slow
+
 QUIET = Execution(verbose=0)
 ONCE = dataclasses.replace(GROUPED, epochs=1)
 

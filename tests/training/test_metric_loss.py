@@ -65,6 +65,7 @@ def test_a_training_with_it_is_another_and_resumes_exactly(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_in_half_precision(tmp_path, precision):
     recipe = dataclasses.replace(GROUPED, metric_loss=100.0, precision=precision)

@@ -17,6 +17,8 @@ from tfnxc.training._fitting import precision
 from tfnxc.training.checkpoint import load_latest
 from tfnxc.training.gradient_accumulation import accumulating
 
+pytestmark = pytest.mark.slow
+
 SMALL = functools.partial(models.normxcorr, filters=(3, 4), units=8)
 RECIPE = dataclasses.replace(GROUPED, learning_rate=0.01)  # a step an epoch
 
