@@ -1,13 +1,20 @@
 """`tfnxc splits` as a user runs it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from tfnxc.cli import main
+from tfnxc.console import console
 from tfnxc.datasets import families, get_split, get_splits, load_split
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    monkeypatch.setattr(console, "_width", 400)
 
 
 def run(*arguments):
@@ -18,9 +25,7 @@ def run(*arguments):
 
 def rows_of(output):
     """The rows of a printed table, as lists of cells."""
-    return [
-        [cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if line.startswith("│")
-    ]
+    return [re.split(" {3,}", line.strip()) for line in output.splitlines()[4:] if line.startswith(" ")]
 
 
 @pytest.fixture

@@ -10,8 +10,13 @@ import pytest
 
 from tests.cli.run_command import error_of, run
 from tfnxc.console import console
-from tfnxc.search import SHORTLIST, Gallery
+from tfnxc.search import SHORTLIST, Gallery, Match, format_matches
 from tfnxc.search._files import MANIFEST
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    monkeypatch.setattr(console, "_width", 400)
 
 
 @pytest.fixture
@@ -214,12 +219,17 @@ def test_what_stands_behind_json_is_no_picture_that_is_written_over(index, crops
 def test_matches_fit_eighty_columns(index, crops, tmp_path, monkeypatch):
     monkeypatch.setattr(console, "_width", 80)
     first, second, *_ = sorted((crops / "a").iterdir())
-    name = "a-picture-with-a-name-of-many-letters-that-a-program-made-0007.png"
-    listed, camera = tmp_path / "long.csv", "the-camera-in-the-hall-with-the-long-table-and-the-door"
+    name, camera = "a-picture-of-the-hall-0007.png", "the-camera-in-the-hall-with-the-long-table-and-the-door"
     (tmp_path / name).write_bytes(second.read_bytes())
-    listed.write_text(f"path,camera,time\n{name},{camera},2026-03-31T17:00\n")
-    assert run("index", index, "--add", listed).exit_code == 0
+    (tmp_path / "long.csv").write_text(f"path,camera,time\n{name},{camera},2026-03-31T17:00\n")
+    assert run("index", index, "--add", tmp_path / "long.csv").exit_code == 0
     found = run("search", index, first, "--scorer", "embedding", "--top", 12)
     listing = [line for line in found.output.splitlines() if line.startswith("  ")]
-    assert max(map(len, listing)) <= 80 and name in "".join("".join(listing).split())
-    assert camera in found.output and "time 2026-03-31T17:00:00+00:00" in " ".join(found.output.split())
+    pictures = [line for line in listing if line.endswith(".png")]
+    assert len(pictures) == 12 and max(len(line) for line in listing if line not in pictures) <= 80
+    assert any(line.endswith(f"  {tmp_path / name}") for line in pictures)
+    words = " ".join(found.output.split())
+    assert f"camera {camera}, time 2026-03-31T17:00:00+00:00" in words
+    match = Match("hall/" + "x" * 60 + ".png", 0.5, None, "anna", camera, None)
+    assert max(map(len, format_matches([match] * 10, 78).splitlines())) <= 78
+    assert format_matches([match], 400) == format_matches([match]) and "cosine" in format_matches([match], 78)

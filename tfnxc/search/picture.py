@@ -155,8 +155,8 @@ def format_matches(matches: Sequence[Match], width: int | None = None) -> str:
 
     Args:
         matches: `Match`es, at least one, best first.
-        width: The longest that a line may be. Where one would be longer, each match has its picture on a line and what
-            is known of it on the next. Defaults to `None`: any.
+        width: The longest that a line may be. Where one would be longer, each match has its picture on a line, which
+            is never broken, and what is known of it on the next. Defaults to `None`: any.
 
     Example:
         >>> print(format_matches([Match("lift/0007.png", 3.5, 0.97, None, "lift", None)]))
@@ -175,7 +175,7 @@ def format_matches(matches: Sequence[Match], width: int | None = None) -> str:
     lines = []
     for rank, *values, picture in found:
         told = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True) if value)
-        several = [*folded(picture, room), *folded(told, room)]
+        several = [picture, *folded(told, room)]
         lines += [f"{begin:{margin}}{each}" for begin, each in zip([rank, *[""] * len(several)], several, strict=False)]
     return "\n".join(lines)
 
