@@ -159,7 +159,7 @@ def test_arguments_without_effect_are_refused(model, people):
         evaluate(scores, people, split="random-3-0")
     with pytest.raises(ValueError, match="people must be an ImageSet"):
         evaluate("colour-histogram")
-    with pytest.raises(ValueError, match="ties must be one of 'pessimistic', .*, 'expected', received 'neither'"):
+    with pytest.raises(ValueError, match=r"ties must be one of 'pessimistic', .*, 'expected', received 'neither'"):
         evaluate(model, people, ties="neither")  # before anything is scored
     with pytest.raises(ValueError, match="subject must be a run"):
         evaluate(3, people)
