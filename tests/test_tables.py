@@ -85,7 +85,7 @@ def test_on_a_console_it_is_printed_as_it_is_and_without_markup():
         file = io.StringIO()
         console = Console(file=file, width=80, soft_wrap=soft_wrap, color_system=None)
         console.print(table(*NAMES))
-        assert [line.rstrip() for line in file.getvalue().splitlines()] == table(*NAMES).lines(80)
+        assert [line.rstrip() for line in file.getvalue().splitlines()] == [*table(*NAMES).lines(80), ""]
 
 
 def test_a_control_character_in_a_name_does_not_steer_the_terminal():

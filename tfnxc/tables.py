@@ -86,6 +86,7 @@ class Table:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for line, style in self._styled(options.max_width, "-" if options.ascii_only else "─"):
             yield Text(line, style, no_wrap=True, overflow="ignore")
+        yield Text()
 
     def lines(self, width: int) -> list[str]:
         """The lines of the table for a console of so many columns, 1 or more."""

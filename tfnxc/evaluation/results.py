@@ -108,8 +108,10 @@ class Results(Sequence[Result]):
         Example:
             >>> results = tfnxc.evaluation.evaluate("colour-histogram", people, repeats=2)
             >>> record = results.to_dict()
-            >>> [each["ranks"]["1"]["mean"] for each in record["results"]], record["summaries"], record["published"]
-            ([37.5, 37.5], [], [])
+            >>> [f"{each['protocol']} {each['ranks']['1']['mean']:.2f}" for each in record["results"]]
+            ['cross-camera 37.50', 'paper 30.56']
+            >>> record["summaries"], record["published"]  # of several splits, of a published split
+            ([], [])
         """
         published = [each for group in self.groups for each in group.published]
         return {
