@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from tfnxc import evaluation, serving, training, visualization
-from tfnxc.datasets import open_dataset
+from tfnxc.datasets import ImageSet, open_dataset
 from tfnxc.evaluation.results import printed
 from tfnxc.runs import Run
 
@@ -34,12 +34,14 @@ def demo(
     *,
     epochs: int = 6,
     seed: int = 0,
+    people: ImageSet | None = None,
+    batch_size: int = 72,
     console: Console | None = None,
 ) -> Demo:
     """Trains a Normalized X-Corr model on drawn people, measures, exports and pictures it.
 
     300 people are drawn, each twice by either of two cameras; 200 train, 100 test. Pair head, embedding, both together
-    and a colour histogram, which needs no training, rank the same galleries. After `make_deterministic` the same seed
+    and a colour histogram, which needs no training, rank the same gallery. After `make_deterministic` the same seed
     gives the same weights.
 
     Args:
@@ -47,6 +49,8 @@ def demo(
         savedmodels: Folder of the exports. Defaults to `"savedmodels"`.
         epochs: Epochs over the images. Defaults to `6`.
         seed: Initialization, pairs, augmentation. Defaults to `0`.
+        people: Others than those 300; a third of them test. Defaults to `None`.
+        batch_size: Pairs a batch, a multiple of 9. Defaults to `72`.
         console: A rich `Console` for progress and the table. Defaults to `None`: nothing is shown.
 
     Returns:
@@ -56,18 +60,20 @@ def demo(
         InputError: If the folder holds a run of other settings, or cannot be written.
 
     Example:
-        >>> made = demo("runs/shown", "shown", epochs=1)
+        >>> few = tfnxc.datasets.synthetic(identities=12)
+        >>> made = demo("runs/shown", "shown", epochs=1, people=few, batch_size=9)
         >>> [result.label for result in made.results]
         ['colour histogram', 'normxcorr', 'normxcorr, embedding', 'normxcorr, both']
         >>> made.ranking.name
         'ranking.png'
     """
-    people = open_dataset("synthetic")
-    data = training.TrainingData(people, "random-100-0")
+    people = open_dataset("synthetic") if people is None else people
+    data = training.TrainingData(people, f"random-{len(people.people) // 3}-0")
+    tested = len(data.chosen_split.test)
     how: dict[str, Any] = {"split": data.chosen_split, "protocols": "cross-camera", "repeats": 1, "console": console}
     # First, because it needs no model: the compiled op may still be in the making.
     colours = evaluation.evaluate(_BASELINE, people, **how)
-    recipe = training.Recipe.named("grouped", batch_size=36, warmup=10, epochs=epochs)
+    recipe = training.Recipe.named("grouped", batch_size=batch_size, warmup=10, epochs=epochs)
     execution = training.Execution(console=console, verbose=0)
     trained = training.train(run, data, recipe, start=training.Start(seed=seed), execution=execution)
     models = evaluation.evaluate(trained, people, scorer=_SCORERS, **how)
@@ -77,7 +83,9 @@ def demo(
         console.print(results)
     curves, ranking = trained.folder / "cmc.png", trained.folder / "ranking.png"
     of_each = {printed(each.label): each for each in results}
-    visualization.save_figure(visualization.plot_cmc(of_each, "Synthetic set, 100 test identities"), curves, dpi=150)
+    visualization.save_figure(
+        visualization.plot_cmc(of_each, f"Synthetic set, {tested} test identities"), curves, dpi=150
+    )
     exported = serving.export_run(trained, "demo", savedmodels, console=console)
     ranked = evaluation.rank_probes([trained, _BASELINE], people, split=data.chosen_split, scorer="both")
     visualization.save_figure(visualization.plot_rankings(ranked.probes()), ranking)

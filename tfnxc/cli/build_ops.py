@@ -10,10 +10,10 @@ import click
 def build_ops(compiler, cuda, force):
     """Compiles the normalized correlation for the TensorFlow that is installed here, in about half a minute.
 
-    It is optional: without it everything runs in plain TensorFlow, several times slower, with the same numbers. The
-    library goes to ~/.cache/tfnxc/ops (or $XDG_CACHE_HOME, or $TFNXC_CACHE), and from then on is used by itself;
-    TFNXC_OPS=python switches it off, TFNXC_OPS=native makes its absence an error. After an upgrade of TensorFlow, build
-    it again. Where TensorFlow has a GPU, it is used only if it is built with --cuda.
+    The first command that computes does so by itself, in the background. Without it everything runs in plain
+    TensorFlow, several times slower, with the same numbers. The library goes to ~/.cache/tfnxc/ops (or $XDG_CACHE_HOME,
+    or $TFNXC_CACHE), one for each TensorFlow; TFNXC_OPS=python switches it off, TFNXC_OPS=native makes its absence an
+    error. Where TensorFlow has a GPU, it is used only if it is built with --cuda.
 
     \b
     tfnxc build-ops

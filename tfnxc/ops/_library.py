@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -116,6 +117,7 @@ def failure_path(target):
 
 
 _before_loading: list[Callable[[], bool]] = []
+_asking = threading.Lock()
 
 
 def before_loading(call):
@@ -133,8 +135,9 @@ def load():
 
     A build in the background that was asked to be waited for is waited for.
     """
-    told = [call() for call in _before_loading]
-    _before_loading.clear()
+    with _asking:  # threads that come meanwhile wait too
+        told = [call() for call in _before_loading]
+        _before_loading.clear()
     library = _find()
     return library._replace(known=True) if any(told) else library
 
@@ -286,14 +289,16 @@ def _commands(compiler, toolkit):
     # As system headers, whose warnings are not ours.
     tensorflow = [*tensorflow_flags(), "-isystem", tf.sysconfig.get_include()]
     plain = [compiler, *FLAGS, *include, "-c"]
-    commands = {
-        f"kernels_{name}": [*plain, *extra, f"-DTFNXC_ISA={name}", f"{sources}/cpu/kernels.cc"]
-        for name, extra in INSTRUCTION_SETS.items()
-    }
+    # TensorFlow's headers take most of the time: so they are read once for all that needs them, and that comes first.
+    first, *others = (
+        f"{sources}/tensorflow/{name}.cc" for name in ("cpu_kernels", "any_cpu_kernels", "ops", "graph_pass")
+    )
+    included = [word for path in others for word in ("-include", path)]
+    commands = {"tensorflow_ops": [*plain, *tensorflow, *included, first]}
+    for name, extra in reversed(INSTRUCTION_SETS.items()):
+        commands[f"kernels_{name}"] = [*plain, *extra, f"-DTFNXC_ISA={name}", f"{sources}/cpu/kernels.cc"]
     for path in ("cpu/dispatch.cc", "cpu/duplicates.cc", "find_error.cc"):
         commands[pathlib.Path(path).stem] = [*plain, f"{sources}/{path}"]
-    for name in ("ops", "graph_pass", "cpu_kernels", "any_cpu_kernels"):
-        commands[name] = [*plain, *tensorflow, f"{sources}/tensorflow/{name}.cc"]
     if toolkit is not None:
         with_cuda = [*tensorflow, "-isystem", str(toolkit.include), "-DGOOGLE_CUDA=1"]
         commands["gpu_kernels"] = [*plain, *with_cuda, f"{sources}/tensorflow/gpu_kernels.cc"]
