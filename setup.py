@@ -8,7 +8,7 @@ import os
 import pathlib
 import shutil
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
@@ -38,14 +38,16 @@ class BuildWithOps(build_py):
                 print(f"compiled op: {target / each.name}")
 
 
-class WheelOfThisMachine(bdist_wheel):
-    """A wheel for the system that the ops were compiled on, and for any Python: they use none of its functions."""
+class OfThisMachine(Distribution):
+    """A package that is of one system where it has compiled parts, though setuptools does not compile them."""
 
-    def finalize_options(self):
-        """Says that the wheel is not for any system."""
-        super().finalize_options()
-        if BUILT:
-            self.root_is_pure = False
+    def has_ext_modules(self):
+        """Whether it has compiled parts."""
+        return bool(BUILT)
+
+
+class WheelForAnyPython(bdist_wheel):
+    """A wheel whose compiled parts use no function of Python."""
 
     def get_tag(self):
         """The tag of the wheel's name."""
@@ -53,4 +55,4 @@ class WheelOfThisMachine(bdist_wheel):
         return ("py3", "none", platform) if BUILT else (python, abi, platform)
 
 
-setup(cmdclass={"build_py": BuildWithOps, "bdist_wheel": WheelOfThisMachine})
+setup(distclass=OfThisMachine, cmdclass={"build_py": BuildWithOps, "bdist_wheel": WheelForAnyPython})
