@@ -59,6 +59,15 @@ def test_the_options_reach_the_training(trained, train, tmp_path):
     assert run.settings.recipe.negatives == "uniform" and sorted(set(identities)) == list(run.split.train)
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT as a terminal has it: a shell has processes in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_command_that_is_asked_to_end_says_where_it_stopped_and_how_to_go_on(
     train, tmp_path, monkeypatch, number, status
@@ -87,8 +96,8 @@ def test_a_command_that_is_asked_to_end_says_where_it_stopped_and_how_to_go_on(
     assert ended_by(saved("model.keras", 70)) == told
 
 
+@pytest.mark.usefixtures("interruptible", "trained")
 def test_a_command_that_is_stopped_before_it_trains_ends_without_a_traceback(train, monkeypatch):
-    monkeypatch.setattr("tfnxc.datasets.open_dataset", None)
     monkeypatch.setattr("tfnxc.training.make_deterministic", lambda: signal.raise_signal(signal.SIGINT))
     result = train("--split", "random-2-0")
     assert result.exit_code == 130 and not result.output

@@ -2,12 +2,12 @@
 
 import dataclasses
 import io
-import itertools
 import json
 import math
 import re
 import types
 
+import keras
 import numpy as np
 import pytest
 from rich.console import Console
@@ -170,45 +170,54 @@ def test_as_many_steps_as_epochs_have_give_the_same_model_within_rounding(tmp_pa
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+class Clock(keras.callbacks.Callback):
+    """A clock on which each step takes a tenth of a second, and nothing else any time."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 0.0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.now += 0.1
+
+
 @pytest.fixture
-def ticks(monkeypatch):
-    """A clock that goes on by a hundredth of a second whenever it is read."""
-    moments = itertools.count()
-    monkeypatch.setattr(KeepToTime, "_now", staticmethod(lambda: next(moments) / 100))
+def clock(monkeypatch):
+    found = Clock()
+    monkeypatch.setattr(KeepToTime, "_now", staticmethod(lambda: found.now))
+    return found
 
 
-@pytest.mark.usefixtures("ticks")
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
-def test_a_training_by_the_clock_is_repeated_by_its_steps(tmp_path, schedule):
-    recipe = dataclasses.replace(GROUPED, schedule=schedule, batch_size=4, warmup=3 if schedule == "cosine" else 0)
+def test_a_training_by_the_clock_is_repeated_by_its_steps(tmp_path, clock, schedule):
+    recipe = dataclasses.replace(GROUPED, schedule=schedule, batch_size=4, warmup=4 if schedule == "cosine" else 0)
     console = Console(file=io.StringIO(), width=200)
-    timed = small_training(tmp_path / "timed", recipe, minutes=0.02, console=console)
+    timed = small_training(tmp_path / "timed", recipe, minutes=0.04, callbacks=[clock], console=console)
     run, said = Run.open(tmp_path / "timed"), console.file.getvalue()
     steps = run.settings.recipe.steps
-    assert run.settings.minutes == 0.02 and run.unfinished is None and int(timed.optimizer.iterations) == steps > 6
-    assert "0.02 minutes; an epoch is 8 pairs in 2 steps" in said and f"{steps} steps in 0.0" in said
+    assert run.settings.minutes == 0.04 and run.unfinished is None and int(timed.optimizer.iterations) == steps == 23
+    assert "0.04 minutes; an epoch is 8 pairs in 2 steps" in said and f"{steps} steps in 0.0" in said
     assert f"--steps {steps} in the place of --minutes does the same again." in said
-    small_training(tmp_path / "timed", recipe, minutes=0.02)  # nothing is left to do
+    small_training(tmp_path / "timed", recipe, minutes=0.04)  # nothing is left to do
     assert Run.open(tmp_path / "timed").settings == run.settings
     repeated = small_training(tmp_path / "repeated", dataclasses.replace(recipe, steps=steps))
     for one, other in zip(timed.get_weights(), repeated.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(InputError, match=r"with other settings \(minutes: 0.02 there, 0.2 now\)"):
+    with pytest.raises(InputError, match=r"with other settings \(minutes: 0.04 there, 0.2 now\)"):
         small_training(tmp_path / "timed", recipe, minutes=0.2)
 
 
-@pytest.mark.usefixtures("ticks")
-def test_a_stopped_training_by_the_clock_goes_on(tmp_path):
+def test_a_stopped_training_by_the_clock_goes_on(tmp_path, clock):
     recipe = dataclasses.replace(GROUPED, batch_size=4)
 
     def stop():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        small_training(tmp_path, recipe, minutes=0.02, callbacks=[At(1, 0, stop)], checkpoint_seconds=0)
-    model = small_training(tmp_path, recipe, minutes=0.02)
+        small_training(tmp_path, recipe, minutes=0.02, callbacks=[clock, At(1, 0, stop)], checkpoint_seconds=0)
+    model = small_training(tmp_path, recipe, minutes=0.02, callbacks=[clock])
     run = Run.open(tmp_path)
-    assert run.unfinished is None and run.settings.recipe.steps == int(model.optimizer.iterations) > 3
+    assert run.unfinished is None and run.settings.recipe.steps == int(model.optimizer.iterations) == 11
 
 
 @pytest.mark.parametrize("minutes", [0, -1, math.nan, math.inf, "soon"])

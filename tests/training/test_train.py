@@ -206,6 +206,15 @@ class Asked(keras.callbacks.Callback):
                 signal.raise_signal(self._number)
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT as a terminal has it: a shell has processes in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_training_that_is_asked_to_end_saves_first_and_goes_on_to_the_same_end(tmp_path, whole):
     before = signal.getsignal(signal.SIGTERM)
     for step, kept, done in ((0, {"checkpoint.keras"}, 1), (STEPS - 1, set(), 2)):
@@ -232,6 +241,18 @@ def test_a_training_that_is_asked_to_end_saves_first_and_goes_on_to_the_same_end
         signal.sigtimedwait([], 1)  # not before the signal is handled
 
 
+def test_a_signal_that_the_shell_has_the_process_ignore_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with saving_when_asked_to_end():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_whoever_asks_again_while_it_saves_gets_a_whole_checkpoint(tmp_path, whole, monkeypatch):
     replace = files.os.replace
 

@@ -59,7 +59,9 @@ def saving_when_asked_to_end() -> Iterator[None]:
         yield
         return
     _forget()
-    before = {each: signal.signal(each, _note) for each in SIGNALS}
+    # What a shell has a process in the background ignore, stays ignored.
+    heard = [each for each in SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
+    before = {each: signal.signal(each, _note) for each in heard}
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ _MILLISECONDS = {
 }
 """Of a training step, by pair, with the compiled op on two cores (Xeon, AVX-512): docs/training.md, "How fast"."""
 
-_PROCESS = 700e6
+_PROCESS = 900e6
 """Bytes of TensorFlow, this package, and a traced model."""
 
 _BATCHES = 9
@@ -75,18 +75,18 @@ def _outputs(layers: Iterable[Any]) -> int:
 
 
 def duration(minutes: float) -> str:
-    """A time in words.
+    """An estimated time in words.
 
     Example:
         >>> [duration(each) for each in (0.2, 12.4, 400, 3000)]
-        ['under a minute', '12 minutes', '6.7 hours', '50 hours']
+        ['less than a minute', 'about 12 minutes', 'about 6.7 hours', 'about 50 hours']
     """
     if minutes < 1:
-        return "under a minute"
+        return "less than a minute"
     if minutes < 100:
-        return f"{minutes:.0f} minute{'s' * (round(minutes) != 1)}"
+        return f"about {minutes:.0f} minute{'s' * (round(minutes) != 1)}"
     hours = minutes / 60
-    return f"{hours:.1f} hours" if hours < 10 else f"{hours:.0f} hours"
+    return f"about {hours:.1f} hours" if hours < 10 else f"about {hours:.0f} hours"
 
 
 def announcement(model: keras.Model, recipe: Recipe, pairs: Any, length: Any, step: int) -> str:
@@ -107,12 +107,11 @@ def announcement(model: keras.Model, recipe: Recipe, pairs: Any, length: Any, st
             f"{length.minutes:g} minutes{done}; an epoch is {epoch}; about {memory:.1f} GB of memory. "
             "The first steps tell how many there will be."
         )
-    to_come = length.total - step
-    share = to_come / pairs.steps_per_epoch
-    count = math.ceil(share * pairs.pairs_per_epoch)
+    share = (length.total - step) / pairs.steps_per_epoch
+    count = length.pairs_until(length.total) - length.pairs_until(step)
     minutes = minutes_estimate(model.name, recipe, count)
     epochs = f"{share:.3g} epoch{'s' * (share != 1)}"
-    how_long = "" if minutes is None else f"about {duration(minutes)} on two cores{_slower()}; "
+    how_long = "" if minutes is None else f"{duration(minutes)} on two cores{_slower()}; "
     left = " to come" if step else ""
     return f"{count:,} pairs{left}: {epochs} of {epoch}; {how_long}about {memory:.1f} GB of memory."
 

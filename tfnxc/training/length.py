@@ -109,8 +109,14 @@ class Length:
     def progress(self, step: int) -> tuple[int, int]:
         """`(epochs, pairs)` that are done after so many steps: the last epoch counts where the training is over."""
         epochs, rest = divmod(step, self.pairs.steps_per_epoch)
-        of_rest = min(rest * self.pairs.batch_size, self.pairs.pairs_per_epoch) if self.is_over(step) else 0
-        return epochs + bool(of_rest), epochs * self.pairs.pairs_per_epoch + of_rest
+        if rest and self.is_over(step):
+            return epochs + 1, self.pairs_until(step)
+        return epochs, epochs * self.pairs.pairs_per_epoch
+
+    def pairs_until(self, step: int) -> int:
+        """Pairs of so many steps."""
+        epochs, rest = divmod(step, self.pairs.steps_per_epoch)
+        return epochs * self.pairs.pairs_per_epoch + min(rest * self.pairs.batch_size, self.pairs.pairs_per_epoch)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step from 0 on, where `sets_rates`: as `make_optimizer` has it, within rounding."""
