@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfnxc.metrics.thresholds import INTERVAL, RESAMPLES, resampled
+from tfnxc.metrics.thresholds import _INTERVAL, _RESAMPLES, _resampled
 
-__all__ = ["RESAMPLES", "bootstrap_over_identities"]
+RESAMPLES = _RESAMPLES
+"""Samples of the identities."""
 
 
 def bootstrap_over_identities(
@@ -51,6 +52,6 @@ def bootstrap_over_identities(
     sums = np.zeros((len(people), measured[0].shape[1]))
     np.add.at(sums, who.ravel(), share[:, None] * np.concatenate(measured))
     counts = np.bincount(who.ravel(), share, len(people))
-    drawn = resampled(len(people), seed)
-    low, high = np.percentile((drawn @ sums) / (drawn @ counts)[:, None], INTERVAL, axis=0)
+    drawn = _resampled(len(people), seed)
+    low, high = np.percentile((drawn @ sums) / (drawn @ counts)[:, None], _INTERVAL, axis=0)
     return low, high

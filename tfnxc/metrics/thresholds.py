@@ -15,8 +15,8 @@ from tfnxc.metrics.open_set import threshold_at
 LEAST_PAIRS = 10
 """Pairs of strangers at or above a threshold, at least: with fewer, the rate is anybody's guess."""
 
-RESAMPLES = 1000  # of the people, for the interval
-INTERVAL = (2.5, 97.5)  # percentiles of 95 %
+_RESAMPLES = 1000  # of the people, for the interval
+_INTERVAL = (2.5, 97.5)  # percentiles of 95 %
 
 
 class ScoredPairs(NamedTuple):
@@ -89,7 +89,7 @@ class Threshold:
                 "strangers are equal: take a larger number."
             )
         above, counts = _by_people(pairs, score)
-        weights = resampled(len(counts), seed)
+        weights = _resampled(len(counts), seed)
         false, everyone = _of_strangers(above, weights), _of_strangers(counts, weights)
         found, matches = weights @ np.diag(above), weights @ np.diag(counts)
         return cls(
@@ -156,9 +156,9 @@ def _by_people(pairs, score):
     return [each.reshape(size, size).astype(np.float64) for each in counted]
 
 
-def resampled(people, seed):
+def _resampled(people, seed):
     """How often each of the people is drawn, with replacement, in each resample."""
-    return np.random.default_rng([seed, 4]).multinomial(people, np.full(people, 1 / people), size=RESAMPLES) * 1.0
+    return np.random.default_rng([seed, 4]).multinomial(people, np.full(people, 1 / people), size=_RESAMPLES) * 1.0
 
 
 def _of_strangers(matrix, weights):
@@ -169,5 +169,5 @@ def _of_strangers(matrix, weights):
 
 def _interval(parts, wholes):
     there = wholes > 0  # a resample may have drawn nobody with a match
-    low, high = np.percentile(parts[there] / wholes[there], INTERVAL)
+    low, high = np.percentile(parts[there] / wholes[there], _INTERVAL)
     return float(low), float(high)
