@@ -70,7 +70,13 @@ def demo(
     people = open_dataset("synthetic") if people is None else people
     data = training.TrainingData(people, f"random-{len(people.people) // 3}-0")
     tested = len(data.chosen_split.test)
-    how: dict[str, Any] = {"split": data.chosen_split, "protocols": "cross-camera", "repeats": 1, "console": console}
+    how: dict[str, Any] = {
+        "split": data.chosen_split,
+        "protocols": "cross-camera",
+        "repeats": 1,
+        "probes": 100,
+        "console": console,
+    }
     # First, because it needs no model: the compiled op may still be in the making.
     colours = evaluation.evaluate(_BASELINE, people, **how)
     recipe = training.Recipe.named("grouped", batch_size=batch_size, warmup=10, epochs=epochs)

@@ -93,6 +93,14 @@ def test_a_killed_build_is_no_failure_to_remember(native_library, empty_cache, m
     assert files(empty_cache) == ["build.json", "lock", "tfnxc_ops.so"]
 
 
+def test_a_library_that_does_not_load_is_a_failure_to_remember(empty_cache, monkeypatch, said, tmp_path):
+    (tmp_path / "broken").write_text("this is no library")
+    monkeypatch.setenv("CXX", compiler(tmp_path, PRETENDER.replace("{library}", str(tmp_path / "broken"))))
+    assert ops.build_in_background(said)
+    assert _library.load().ops is None and not _library.library_path().exists()
+    assert "tensorflow" in _library.failure_path(_library.library_path()).read_text()
+
+
 def test_a_build_outlives_the_process_that_began_it(native_library, empty_cache, pretender):
     code = "from tfnxc import ops; print(ops.build_in_background(), flush=True); import os; os.kill(os.getpid(), 9)"
     begun = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

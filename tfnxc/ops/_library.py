@@ -222,6 +222,11 @@ def build_library(
         >>> tfnxc.ops.build_library().name
         'tfnxc_ops.so'
     """
+    return build_and_check(compiler, cuda, force, progress, _check_elsewhere)
+
+
+def build_and_check(compiler, cuda, force, progress, check):
+    """`build_library`, which calls `check(path)` with the new library before anybody finds it."""
     toolkit = _cuda.find_toolkit() if cuda else None
     target = library_path(toolkit and toolkit.version)
     if target.exists() and not force:
@@ -231,12 +236,18 @@ def build_library(
         target.parent.mkdir(parents=True, exist_ok=True)
     with alone_in(target.parent, lambda holder: f"process {holder} has been building {target} for long.", _PATIENCE):
         if force or not target.exists():
-            _build(target, compiler, toolkit, progress or (lambda done, steps: None))
+            _build(target, compiler, toolkit, progress or (lambda done, steps: None), check)
     load.cache_clear()
     return target
 
 
-def _build(target, compiler, toolkit, progress):
+def _check_elsewhere(library):
+    """Loads a library once in a process of its own, which may die of it."""
+    code = "import sys, tensorflow as tf; tf.load_op_library(sys.argv[1])"
+    _run([sys.executable, "-W", "ignore", "-c", code, library])
+
+
+def _build(target, compiler, toolkit, progress, check):
     commands = _commands(compiler, toolkit)
     begin = time.perf_counter()
     for left in target.parent.glob(f"{_BUILDING}*"):
@@ -259,9 +270,7 @@ def _build(target, compiler, toolkit, progress):
         _run(_link_command(compiler, toolkit, objects, library))
         if toolkit is not None:
             _check_cuda_symbols(compiler, library)
-        # Loaded once in a process of its own, which may die of it, before anybody finds it.
-        code = "import sys, tensorflow as tf; tf.load_op_library(sys.argv[1])"
-        _run([sys.executable, "-W", "ignore", "-c", code, library])
+        check(library)
         about = {
             "tensorflow": tf.version.VERSION,
             "compiler": _run([compiler, "--version"]).splitlines()[0],

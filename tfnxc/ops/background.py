@@ -125,9 +125,15 @@ def build_and_tell() -> None:
         with contextlib.suppress(OSError):  # whoever started this may have ended
             os.write(1, f"{done} {steps}\n".encode())
 
+    failure = _library.failure_path(_library.library_path())
+
+    def check(library):
+        # This is a process of its own already. Where it dies here, that is the reason not to try again.
+        write_text(failure, f"the process that loaded the new library died of it: run `{_library.BUILD_COMMAND}`\n")
+        tf.load_op_library(library)
+
     try:
-        _library.build_library(progress=tell)
+        _library.build_and_check(None, False, False, tell, check)
     except Exception as error:
-        text = str(error) if isinstance(error, InputError) else traceback.format_exc()
-        write_text(_library.failure_path(_library.library_path()), text + "\n")
+        write_text(failure, (str(error) if isinstance(error, InputError) else traceback.format_exc()) + "\n")
         raise SystemExit(1) from None
