@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 tensorflows=${TENSORFLOWS:-2.15.1 2.16.2 2.17.1 2.18.1 2.19.1 2.20.0 2.21.0}
 pythons=${PYTHONS:-python3.11 python3.12 python3.13}
 to=${TO:-dist}
+check='from tfnxc import ops; about = ops.describe_implementation(); print(about); assert about["implementation"] == "native"'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for tensorflow in $tensorflows; do
@@ -17,7 +18,7 @@ for tensorflow in $tensorflows; do
         venv=$work/venv
         "$python" -m venv --clear "$venv"
         if ! "$venv/bin/pip" install --quiet "tensorflow-cpu==$tensorflow"; then
-            echo "TensorFlow $tensorflow, $python: no such package, left out"
+            echo "TensorFlow $tensorflow, $python: pip finds no such package, left out"
             continue
         fi
         if [ -z "$wheel" ]; then
@@ -30,7 +31,7 @@ for tensorflow in $tensorflows; do
             wheel=$(ls "$to/tensorflow-$tensorflow"/*.whl)
         fi
         "$venv/bin/pip" install --quiet "$wheel"
-        (cd "$work" && PATH=$venv/bin TFNXC_CACHE=$work/none TFNXC_OPS=native "$venv/bin/tfnxc" info)
+        (cd "$work" && PATH=$venv/bin TFNXC_CACHE=$work/none "$venv/bin/python" -c "$check")
     done
     test -n "$wheel"
 done

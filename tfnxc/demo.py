@@ -32,7 +32,7 @@ def demo(
     run: str | os.PathLike = "runs/demo",
     savedmodels: str | os.PathLike = "savedmodels",
     *,
-    epochs: int = 6,
+    epochs: int = 5,
     seed: int = 0,
     people: ImageSet | None = None,
     batch_size: int = 72,
@@ -47,7 +47,7 @@ def demo(
     Args:
         run: The run folder; a training that was stopped there goes on. Defaults to `"runs/demo"`.
         savedmodels: Folder of the exports. Defaults to `"savedmodels"`.
-        epochs: Epochs over the images. Defaults to `6`.
+        epochs: Epochs over the images. Defaults to `5`.
         seed: Initialization, pairs, augmentation. Defaults to `0`.
         people: Others than those 300; a third of them test. Defaults to `None`.
         batch_size: Pairs a batch, a multiple of 9. Defaults to `72`.
@@ -79,7 +79,8 @@ def demo(
     }
     # First, because it needs no model: the compiled op may still be in the making.
     colours = evaluation.evaluate(_BASELINE, people, **how)
-    recipe = training.Recipe.named("grouped", batch_size=batch_size, warmup=10, epochs=epochs)
+    # The rate is higher than that of the recipe because the epochs are few.
+    recipe = training.Recipe.named("grouped", batch_size=batch_size, learning_rate=0.005, warmup=10, epochs=epochs)
     execution = training.Execution(console=console, verbose=0)
     trained = training.train(run, data, recipe, start=training.Start(seed=seed), execution=execution)
     models = evaluation.evaluate(trained, people, scorer=_SCORERS, **how)

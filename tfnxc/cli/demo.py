@@ -8,7 +8,7 @@ from tfnxc.cli._options import SEED
 @click.command(context_settings={"show_default": True})
 @click.option("--run", "folder", default="runs/demo", type=click.Path(), help="Run folder.")
 @click.option("--to", "savedmodels", default="savedmodels", type=click.Path(), help="Export folder.")
-@click.option("--epochs", default=6, type=click.IntRange(1), help="Epochs over the images.")
+@click.option("--epochs", default=5, type=click.IntRange(1), help="Epochs over the images.")
 @click.option("--seed", default=0, type=SEED)
 def demo(folder, savedmodels, epochs, seed):
     """Does the whole job on drawn people: train, CMC of what ranks them, export, pictures.
