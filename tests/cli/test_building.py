@@ -39,6 +39,7 @@ def test_others_do_not(command, asked):
     assert asked == []
 
 
+@pytest.mark.compiler
 def test_a_command_builds_says_so_on_standard_error_and_uses_it(native_library, tmp_path):
     pretender = compiler(tmp_path, PRETENDER.replace("{library}", str(native_library.path)))
     known = {**os.environ, "TFNXC_OPS": "auto", "TFNXC_CACHE": str(tmp_path / "cache"), "CXX": pretender}

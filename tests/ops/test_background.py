@@ -15,6 +15,8 @@ from tfnxc import ops
 from tfnxc.errors import InputError
 from tfnxc.ops import _library, background, implementation
 
+pytestmark = pytest.mark.compiler
+
 FAILING = "#!/bin/sh\necho 'norm_xcorr.h:7: a mistake' >&2\nexit 3\n"
 
 

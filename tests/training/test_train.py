@@ -687,6 +687,7 @@ def busy_machine():
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("busy_machine")
 def test_a_killed_training_with_convolutions_ends_with_the_same_weights(tmp_path):
     whole, cut = map(str, (tmp_path / "whole", tmp_path / "cut"))

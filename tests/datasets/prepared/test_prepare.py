@@ -564,6 +564,7 @@ def test_cuhk01_prepared_is_cuhk01(real_data, tmp_path):
     assert made.paths[0] == "campus/0001001.png" and len(made) == 160
 
 
+@pytest.mark.slow
 def test_the_benchmark_prints_its_table(tmp_path):
     root = pathlib.Path(__file__).resolve().parents[3]
     command = [sys.executable, str(root / "benchmarks" / "reading.py"), "--identities", "4", "--runs", "1"]
