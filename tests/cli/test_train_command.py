@@ -100,7 +100,7 @@ def test_a_command_that_is_asked_to_end_says_where_it_stopped_and_how_to_go_on(
 def test_a_command_that_is_stopped_before_it_trains_ends_without_a_traceback(train, monkeypatch):
     monkeypatch.setattr("tfnxc.training.make_deterministic", lambda: signal.raise_signal(signal.SIGINT))
     result = train("--split", "random-2-0")
-    assert result.exit_code == 130 and not result.output
+    assert result.exit_code == 130 and result.output == "Stopped.\n"
 
 
 def test_only_one_option_says_how_long_a_training_is(trained, train):
