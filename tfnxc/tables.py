@@ -143,6 +143,8 @@ class Table:
         while sum(widths) > room:  # the widest text is folded further
             most = max(range(len(widths)), key=lambda n: (widths[n] > least[n], widths[n]))
             widths[most] -= 1
+        if beside and with_asides:  # what is said under the names takes the room that is left
+            first += min(room - sum(widths), max(0, *(cell_len(aside) - first for _, aside, _ in named)))
         return _Form(self.heading if beside else "", columns, rows, first, widths, gap, beside, width)
 
     def _parted(self, row, shown, with_asides):

@@ -201,6 +201,6 @@ def test_ctrl_c_ends_a_command_with_a_line_and_its_status(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tfnxc.cli.datasets.count_dataset", interrupted)
+    monkeypatch.setattr(sys.modules["tfnxc.cli.datasets"], "count_dataset", interrupted)
     found = run("datasets", "info", "synthetic")
     assert (found.exit_code, found.stderr) == (130, "Stopped.\n")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from rich.console import Console
 
-from tfnxc.console import plain
 from tfnxc.datasets import ImageSet, Split
 from tfnxc.errors import InputError
 from tfnxc.evaluation.costs import Estimate, Estimates
@@ -26,6 +25,7 @@ from tfnxc.number_checks import whole_number
 from tfnxc.runs import Result
 from tfnxc.runs.result import HEAD
 from tfnxc.scoring.pairs import Pairs
+from tfnxc.tables import note
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -206,7 +206,7 @@ def _measure(scorer, plans, all_pairs, exhaustive, console) -> Iterable[Measured
     together = functools.reduce(operator.or_, parts)
     if console is not None:
         cost = scorer.cost(together, _at_most(scorer, plans))
-        console.print(plain(f"{scorer.label}, {scorer.tested.split.name}: {cost.words}"))
+        console.print(note(f"{scorer.label}, {scorer.tested.split.name}: {cost.words}"), soft_wrap=False)
     stages = [
         None if scorer.two_stages is None else scorer.two_stages(plan, needed, console)
         for plan, needed in zip(plans, parts, strict=True)

@@ -52,17 +52,12 @@ class Pairs:
             rows: Positions in the set of what is a row to the trials, ascending.
             columns: Likewise of a column.
         """
-        together = [trial for repeat in trials for trial in repeat]
-        first = np.unique(np.concatenate([np.r_[each.probes, each.strangers] for each in together]))
-        second = np.unique(np.concatenate([np.ravel(each.gallery) for each in together]))
+        parts = [part for repeat in trials for trial in repeat for part in trial.parts]
+        first = np.unique(np.concatenate([each.probes for each in parts]))
+        second = np.unique(np.concatenate([np.ravel(each.gallery) for each in parts]))
         moved = [
-            dataclasses.replace(
-                each,
-                probes=np.searchsorted(first, each.probes),
-                gallery=np.searchsorted(second, each.gallery),
-                strangers=np.searchsorted(first, each.strangers),
-            )
-            for each in together
+            Trial(np.searchsorted(first, each.probes), np.searchsorted(second, each.gallery), each.views)
+            for each in parts
         ]
         return cls(rows[first], columns[second], needed_pairs([moved], (len(first), len(second))))
 
