@@ -5,6 +5,7 @@ import pytest
 
 from tfnxc.metrics import probe_interval
 from tfnxc.metrics.probe_interval import bootstrap_over_identities
+from tfnxc.metrics.resampling import RESAMPLES
 
 
 def every_sample(people, seed):
@@ -15,7 +16,7 @@ def every_sample(people, seed):
 
 def test_the_interval_is_that_of_all_samples_worked_out_one_by_one(monkeypatch):
     """Four people, two repeats; the first is in both, the third has two probes in one of them."""
-    monkeypatch.setattr(probe_interval, "_resampled", every_sample)
+    monkeypatch.setattr(probe_interval, "resampled", every_sample)
     identities = [[7, 8, 9, 9], [7, 10]]
     values = [[[1.0, 0.2], [0.0, 0.4], [1.0, 0.6], [0.0, 0.8]], [[1.0, 1.0], [0.0, 0.5]]]
     means = []
@@ -56,4 +57,4 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 def test_where_there_is_no_probe_there_is_no_interval():
     with pytest.raises(ValueError, match="at least one probe"):
         bootstrap_over_identities([[]], [np.zeros((0, 1))])
-    assert probe_interval.RESAMPLES == 1000
+    assert RESAMPLES == 1000

@@ -7,7 +7,8 @@ import pytest
 
 from tfnxc.errors import InputError
 from tfnxc.metrics import ScoredPairs, Threshold, smallest_rate
-from tfnxc.metrics.thresholds import _by_people, _of_strangers, _resampled
+from tfnxc.metrics.resampling import resampled
+from tfnxc.metrics.thresholds import _by_people, _of_strangers
 
 
 def pairs_of(people, seed=0, better=0.5):
@@ -57,7 +58,7 @@ def test_no_more_are_let_in_than_were_asked_for_and_one_lower_would_be_too_many(
 def test_a_resample_is_that_of_people_with_all_their_pictures():
     pairs = pairs_of(6, better=0)
     above, counts = _by_people(pairs, 0.7)
-    weights = _resampled(6, seed=1)
+    weights = resampled(6, seed=1)
     found = _of_strangers(above, weights) / _of_strangers(counts, weights)
     assert weights.shape == (1000, 6) and (weights.sum(axis=1) == 6).all()
     for draw, share in list(zip(weights, found, strict=True))[:20]:

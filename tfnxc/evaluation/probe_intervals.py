@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfnxc.metrics import CMC, REPORTED_RANKS, EvaluationPlan
-from tfnxc.metrics.probe_interval import RESAMPLES, bootstrap_over_identities
+from tfnxc.metrics.probe_interval import bootstrap_over_identities
+from tfnxc.metrics.resampling import RESAMPLES
 from tfnxc.runs import Result
 
 _RANKS = 100  # of the curve that have an interval

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfnxc.metrics.thresholds import _INTERVAL, _RESAMPLES, _resampled
-
-RESAMPLES = _RESAMPLES
-"""Samples of the identities."""
+from tfnxc.metrics.resampling import PERCENTILES, resampled
 
 
 def bootstrap_over_identities(
@@ -52,6 +49,6 @@ def bootstrap_over_identities(
     sums = np.zeros((len(people), measured[0].shape[1]))
     np.add.at(sums, who.ravel(), share[:, None] * np.concatenate(measured))
     counts = np.bincount(who.ravel(), share, len(people))
-    drawn = _resampled(len(people), seed)
-    low, high = np.percentile((drawn @ sums) / (drawn @ counts)[:, None], _INTERVAL, axis=0)
+    drawn = resampled(len(people), seed)
+    low, high = np.percentile((drawn @ sums) / (drawn @ counts)[:, None], PERCENTILES, axis=0)
     return low, high

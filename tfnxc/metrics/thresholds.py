@@ -11,12 +11,10 @@ import numpy as np
 
 from tfnxc.errors import InputError
 from tfnxc.metrics.open_set import threshold_at
+from tfnxc.metrics.resampling import PERCENTILES, resampled
 
 LEAST_PAIRS = 10
 """Pairs of strangers at or above a threshold, at least: with fewer, the rate is anybody's guess."""
-
-_RESAMPLES = 1000  # of the people, for the interval
-_INTERVAL = (2.5, 97.5)  # percentiles of 95 %
 
 
 class ScoredPairs(NamedTuple):
@@ -89,7 +87,7 @@ class Threshold:
                 "strangers are equal: take a larger number."
             )
         above, counts = _by_people(pairs, score)
-        weights = _resampled(len(counts), seed)
+        weights = resampled(len(counts), seed)
         false, everyone = _of_strangers(above, weights), _of_strangers(counts, weights)
         found, matches = weights @ np.diag(above), weights @ np.diag(counts)
         return cls(
@@ -156,11 +154,6 @@ def _by_people(pairs, score):
     return [each.reshape(size, size).astype(np.float64) for each in counted]
 
 
-def _resampled(people, seed):
-    """How often each of the people is drawn, with replacement, in each resample."""
-    return np.random.default_rng([seed, 4]).multinomial(people, np.full(people, 1 / people), size=_RESAMPLES) * 1.0
-
-
 def _of_strangers(matrix, weights):
     """The sum over pairs of different people of each resample."""
     apart = matrix - np.diag(np.diag(matrix))
@@ -169,5 +162,5 @@ def _of_strangers(matrix, weights):
 
 def _interval(parts, wholes):
     there = wholes > 0  # a resample may have drawn nobody with a match
-    low, high = np.percentile(parts[there] / wholes[there], _INTERVAL)
+    low, high = np.percentile(parts[there] / wholes[there], PERCENTILES)
     return float(low), float(high)
