@@ -39,6 +39,12 @@ def empty_cache(monkeypatch, tmp_path):
 
 @pytest.fixture
 def pretender(monkeypatch, native_library, tmp_path):
+    """A compiler that copies the library of the session, which is not loaded again: its operations would be twice."""
+
+    def loaded(path, without_gpu, reason="it is built for this TensorFlow"):
+        return native_library._replace(path=path, without_gpu=without_gpu, reason=reason)
+
+    monkeypatch.setattr(_library, "_load", loaded)
     monkeypatch.setenv("CXX", compiler(tmp_path, PRETENDER.replace("{library}", str(native_library.path))))
 
 
