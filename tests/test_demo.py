@@ -4,12 +4,15 @@ import io
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 from rich.console import Console
 
 from tests.cli.run_command import run
 from tfnxc import demo, training
 from tfnxc.datasets import synthetic
+
+pytestmark = pytest.mark.slow
 
 SMALL = {"batch_size": 9}
 
