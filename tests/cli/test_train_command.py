@@ -59,14 +59,6 @@ def test_the_options_reach_the_training(trained, train, tmp_path):
     assert run.settings.recipe.negatives == "uniform" and sorted(set(identities)) == list(run.split.train)
 
 
-@pytest.fixture
-def interruptible():
-    """SIGINT as a terminal has it: a shell has processes in the background ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_command_that_is_asked_to_end_says_where_it_stopped_and_how_to_go_on(

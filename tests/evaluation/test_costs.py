@@ -7,23 +7,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tests.evaluation.embedded_run import SPLIT, embedded_run, small_model
+from tests.evaluation.embedded_run import SPLIT
 from tfnxc.datasets import open_dataset, synthetic
 from tfnxc.evaluation import EvaluationPlan, colour_histogram_scores, estimate, evaluate
 from tfnxc.evaluation.speed import Speed
 from tfnxc.scoring.model_scores import Pace
 
 PROBES = {"protocols": "cross-camera", "repeats": 1, "probes": 2}
-
-
-@pytest.fixture(scope="module")
-def model():
-    return small_model()
-
-
-@pytest.fixture
-def run(tmp_path, model):
-    return embedded_run(tmp_path / "mine", model)
 
 
 def watched(people, read):

@@ -11,7 +11,6 @@ from tests.evaluation.embedded_run import (
     SPLIT,
     embedded_run,
     fitted_embedding,
-    small_model,
     vectors_of,
 )
 from tfnxc.datasets import Split, open_dataset, synthetic
@@ -24,16 +23,6 @@ from tfnxc.scoring import ModelScores, PairScorer, Pictures, views
 from tfnxc.scoring.hubs import KReciprocal
 
 DRAWS = {"repeats": 2, "batch_size": 8}
-
-
-@pytest.fixture(scope="module")
-def model():
-    return small_model()
-
-
-@pytest.fixture
-def run(tmp_path, model):
-    return embedded_run(tmp_path / "mine", model)
 
 
 @pytest.fixture(scope="module")

@@ -206,14 +206,6 @@ class Asked(keras.callbacks.Callback):
                 signal.raise_signal(self._number)
 
 
-@pytest.fixture
-def interruptible():
-    """SIGINT as a terminal has it: a shell has processes in the background ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_a_training_that_is_asked_to_end_saves_first_and_goes_on_to_the_same_end(tmp_path, whole):
     before = signal.getsignal(signal.SIGTERM)
